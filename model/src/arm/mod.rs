@@ -1,0 +1,3 @@
+//! The arm, from its URDF.
+mod source;
+pub use source::{ArmSource, ArmSourceError};

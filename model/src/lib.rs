@@ -1,0 +1,24 @@
+//! What Stipple's planner, controller and simulator share: units and frames, the arm, clearance, motion, the treatment and plan files.
+
+pub mod arm;
+pub mod cell;
+pub mod digest;
+pub mod frames;
+pub mod joints;
+pub mod limits;
+pub mod mesh;
+pub mod motion;
+pub mod plan;
+pub mod units;
+
+/// nalgebra's vector as parry's (glam) vector.
+#[must_use]
+pub fn to_parry_vector(v: &nalgebra::Vector3<f64>) -> parry3d::math::Vector {
+    parry3d::math::Vector::new(v.x, v.y, v.z)
+}
+
+/// parry's (glam) vector as nalgebra's.
+#[must_use]
+pub fn from_parry_vector(v: parry3d::math::Vector) -> nalgebra::Vector3<f64> {
+    nalgebra::Vector3::new(v.x, v.y, v.z)
+}

@@ -1,0 +1,41 @@
+//! Safety and pace figures of motion and treatment, each with its source. The state machine's own timing guards stand in `stipple_core::limits`.
+
+use crate::units::{Angle, Length, Speed};
+
+/// Gap between nose and skin while hovering. Source: ARTAS hops at 2 mm above the scalp.
+pub const HOVER: Length = Length::from_mm(2.0);
+
+/// No needle ever goes deeper than this. Source: hazard H2, the papillary dermis lies well above it.
+pub const DEPTH_CAP: Length = Length::from_mm(2.0);
+
+/// Largest angle between needle and skin normal. Source: hazard H1.
+pub const TILT_CAP: Angle = Angle::from_deg(15.0);
+
+/// Tip speed along the normal near the skin (below the hover height). Source: hazard H12.
+pub const SPEED_NEAR_SKIN: Speed = Speed::from_mm_per_s(10.0);
+
+/// Tip speed while hovering from dot to dot. Source: hazard H12.
+pub const SPEED_HOVER: Speed = Speed::from_mm_per_s(50.0);
+
+/// Tip speed farther away. Source: hazard H12.
+pub const SPEED_FREE: Speed = Speed::from_mm_per_s(250.0);
+
+/// Up to this height above the skin the hover speed holds; above it the free speed. Source: this project's own.
+pub const HOVER_ZONE: Length = Length::from_mm(15.0);
+
+/// Margins that clearance must exceed, by pair class. Source: this project's own; the nose hovers at [`HOVER`], so its margin is what
+/// head motion between two looks at the tracker may take away.
+pub mod margin {
+    use crate::units::Length;
+    /// Nose cone to head.
+    pub const NOSE_HEAD: Length = Length::from_mm(1.0);
+    /// Arm links and tool body to head.
+    pub const LINKS_HEAD: Length = Length::from_mm(10.0);
+    /// Arm and tool to floor and boxes.
+    pub const SCENE: Length = Length::from_mm(10.0);
+    /// Arm and tool to the arm itself.
+    pub const SELF: Length = Length::from_mm(5.0);
+}
+
+/// No tip within this distance of a keep-out volume. Source: hazard H1.
+pub const KEEP_OUT_MARGIN: Length = Length::from_mm(20.0);

@@ -1,0 +1,458 @@
+//! The plan: all the controller needs to work a treatment off, in one file.
+//!
+//! File: the magic `STIPPLE\n`, the format version (u16, little endian), the payload's length (u64), the payload (postcard), and the
+//! SHA-256 of everything before it. A changed byte is refused. The digest names the plan: same scan, options and seed, same digest.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Cell;
+use crate::digest::Digest;
+use crate::frames::{Direction, Head, Point, Scan, Tip, Transform};
+use crate::joints::Joints;
+use crate::mesh::SurfaceMesh;
+use crate::units::{Angle, Area, Density, Length, Time};
+
+/// Version of the file format written; any other is refused.
+pub const FORMAT_VERSION: u16 = 1;
+const MAGIC: &[u8; 8] = b"STIPPLE\n";
+const HEADER: usize = 8 + 2 + 8;
+const DIGEST: usize = 32;
+
+/// A dot's number: its place in [`Plan::dots`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DotId(pub u32);
+
+impl DotId {
+    /// The index into [`Plan::dots`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A treatment planned on one scanned head for one cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Where it came from.
+    pub provenance: Provenance,
+    /// The scan's frame in the head's, from the landmarks.
+    pub head_from_scan: Transform<Head, Scan>,
+    /// Arm, tool, surroundings, nominal head pose.
+    pub cell: Cell,
+    /// The head as scanned (checked and repaired).
+    pub head: SurfaceMesh<Head>,
+    /// Triangles of [`Self::head`] on which dots may be placed, ascending.
+    pub patch: Vec<u32>,
+    /// Volumes no tip may come near: eyes, ears, and the like.
+    pub keep_outs: Vec<KeepOut>,
+    /// The zones, by [`Dot::zone`].
+    pub zones: Vec<Zone>,
+    /// The pigment shades, by [`Dot::shade`].
+    pub shades: Vec<Shade>,
+    /// How many layers; dots carry 1..=layers.
+    pub layers: u8,
+    /// Every dot, planned or skipped, by [`DotId`].
+    pub dots: Vec<Dot>,
+    /// For each layer (index 0 is layer 1), the planned dots in the order they are run.
+    pub sequence: Vec<Vec<DotId>>,
+    /// What the planner measured, per zone and layer.
+    pub measures: Vec<Measure>,
+    /// What the operator should know.
+    pub findings: Vec<Finding>,
+    /// Expected time of all layers, pauses not counted.
+    pub session_estimate: Time,
+}
+
+/// Where a plan came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of the planner.
+    pub planner_version: String,
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// Digest of the scan file's bytes.
+    pub scan_digest: Digest,
+    /// Digest of the landmarks file's bytes.
+    pub landmarks_digest: Digest,
+    /// The treatment file's text.
+    pub treatment: String,
+    /// Metres per file unit of the scan.
+    pub metres_per_scan_unit: f64,
+}
+
+/// A sphere no tip may enter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeepOut {
+    /// What it protects ("left eye").
+    pub name: String,
+    /// Its centre.
+    pub center: Point<Head>,
+    /// Its radius.
+    pub radius: Length,
+}
+
+/// A region of the scalp with one design.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Its name in the treatment file.
+    pub name: String,
+    /// Its area on the mesh.
+    pub area: Area,
+    /// The density all layers together aim at.
+    pub target: Density,
+}
+
+/// A pigment shade.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shade {
+    /// Its name in the treatment file.
+    pub name: String,
+    /// How it looks in the skin, sRGB.
+    pub rgb: [u8; 3],
+}
+
+/// One dot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dot {
+    /// Where, on the mesh.
+    pub position: Point<Head>,
+    /// Outward skin normal, smoothed over the neighbourhood.
+    pub normal: Direction<Head>,
+    /// The way the needle goes: into the skin.
+    pub needle: Direction<Head>,
+    /// How deep below the skin.
+    pub depth: Length,
+    /// How wide when fresh.
+    pub diameter: Length,
+    /// Index into [`Plan::shades`].
+    pub shade: u8,
+    /// Index into [`Plan::zones`].
+    pub zone: u8,
+    /// Its layer, from 1.
+    pub layer: u8,
+    /// Whether the arm can place it.
+    pub outcome: Outcome,
+}
+
+/// Whether a dot can be placed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Yes.
+    Planned {
+        /// The tool's turn about the needle; see [`tip_pose`].
+        roll: Angle,
+        /// The arm hovering over the dot with the head at its nominal pose.
+        hover: Joints,
+    },
+    /// No, and why.
+    Skipped(SkipReason),
+}
+
+/// Why a dot is not placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SkipReason {
+    /// No joint angles bring the tip there.
+    OutOfReach,
+    /// They exist, but outside the joint limits.
+    JointLimit,
+    /// They exist, but too near a singularity to be followed.
+    Singular,
+    /// The arm or tool would come too near the head.
+    CollisionHead,
+    /// The arm or tool would come too near itself.
+    CollisionSelf,
+    /// The arm or tool would come too near the floor, chair, table or trunk.
+    CollisionScene,
+    /// The needle would lean more than allowed from the skin's normal.
+    Angle,
+    /// The dot lies too near a keep-out.
+    KeepOut,
+    /// No clear way leads there from any other dot.
+    Unconnected,
+}
+
+impl SkipReason {
+    /// The key used in reports.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::OutOfReach => "out_of_reach",
+            Self::JointLimit => "joint_limit",
+            Self::Singular => "singular",
+            Self::CollisionHead => "collision_head",
+            Self::CollisionSelf => "collision_self",
+            Self::CollisionScene => "collision_scene",
+            Self::Angle => "angle",
+            Self::KeepOut => "keep_out",
+            Self::Unconnected => "unconnected",
+        }
+    }
+}
+
+/// What the planner measured of one layer in one zone. `layer` 1..=k means layers 1 to k together: what the head shows after it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Index into [`Plan::zones`].
+    pub zone: u8,
+    /// The last layer counted, from 1.
+    pub layer: u8,
+    /// Dots of layers 1..=layer in the zone.
+    pub count: u32,
+    /// Their density.
+    pub density: Density,
+    /// The density asked for after this layer.
+    pub target: Density,
+    /// Smallest distance between two of them over the largest possible, 0..=1; `None` with fewer than two dots.
+    pub rho: Option<f64>,
+    /// Coefficient of variation of the nearest-neighbour distance; `None` with fewer than two dots.
+    pub cv_nn: Option<f64>,
+}
+
+/// Something the operator should know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which stage says so ("scan", "register", …).
+    pub stage: String,
+    /// A short fixed name ("hole", "inside_out").
+    pub code: String,
+    /// One sentence with the numbers.
+    pub text: String,
+}
+
+/// Why a plan file is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not a plan file at all.
+    #[error("{path}: not a Stipple plan (it does not start with the plan's magic)")]
+    NotAPlan {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A plan of another version.
+    #[error("{path}: plan format {found}, this program reads {FORMAT_VERSION}; plan again with this version")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version it carries.
+        found: u16,
+    },
+    /// The bytes do not match their digest.
+    #[error("{path}: the plan's digest does not match its content (cut short or changed); plan again")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The digest matches but the content is not a plan.
+    #[error("{path}: the plan does not decode: {reason}")]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// Where decoding stopped.
+        reason: String,
+    },
+    /// The plan contradicts itself.
+    #[error("{path}: the plan contradicts itself: {what}")]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        what: Inconsistency,
+    },
+}
+
+/// How a plan contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Inconsistency {
+    /// A dot names a zone or shade that is not there, or a layer outside 1..=layers.
+    #[error("dot {0} names a zone, shade or layer that does not exist")]
+    DotReference(u32),
+    /// A dot has a non-finite or negative number.
+    #[error("dot {0} has a number that is not finite or out of range")]
+    DotNumber(u32),
+    /// The sequence is not a permutation of the planned dots of its layer.
+    #[error("layer {0} is not run exactly once per planned dot")]
+    Sequence(u8),
+    /// The patch names a triangle that is not there.
+    #[error("the patch names a triangle that does not exist")]
+    Patch,
+}
+
+impl Plan {
+    /// The plan as file bytes, and its digest.
+    ///
+    /// # Errors
+    /// Never for a plan built in memory; the encoder's error is passed on.
+    pub fn to_bytes(&self) -> Result<(Vec<u8>, Digest), postcard::Error> {
+        let payload = postcard::to_stdvec(self)?;
+        let mut bytes = Vec::with_capacity(HEADER + payload.len() + DIGEST);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&payload);
+        let digest = Digest::of(&bytes);
+        bytes.extend_from_slice(digest.bytes());
+        Ok((bytes, digest))
+    }
+
+    /// Reads a plan from file bytes; `path` only names it in errors.
+    ///
+    /// # Errors
+    /// Not a plan, another version, a digest that does not match, or content that contradicts itself.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Self, Digest), PlanError> {
+        let path = || path.to_owned();
+        let Some((MAGIC, rest)) = bytes.split_first_chunk::<8>() else {
+            return Err(PlanError::NotAPlan { path: path() });
+        };
+        let Some((version, rest)) = rest.split_first_chunk::<2>() else {
+            return Err(PlanError::Corrupt { path: path() });
+        };
+        let found = u16::from_le_bytes(*version);
+        if found != FORMAT_VERSION {
+            return Err(PlanError::Version { path: path(), found });
+        }
+        let payload = rest.split_first_chunk::<8>().and_then(|(length, rest)| {
+            let (payload, digest) = rest.split_last_chunk::<DIGEST>()?;
+            let expected = Digest::from_bytes(*digest);
+            let body = bytes.get(..bytes.len() - DIGEST)?;
+            (u64::from_le_bytes(*length) == payload.len() as u64 && Digest::of(body) == expected).then_some((payload, expected))
+        });
+        let Some((payload, digest)) = payload else {
+            return Err(PlanError::Corrupt { path: path() });
+        };
+        let plan: Self =
+            postcard::from_bytes(payload).map_err(|e| PlanError::Decode { path: path(), reason: e.to_string() })?;
+        plan.check().map_err(|what| PlanError::Inconsistent { path: path(), what })?;
+        Ok((plan, digest))
+    }
+
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// As [`Plan::from_bytes`], and when the file cannot be read.
+    pub fn read(path: &Path) -> Result<(Self, Digest), PlanError> {
+        let bytes = std::fs::read(path).map_err(|source| PlanError::Io { path: path.to_owned(), source })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// Writes the plan; the file is whole or not there.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<Digest, PlanError> {
+        let (bytes, digest) =
+            self.to_bytes().map_err(|e| PlanError::Decode { path: path.to_owned(), reason: e.to_string() })?;
+        write_atomically(path, &bytes).map_err(|source| PlanError::Io { path: path.to_owned(), source })?;
+        Ok(digest)
+    }
+
+    /// Whether references and numbers hold together.
+    ///
+    /// # Errors
+    /// The first contradiction found.
+    pub fn check(&self) -> Result<(), Inconsistency> {
+        if self.patch.iter().any(|&t| t as usize >= self.head.triangles().len()) {
+            return Err(Inconsistency::Patch);
+        }
+        for (i, dot) in self.dots.iter().enumerate() {
+            let id = i as u32;
+            if dot.zone as usize >= self.zones.len()
+                || dot.shade as usize >= self.shades.len()
+                || dot.layer == 0
+                || dot.layer > self.layers
+            {
+                return Err(Inconsistency::DotReference(id));
+            }
+            let unit = |d: &Direction<Head>| (d.raw().norm() - 1.0).abs() < 1e-6;
+            let length = |l: Length| l.is_finite() && l.m() >= 0.0;
+            let joints = match &dot.outcome {
+                Outcome::Planned { roll, hover } => roll.is_finite() && hover.is_finite(),
+                Outcome::Skipped(_) => true,
+            };
+            if !(dot.position.is_finite() && unit(&dot.normal) && unit(&dot.needle) && length(dot.depth) && length(dot.diameter) && joints)
+            {
+                return Err(Inconsistency::DotNumber(id));
+            }
+        }
+        self.check_sequence()
+    }
+
+    fn check_sequence(&self) -> Result<(), Inconsistency> {
+        if self.sequence.len() != self.layers as usize {
+            return Err(Inconsistency::Sequence(self.layers));
+        }
+        let mut seen = vec![false; self.dots.len()];
+        for (layer, order) in (1u8..).zip(&self.sequence) {
+            for id in order {
+                let planned = self.dots.get(id.index()).is_some_and(|d| d.layer == layer && matches!(d.outcome, Outcome::Planned { .. }));
+                if !planned || std::mem::replace(&mut seen[id.index()], true) {
+                    return Err(Inconsistency::Sequence(layer));
+                }
+            }
+        }
+        let missing = self.dots.iter().zip(&seen).find(|(d, seen)| matches!(d.outcome, Outcome::Planned { .. }) && !**seen);
+        missing.map_or(Ok(()), |(dot, _)| Err(Inconsistency::Sequence(dot.layer)))
+    }
+
+    /// One dot.
+    #[must_use]
+    pub fn dot(&self, id: DotId) -> Option<&Dot> {
+        self.dots.get(id.index())
+    }
+}
+
+/// Writes a file so that it is there whole or not at all, even after a power cut.
+///
+/// # Errors
+/// What the system says.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".part{}", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = std::fs::File::create(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&part, path));
+    if written.is_err() {
+        // The half-written part is of no use to anyone; the first error is the one to report.
+        let _ = std::fs::remove_file(&part);
+    }
+    written
+}
+
+/// The tip's pose in the head frame with its origin `standoff` above `position`, z along `needle`, turned by `roll` about the needle.
+///
+/// At roll 0 the tip's x axis is the head's x axis made perpendicular to the needle (the head's y axis where the needle runs along x).
+#[must_use]
+pub fn tip_pose(position: &Point<Head>, needle: &Direction<Head>, roll: Angle, standoff: Length) -> Transform<Head, Tip> {
+    use nalgebra::{Isometry3, Rotation3, Translation3, UnitQuaternion, Vector3};
+    let z = needle.raw();
+    let reference = if z.x.abs() < 0.95 { Vector3::x() } else { Vector3::y() };
+    let x = (reference - z * z.dot(&reference)).normalize();
+    let y = z.cross(&x);
+    let upright = Rotation3::from_basis_unchecked(&[x, y, z]);
+    let rotation = UnitQuaternion::from_rotation_matrix(&upright) * UnitQuaternion::from_axis_angle(&Vector3::z_axis(), roll.rad());
+    let origin = position.raw() - z * standoff.m();
+    Transform::from_raw(Isometry3::from_parts(Translation3::from(origin), rotation))
+}
+
+impl Dot {
+    /// The tip's pose hovering over this dot, for a planned dot.
+    #[must_use]
+    pub fn hover_pose(&self, hover: Length) -> Option<Transform<Head, Tip>> {
+        match self.outcome {
+            Outcome::Planned { roll, .. } => Some(tip_pose(&self.position, &self.needle, roll, hover)),
+            Outcome::Skipped(_) => None,
+        }
+    }
+}
