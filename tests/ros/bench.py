@@ -1,0 +1,166 @@
+"""The bench: the processes under test, each in a process group of its own with its log in a temporary folder, and always taken
+down again.
+
+    with Bench("kill") as bench:
+        bench.start_sim()
+        controller = bench.start_controller()
+
+Every bench has a ROS_DOMAIN_ID of its own, so benches that run at the same time do not hear each other. The programs come from
+target/release (or CARGO_TARGET_DIR/release) and are built by tests/run or by launch/demo.
+"""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+RUN = ROOT / "launch" / "run"
+# The plan that all benches of one test run share; run_all.py sets it.
+SHARED_PLAN = "STIPPLE_BENCH_PLAN"
+
+# `timeout` and a cancelled CI job send SIGTERM: leave through the same door as Ctrl-C, with everything taken down.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+# Seconds: how long a step may take before the test gives up. Generous: a loaded machine is slow, not wrong.
+PATIENCE = 60.0
+
+
+class Failure(Exception):
+    """The product did not do what it should."""
+
+
+def check(condition, message):
+    """Like assert, but never optimised away and with a sentence for the reader."""
+    if not condition:
+        raise Failure(message)
+
+
+def program(name):
+    path = TARGET / name
+    check(path.exists(), f"{path} is missing; build it with: . launch/ros2-env && cargo build --release --workspace --bins "
+                         "--features stipple-controller/ros,stipple-sim/ros")
+    return path
+
+
+def make_plan(folder):
+    """Generates a head, plans the default treatment on it, and returns the plan's path."""
+    plan = Path(folder) / "bench.plan"
+    scan, landmarks = Path(folder) / "head.ply", Path(folder) / "landmarks.json"
+    for command in (
+        [program("stipple-sim"), "head", "--out", scan, "--landmarks", landmarks, "--seed", "7"],
+        [program("stipple-planner"), "plan", "--scan", scan, "--landmarks", landmarks,
+         "--treatment", ROOT / "planner/treatments/default.toml", "--out", plan],
+    ):
+        done = subprocess.run([RUN, *command], cwd=folder, capture_output=True, text=True, timeout=600)
+        check(done.returncode == 0, f"{Path(command[0]).name} {command[1]} failed:\n{done.stdout}{done.stderr}")
+    return plan
+
+
+class Bench:
+    """One simulated clinic: a temporary folder, a ROS domain, a plan, the processes."""
+
+    def __init__(self, name):
+        self.name = name
+        self.folder = Path(tempfile.mkdtemp(prefix=f"stipple-{name}-"))
+        self.record = self.folder / "session.sqlite"
+        self.processes = []
+        # Before rclpy starts: it reads the domain once.
+        os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 101))
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+
+    def __enter__(self):
+        try:
+            shared = os.environ.get(SHARED_PLAN)
+            self.plan = Path(shared) if shared else make_plan(self.folder)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        return self
+
+    def __exit__(self, kind, _error, _trace):
+        for process in reversed(self.processes):
+            self.end(process)
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        for log in sorted(self.folder.glob("*.log")):
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+            print(f"---- {log.name}\n{tail}", file=sys.stderr)
+        print(f"---- everything is kept in {self.folder}", file=sys.stderr)
+
+    def _start(self, label, *command):
+        log = self.folder / f"{len(self.processes):02}-{label}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen([RUN, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                       start_new_session=True, cwd=self.folder)
+        process.label = label
+        self.processes.append(process)
+        return process
+
+    def start_sim(self, *more):
+        """The simulated arm, needle and head tracker as ROS 2 nodes."""
+        return self._start("sim", program("stipple-sim"), "ros", "--plan", self.plan,
+                           "--params", ROOT / "launch/params/sim.yaml", *more)
+
+    def start_controller(self, *more):
+        return self._start("controller", program("stipple-controller"), "--params", ROOT / "launch/params/controller.yaml", *more)
+
+    def alive(self):
+        """Fails if a process ended that nobody ended."""
+        for process in self.processes:
+            code = process.poll()
+            if code is not None and not getattr(process, "ended", False):
+                raise Failure(f"{process.label} ended by itself with code {code}")
+
+    def end(self, process):
+        """Ends a process in order (as Ctrl-C does), and by force if that does not help. Returns its exit code."""
+        process.ended = True
+        for number, patience in ((signal.SIGINT, 8.0), (signal.SIGKILL, 8.0)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(patience)
+        return process.poll()
+
+    def kill(self, process):
+        """SIGKILL: no chance to say goodbye."""
+        process.ended = True
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(8.0)
+
+
+def until(condition, what, bench, patience=PATIENCE):
+    """Waits until `condition()` is true, and returns what it returned; fails after `patience` seconds or when a process ends."""
+    deadline = time.monotonic() + patience
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        bench.alive()
+        check(time.monotonic() < deadline, f"waited {patience:.0f} s in vain: {what}")
+        time.sleep(0.02)
+
+
+def main(test, name):
+    """Runs `test(bench)`, prints one line, and exits with 0 or 1."""
+    begin = time.monotonic()
+    try:
+        with Bench(name) as bench:
+            said = test(bench)
+    except Failure as failure:
+        print(f"{name}: FAILED: {failure}", flush=True)
+        sys.exit(1)
+    except Exception:
+        traceback.print_exc()
+        print(f"{name}: FAILED: the test itself broke", flush=True)
+        sys.exit(1)
+    print(f"{name}: ok in {time.monotonic() - begin:.0f} s: {said}", flush=True)

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Pauses, resumes, stops, clears and starts again by service calls, and holds that a pause and a stop leave the needle in and the
+arm still, that a cleared stop moves nothing by itself, and that the session then finishes with every dot once."""
+
+from stipple_msgs.msg import SessionState
+
+from bench import check, main, until
+from wire import Wire
+
+DOTS = 30
+
+
+def operator(bench):
+    bench.start_sim()
+    bench.start_controller()
+    with Wire(bench) as wire:
+        desk, watcher = wire.operator, wire.watcher
+        check(not desk.try_start(DOTS).accepted, "start was accepted with no plan loaded")
+        check(not desk.trigger("resume").success, "resume was accepted with nothing paused")
+        loaded = desk.load(bench.plan, bench.record)
+        desk.start(DOTS)
+        desk.wait_placed(5)
+
+        desk.command("pause")
+        desk.wait_state(SessionState.PAUSED)
+        check(watcher.needle_in(), "paused with the needle out")
+        until(watcher.arm_still, "the paused arm to stand", bench)
+        watcher.at_rest_for(1.5)
+        check(not desk.try_start(DOTS).accepted, "start was accepted in a pause")
+        before = len(watcher.placed())
+        desk.command("resume")
+        desk.wait_placed(before + 5)
+
+        desk.command("stop")
+        desk.wait_state(SessionState.STOPPED)
+        check(watcher.needle_in(), "stopped with the needle out")
+        until(watcher.arm_still, "the stopped arm to stand", bench)
+        watcher.at_rest_for(1.5)
+        check(not desk.trigger("resume").success, "resume was accepted after a stop")
+        desk.command("clear_fault")
+        desk.wait_state(SessionState.SAFE, SessionState.READY)
+        # A reset is not a start.
+        watcher.at_rest_for(1.0)
+
+        reloaded = desk.load(bench.plan, bench.record)
+        done = reloaded.already_done
+        check(reloaded.session_id == loaded.session_id, "the same record gave another session")
+        check(done == len(watcher.results), f"the record has {done} dots done, {len(watcher.results)} were told")
+        desk.start(DOTS - done)
+        desk.wait_finished(patience=120.0)
+        return watcher.judge(bench.record, loaded.session_id, DOTS)
+
+
+if __name__ == "__main__":
+    main(operator, "operator_commands")
