@@ -1,0 +1,125 @@
+//! What can go wrong, what the core does about it, and what clears it: one table.
+
+/// A fault. The state it leads to is [`crate::State::Faulted`], latched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The clock went backwards.
+    ClockBackwards,
+    /// Too long from tick to tick.
+    TickGap,
+    /// A number that is not finite, or negative where it cannot be.
+    BadNumber,
+    /// No joint state for too long.
+    JointsStale,
+    /// No plausible head pose for too long.
+    HeadLost,
+    /// No word from the needle for too long.
+    NeedleSilent,
+    /// The needle device reports a fault.
+    NeedleFault,
+    /// The needle is out without a permit.
+    NeedleOut,
+    /// The needle did not come in.
+    NeedleStuck,
+    /// Too much force along the needle.
+    ForceHigh,
+    /// The arm moves while the needle is out.
+    ArmMovedNeedleOut,
+    /// The arm did not take a motion on.
+    ArmSilent,
+    /// A motion failed again and again.
+    ArmFailed,
+    /// A motion did not end.
+    ArmTimeout,
+    /// A hop or a lift was not computed in time.
+    HopLate,
+    /// An intent was not on the disk in time.
+    IntentLate,
+    /// The record cannot be written.
+    RecordFailed,
+    /// A pause could not be completed.
+    PauseUnconfirmed,
+    /// A stop could not be confirmed.
+    StopUnconfirmed,
+}
+
+/// What the core does on a fault. The needle is told to retract in every case, before anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// Retract; whatever the arm does, it was not commanded, or it rests already.
+    RetractHold,
+    /// Retract and cancel the arm's motion, again until the arm rests.
+    RetractCancel,
+}
+
+/// What makes the fault go away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clears {
+    /// The operator's clear-fault, once joints and needle report and both are at rest.
+    OperatorOnceHealthy,
+    /// Only loading the plan again: what failed is not something that comes back.
+    Reload,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultRow {
+    /// The fault.
+    pub fault: Fault,
+    /// Its name in messages and reports.
+    pub name: &'static str,
+    /// What is done.
+    pub reaction: Reaction,
+    /// What clears it.
+    pub clears: Clears,
+    /// The hazard it answers.
+    pub hazard: &'static str,
+    /// What the operator should know, in one sentence.
+    pub text: &'static str,
+}
+
+macro_rules! table {
+    ($($fault:ident $name:literal $reaction:ident $clears:ident $hazard:literal $text:literal;)+) => {
+        /// Every fault with its reaction.
+        pub const FAULT_TABLE: &[FaultRow] = &[$(Fault::$fault.row()),+];
+
+        impl Fault {
+            /// Its row of [`FAULT_TABLE`].
+            #[must_use]
+            pub const fn row(self) -> FaultRow {
+                match self {
+                    $(Self::$fault => FaultRow {
+                        fault: self,
+                        name: $name,
+                        reaction: Reaction::$reaction,
+                        clears: Clears::$clears,
+                        hazard: $hazard,
+                        text: $text,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+table! {
+    ClockBackwards "clock_backwards" RetractCancel Reload "H4" "the monotonic clock went backwards";
+    TickGap "tick_gap" RetractCancel OperatorOnceHealthy "H10" "the control loop missed more than two cycles";
+    BadNumber "bad_number" RetractCancel OperatorOnceHealthy "H13" "an input holds a number that is not finite or cannot be";
+    JointsStale "joints_stale" RetractCancel OperatorOnceHealthy "H5" "no joint state in time";
+    HeadLost "head_lost" RetractCancel OperatorOnceHealthy "H4" "no plausible head pose in time";
+    NeedleSilent "needle_silent" RetractCancel OperatorOnceHealthy "H9" "no needle state in time";
+    NeedleFault "needle_fault" RetractCancel OperatorOnceHealthy "H8" "the needle device reports a fault";
+    NeedleOut "needle_out" RetractCancel OperatorOnceHealthy "H1" "the needle is out though it was not told to be";
+    NeedleStuck "needle_stuck" RetractHold OperatorOnceHealthy "H10" "the needle does not report that it is in: do not move the arm, free it by hand";
+    ForceHigh "force_high" RetractHold OperatorOnceHealthy "H2" "the force along the needle is too high";
+    ArmMovedNeedleOut "arm_moved_needle_out" RetractCancel OperatorOnceHealthy "H12" "the arm moved while the needle was out";
+    ArmSilent "arm_silent" RetractCancel OperatorOnceHealthy "H9" "the arm did not take a motion on";
+    ArmFailed "arm_failed" RetractCancel OperatorOnceHealthy "H12" "the arm failed the same motion again and again";
+    ArmTimeout "arm_timeout" RetractCancel OperatorOnceHealthy "H9" "a motion did not end in time";
+    HopLate "hop_late" RetractHold OperatorOnceHealthy "H10" "a motion was not computed in time";
+    IntentLate "intent_late" RetractHold OperatorOnceHealthy "H6" "the record did not confirm an intent in time";
+    RecordFailed "record_failed" RetractCancel Reload "H11" "the record cannot be written";
+    PauseUnconfirmed "pause_unconfirmed" RetractCancel OperatorOnceHealthy "H14" "the pause could not be completed in time";
+    StopUnconfirmed "stop_unconfirmed" RetractCancel OperatorOnceHealthy "H14" "needle in and arm at rest were not confirmed in time: use the hardware stop";
+}

@@ -1,0 +1,159 @@
+//! What must hold in every tick, whatever the state is about; what does not is a fault.
+
+use crate::fault::Fault;
+use crate::machine::Core;
+use crate::output::Denied;
+use crate::sensed::{NeedleSeen, NeedleState, Sensed};
+use crate::state::State;
+use crate::time::Micros;
+
+impl Core {
+    /// The first guard that does not hold in this tick.
+    pub(crate) fn guard(&self, now: Micros, sensed: &Sensed) -> Option<Fault> {
+        let watched = self.state.active() || self.state == State::Paused;
+        if !watched {
+            return None;
+        }
+        self.guard_clock(now)
+            .or_else(|| (!sensed.sound()).then_some(Fault::BadNumber))
+            .or_else(|| self.guard_needle(now, sensed))
+            .or_else(|| sensed.record_failed.then_some(Fault::RecordFailed))
+            .or_else(|| self.guard_arm(now, sensed))
+            .or_else(|| self.guard_head(now, sensed))
+    }
+
+    fn guard_clock(&self, now: Micros) -> Option<Fault> {
+        let last = self.last?;
+        match now.since(last) {
+            None => Some(Fault::ClockBackwards),
+            Some(gap) if gap > self.limits.tick_gap && self.state.active() => Some(Fault::TickGap),
+            Some(_) => None,
+        }
+    }
+
+    fn guard_needle(&self, now: Micros, sensed: &Sensed) -> Option<Fault> {
+        let fresh = sensed
+            .needle
+            .filter(|n| now.fresh(n.at, self.limits.needle_age));
+        let Some(needle) = fresh else {
+            // A stop goes on without: it is confirmed, or it times out.
+            return (self.state.working() || self.state == State::Pausing)
+                .then_some(Fault::NeedleSilent);
+        };
+        if needle.force > self.limits.axial_force {
+            return Some(Fault::ForceHigh);
+        }
+        if needle.state == NeedleState::Fault && self.state != State::Stopping {
+            return Some(Fault::NeedleFault);
+        }
+        let out = needle.extension > self.limits.needle_in;
+        if out && self.strike.is_none() && self.state != State::Stopping {
+            return Some(Fault::NeedleOut);
+        }
+        let moving = sensed
+            .joints
+            .is_some_and(|j| j.max_speed > self.limits.moving_speed);
+        (out && moving && self.state != State::Stopping).then_some(Fault::ArmMovedNeedleOut)
+    }
+
+    fn guard_arm(&self, now: Micros, sensed: &Sensed) -> Option<Fault> {
+        let guarded = self.state.working() || self.state == State::Pausing;
+        (guarded && !self.joints_fresh(now, sensed)).then_some(Fault::JointsStale)
+    }
+
+    fn guard_head(&self, now: Micros, sensed: &Sensed) -> Option<Fault> {
+        (self.state.working() && !self.head_fresh(now, sensed)).then_some(Fault::HeadLost)
+    }
+
+    pub(crate) fn joints_fresh(&self, now: Micros, sensed: &Sensed) -> bool {
+        sensed
+            .joints
+            .is_some_and(|j| now.fresh(j.at, self.limits.joints_age))
+    }
+
+    pub(crate) fn head_fresh(&self, now: Micros, sensed: &Sensed) -> bool {
+        sensed
+            .head
+            .is_some_and(|h| now.fresh(h.at, self.limits.head_age))
+    }
+
+    /// The needle reports that it is in, and the report cannot be older than the last extension.
+    pub(crate) fn needle_is_in(&self, now: Micros, sensed: &Sensed) -> bool {
+        let is_in = |n: NeedleSeen| {
+            now.fresh(n.at, self.limits.needle_age)
+                && n.state == NeedleState::Retracted
+                && n.extension <= self.limits.needle_in
+        };
+        let told = match self.retract_since {
+            // Told to go in and not out since: the report must be young enough to know of it.
+            Some(since) => sensed
+                .needle
+                .is_some_and(|n| n.at >= since.after(self.limits.needle_echo)),
+            // Never told to come out, or still told to.
+            None => self.strike.is_none(),
+        };
+        told && sensed.needle.is_some_and(is_in)
+    }
+
+    /// The joints have rested for the settling time.
+    pub(crate) fn settled(&self, now: Micros) -> bool {
+        self.rest_since
+            .is_some_and(|since| now.passed(since, self.limits.settle))
+    }
+
+    /// The head has been calm for long enough.
+    pub(crate) fn calm(&self, now: Micros) -> bool {
+        self.calm_since
+            .is_some_and(|since| now.passed(since, self.limits.head_calm))
+    }
+
+    /// Whether arm and needle report and rest.
+    pub(crate) fn healthy(&self, now: Micros, sensed: &Sensed) -> Result<(), Denied> {
+        if !self.joints_fresh(now, sensed) || !sensed.sound() {
+            return Err(Denied::Joints);
+        }
+        if self.rest_since.is_none() {
+            return Err(Denied::ArmMoving);
+        }
+        if self.needle_is_in(now, sensed) {
+            Ok(())
+        } else {
+            Err(Denied::Needle)
+        }
+    }
+
+    /// Keeps the times since which the joints rest and the head is calm.
+    pub(crate) fn observe(&mut self, now: Micros, sensed: &Sensed) {
+        let rests = self.joints_fresh(now, sensed)
+            && sensed
+                .joints
+                .is_some_and(|j| j.max_speed < self.limits.rest_speed);
+        self.rest_since = if rests {
+            self.rest_since.or(Some(now))
+        } else {
+            None
+        };
+        let calm = sensed.head.is_some_and(|h| {
+            now.fresh(h.at, self.limits.head_age_strike) && h.speed <= self.limits.head_speed
+        });
+        self.calm_since = if calm {
+            self.calm_since.or(Some(now))
+        } else {
+            None
+        };
+        if let (Some(strike), Some(needle)) = (&mut self.strike, sensed.needle)
+            && needle.permit == strike.nonce
+            && needle.extension > strike.deepest
+        {
+            if strike.deepest < strike.gap
+                && needle.extension >= strike.gap
+                && let Some(tip) = sensed.tip
+                && tip.dot == strike.dot
+                && tip.lateral.is_finite()
+            {
+                strike.lateral = tip.lateral;
+            }
+            strike.deepest = needle.extension;
+        }
+    }
+}

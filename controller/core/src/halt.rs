@@ -1,0 +1,123 @@
+//! Coming to rest: pause, stop, fault. The needle goes in first, always.
+
+use crate::fault::{Fault, Reaction};
+use crate::machine::{After, Core, Step};
+use crate::output::{ArmCommand, Message};
+use crate::sensed::{Lift, MotionStatus};
+use crate::state::State;
+use crate::work::status;
+
+impl Core {
+    pub(crate) fn begin_pause(&mut self, after: After, message: Message, step: &mut Step<'_>) {
+        if self.moving.is_some() {
+            self.cancel(step);
+        }
+        self.abandon_motion(step.queue);
+        self.after = after;
+        self.lift_asked = false;
+        self.lift_failed = false;
+        self.message = message;
+        self.enter(State::Pausing, step.now);
+    }
+
+    pub(crate) fn pause(&mut self, step: &mut Step<'_>) {
+        let (now, timeouts) = (step.now, self.limits.timeouts);
+        if now.passed(self.since, timeouts.pause) {
+            self.fail(Fault::PauseUnconfirmed, step);
+            return;
+        }
+        if let Some(hop) = self.moving {
+            match status(hop, step.sensed) {
+                MotionStatus::Succeeded => self.paused(step),
+                MotionStatus::Failed(_) => {
+                    self.moving = None;
+                    self.lift_failed = true;
+                    self.cancel(step);
+                }
+                MotionStatus::Idle | MotionStatus::Pending
+                    if now.passed(self.leg_since, timeouts.accept) =>
+                {
+                    self.fail(Fault::ArmSilent, step);
+                }
+                _ => {}
+            }
+            return;
+        }
+        if !self.needle_is_in(now, step.sensed) {
+            if now.passed(self.since, timeouts.retract) {
+                self.fail(Fault::NeedleStuck, step);
+            }
+            return;
+        }
+        self.settle_strike(step);
+        if self.rest_since.is_none() {
+            self.cancel_until_rest(step);
+            return;
+        }
+        if self.lift_failed {
+            self.message = Message::NoWayUp;
+            self.paused(step);
+            return;
+        }
+        match step.sensed.lift {
+            Lift::Ready(hop) if self.lift_asked => {
+                step.out.arm = ArmCommand::Follow(hop);
+                self.moving = Some(hop);
+                self.leg_since = now;
+            }
+            Lift::Refused if self.lift_asked => {
+                self.message = Message::NoWayUp;
+                self.paused(step);
+            }
+            _ => {
+                step.out.need_lift = true;
+                self.lift_asked = true;
+                if now.passed(self.since, timeouts.hop) {
+                    self.fail(Fault::HopLate, step);
+                }
+            }
+        }
+    }
+
+    fn paused(&mut self, step: &mut Step<'_>) {
+        self.moving = None;
+        match self.after {
+            After::Pause => self.enter(State::Paused, step.now),
+            After::Finish => {
+                self.finished = true;
+                self.enter(State::Ready, step.now);
+            }
+        }
+    }
+
+    pub(crate) fn begin_stop(&mut self, step: &mut Step<'_>) {
+        self.abandon_motion(step.queue);
+        self.cancel(step);
+        self.message = Message::StopAsked;
+        self.enter(State::Stopping, step.now);
+    }
+
+    pub(crate) fn stop(&mut self, step: &mut Step<'_>) {
+        let is_in = self.needle_is_in(step.now, step.sensed);
+        if is_in {
+            self.settle_strike(step);
+        }
+        if is_in && self.settled(step.now) {
+            self.enter(State::Stopped, step.now);
+        } else if step.now.passed(self.since, self.limits.timeouts.stop) {
+            self.fail(Fault::StopUnconfirmed, step);
+        } else {
+            self.cancel_until_rest(step);
+        }
+    }
+
+    /// After a fault: keeps the arm from going on.
+    pub(crate) fn hold_still(&mut self, step: &mut Step<'_>) {
+        if self
+            .fault
+            .is_some_and(|f| f.row().reaction == Reaction::RetractCancel)
+        {
+            self.cancel_until_rest(step);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Every figure the core decides by, with its source (H1–H15: the project's hazard list; "own": this project's own figure).
+
+use crate::time::Micros;
+
+/// The figures of one set-up.
+///
+/// [`Limits::HARDWARE`] is for anything that can hurt. [`Limits::LOOSE_CLOCK`] widens only the ages and gaps that a machine without real
+/// time cannot keep, and is for simulated hardware alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Period of the tick. Source: own, 500 Hz.
+    pub period: Micros,
+    /// Longest time from tick to tick while something may move. Source: own, two missed cycles and a margin.
+    pub tick_gap: Micros,
+    /// Oldest joint state that is acted on. Source: H5.
+    pub joints_age: Micros,
+    /// Oldest head pose that a strike may rest on. Source: H3.
+    pub head_age_strike: Micros,
+    /// Oldest head pose before everything stops. Source: H4.
+    pub head_age: Micros,
+    /// Oldest needle state. Source: H10, the needle's own watchdog has the same time.
+    pub needle_age: Micros,
+    /// Head displacement at the dot since its hop was aimed, m. Source: H3.
+    pub head_displacement: f64,
+    /// Head speed at the dot, m/s. Source: H3.
+    pub head_speed: f64,
+    /// How long the head must have been calm before the arm goes near it again. Source: own.
+    pub head_calm: Micros,
+    /// Force along the needle, N. Source: H2.
+    pub axial_force: f64,
+    /// Joint speed below which a joint rests, rad/s. Source: own.
+    pub rest_speed: f64,
+    /// Joint speed above which an arm with its needle out is a fault, rad/s. Source: own.
+    pub moving_speed: f64,
+    /// How long the joints must rest before the tip is judged. Source: own.
+    pub settle: Micros,
+    /// Depth below the skin, m. Source: H2.
+    pub depth: f64,
+    /// Angle between needle and skin normal, rad. Source: H1, 15°.
+    pub angle: f64,
+    /// Distance from needle axis to dot at which a stroke may begin, m. Source: own.
+    pub lateral_verify: f64,
+    /// The same while the needle is out, m. Source: H3.
+    pub lateral_stroke: f64,
+    /// Smallest gap between nose and skin at which a stroke may begin, m. Source: own.
+    pub gap_min: f64,
+    /// Largest such gap, m. Source: own.
+    pub gap_max: f64,
+    /// Farthest the needle may come out of the nose, m. Source: the tool's stroke.
+    pub stroke: f64,
+    /// Speed of the stroke, m/s. Source: own.
+    pub stroke_speed: f64,
+    /// The needle counts as in when no farther out than this, m. Source: own.
+    pub needle_in: f64,
+    /// A report of the needle being in counts only when it arrived this long after the needle was told to go in: an older one may have
+    /// left before the needle had even come out. Source: own, the needle's link there and back.
+    pub needle_echo: Micros,
+    /// Head displacement at the dot while the arm is on its way, m; beyond it the way is computed anew. Source: own, half the hover gap.
+    pub approach_displacement: f64,
+    /// Hops to one dot before it is skipped. Source: own.
+    pub attempts: u8,
+    /// Skips one after another before the session pauses. Source: own.
+    pub skips_in_row: u16,
+    /// The way out of every state.
+    pub timeouts: Timeouts,
+}
+
+/// How long each wait may last. Source: own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From asking for a hop to having it.
+    pub hop: Micros,
+    /// From telling the arm to follow to its taking the motion on.
+    pub accept: Micros,
+    /// From telling the arm to follow to its end.
+    pub motion: Micros,
+    /// For the joints to come to rest at the hover.
+    pub hover: Micros,
+    /// For everything a strike depends on to come true.
+    pub verify: Micros,
+    /// For the needle to reach its extension.
+    pub extend: Micros,
+    /// For the longest dwell a target may ask.
+    pub dwell: Micros,
+    /// For the needle to be back in.
+    pub retract: Micros,
+    /// For a restless head before the session pauses.
+    pub calm: Micros,
+    /// For a pause: needle in, arm at rest, lift.
+    pub pause: Micros,
+    /// For a stop to be confirmed.
+    pub stop: Micros,
+    /// Between repeated cancels.
+    pub cancel_again: Micros,
+}
+
+impl Limits {
+    /// For hardware, on a machine with real time.
+    pub const HARDWARE: Self = Self {
+        period: Micros::from_ms(2),
+        tick_gap: Micros(5_000),
+        joints_age: Micros::from_ms(20),
+        head_age_strike: Micros::from_ms(50),
+        head_age: Micros::from_ms(100),
+        needle_age: Micros::from_ms(50),
+        head_displacement: 0.5e-3,
+        head_speed: 10e-3,
+        head_calm: Micros::from_ms(300),
+        axial_force: 10.0,
+        rest_speed: 0.01,
+        moving_speed: 0.05,
+        settle: Micros::from_ms(10),
+        depth: 2.0e-3,
+        angle: 15.0 * core::f64::consts::PI / 180.0,
+        lateral_verify: 0.2e-3,
+        lateral_stroke: 0.5e-3,
+        gap_min: 1.0e-3,
+        gap_max: 3.0e-3,
+        stroke: 5.0e-3,
+        stroke_speed: 0.1,
+        needle_in: 0.1e-3,
+        needle_echo: Micros::from_ms(20),
+        approach_displacement: 1.0e-3,
+        attempts: 5,
+        skips_in_row: 25,
+        timeouts: Timeouts {
+            hop: Micros::from_ms(5_000),
+            accept: Micros::from_ms(1_000),
+            motion: Micros::from_ms(60_000),
+            hover: Micros::from_ms(2_000),
+            verify: Micros::from_ms(500),
+            extend: Micros::from_ms(300),
+            dwell: Micros::from_ms(1_000),
+            retract: Micros::from_ms(500),
+            calm: Micros::from_ms(30_000),
+            pause: Micros::from_ms(70_000),
+            stop: Micros::from_ms(5_000),
+            cancel_again: Micros::from_ms(100),
+        },
+    };
+
+    /// For simulated hardware on a machine without real time: joint states to 60 ms, ticks to 40 ms apart (still within the needle's own
+    /// 50 ms watchdog), needle states to 100 ms, head poses to 80 ms for a strike and 200 ms before a stop. All else as
+    /// [`Limits::HARDWARE`]. Whoever uses it says so in the report.
+    pub const LOOSE_CLOCK: Self = Self {
+        tick_gap: Micros::from_ms(40),
+        joints_age: Micros::from_ms(60),
+        head_age_strike: Micros::from_ms(80),
+        head_age: Micros::from_ms(200),
+        needle_age: Micros::from_ms(100),
+        ..Self::HARDWARE
+    };
+}

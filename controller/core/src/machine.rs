@@ -1,0 +1,354 @@
+//! The step: guards, then the operator, then the state.
+
+use crate::fault::{Clears, Fault, Reaction};
+use crate::limits::Limits;
+use crate::output::{ArmCommand, Denied, Dot, Message, NeedleCommand, Outcome, Output, Skip};
+use crate::permit::Tick;
+use crate::queue::Queue;
+use crate::sensed::{Command, HopId, Sensed};
+use crate::state::State;
+use crate::time::Micros;
+
+/// The state machine; see [`State`] for its diagram.
+///
+/// It is told everything through [`Core::step`] and knows nothing else.
+#[derive(Debug, Clone)]
+pub struct Core {
+    pub(crate) limits: Limits,
+    pub(crate) state: State,
+    /// When the state was entered.
+    pub(crate) since: Micros,
+    /// The last tick.
+    pub(crate) last: Option<Micros>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) message: Message,
+    pub(crate) finished: bool,
+    /// The motion the arm was told to follow and has not ended.
+    pub(crate) moving: Option<HopId>,
+    /// Since when the approach waits, or moves.
+    pub(crate) leg_since: Micros,
+    /// Since when nothing but the hop is missing.
+    pub(crate) hop_since: Micros,
+    /// The extension commanded and not yet accounted for.
+    pub(crate) strike: Option<Strike>,
+    /// Nonce of the last strike.
+    pub(crate) nonce: u64,
+    /// First tick that commanded the needle in after the last extension.
+    pub(crate) retract_since: Option<Micros>,
+    pub(crate) rest_since: Option<Micros>,
+    pub(crate) calm_since: Option<Micros>,
+    /// Hops to the first target that did not end in a strike.
+    pub(crate) attempts: u8,
+    /// Motions that failed one after another.
+    pub(crate) failures: u8,
+    pub(crate) skips_in_row: u16,
+    /// What the pause on its way leads to.
+    pub(crate) after: After,
+    pub(crate) lift_asked: bool,
+    pub(crate) lift_failed: bool,
+    /// The last cancel.
+    pub(crate) cancelled_at: Option<Micros>,
+}
+
+/// A strike under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Strike {
+    pub dot: Dot,
+    pub nonce: u64,
+    pub extension: f64,
+    /// Gap from nose to skin when it was fixed, m.
+    pub gap: f64,
+    pub lateral: f64,
+    /// The farthest extension reported under this strike's nonce, m.
+    pub deepest: f64,
+}
+
+/// What a pause leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Pause,
+    Finish,
+}
+
+/// One tick's inputs and output.
+pub(crate) struct Step<'a> {
+    pub now: Micros,
+    pub sensed: &'a Sensed,
+    pub queue: &'a mut Queue,
+    pub tick: &'a Tick,
+    pub out: Output,
+}
+
+impl Core {
+    /// A core in [`State::Safe`]. Strikes are numbered upwards from `first_nonce`, which must be larger than any nonce the needle device
+    /// has seen.
+    #[must_use]
+    pub const fn new(limits: Limits, first_nonce: u64) -> Self {
+        Self {
+            limits,
+            state: State::Safe,
+            since: Micros::ZERO,
+            last: None,
+            fault: None,
+            message: Message::NoPlan,
+            finished: false,
+            moving: None,
+            leg_since: Micros::ZERO,
+            hop_since: Micros::ZERO,
+            strike: None,
+            nonce: first_nonce,
+            retract_since: None,
+            rest_since: None,
+            calm_since: None,
+            attempts: 0,
+            failures: 0,
+            skips_in_row: 0,
+            after: After::Pause,
+            lift_asked: false,
+            lift_failed: false,
+            cancelled_at: None,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// The figures it decides by.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// One tick: what arm and needle do now. `now` rises from call to call; when it does not, that is a fault.
+    pub fn step(&mut self, now: Micros, sensed: &Sensed, queue: &mut Queue) -> Output {
+        let tick = Tick::begin();
+        let mut step = Step {
+            now,
+            sensed,
+            queue,
+            tick: &tick,
+            out: Output::quiet(),
+        };
+        self.observe(now, sensed);
+        if let Some(fault) = self.guard(now, sensed) {
+            self.fail(fault, &mut step);
+        }
+        if let Some(command) = sensed.command {
+            step.out.reply = Some(self.obey(command, &mut step));
+        }
+        self.run(&mut step);
+        if matches!(step.out.needle, NeedleCommand::Extend(_)) {
+            self.retract_since = None;
+        } else if self.strike.is_some() {
+            self.retract_since = self.retract_since.or(Some(now));
+        }
+        self.last = Some(now);
+        step.out.state = self.state;
+        step.out.fault = self.fault;
+        step.out.message = self.message;
+        step.out.finished = self.finished;
+        step.out
+    }
+
+    fn run(&mut self, step: &mut Step<'_>) {
+        match self.state {
+            State::Safe | State::Ready => self.rest(step),
+            State::Approaching => self.approach(step),
+            State::Hovering => self.hover(step),
+            State::Verifying => self.verify(step),
+            State::Extending => self.extend(step),
+            State::Dwelling => self.dwell(step),
+            State::Retracting => self.retract(step),
+            State::Pausing => self.pause(step),
+            State::Stopping => self.stop(step),
+            State::Faulted => self.hold_still(step),
+            State::Paused | State::Stopped => {}
+        }
+    }
+
+    fn rest(&mut self, step: &mut Step<'_>) {
+        let healthy = self.healthy(step.now, step.sensed).is_ok();
+        let next = if step.sensed.admitted && healthy {
+            State::Ready
+        } else {
+            State::Safe
+        };
+        if next != self.state {
+            self.enter(next, step.now);
+        }
+        self.message = match (step.sensed.admitted, healthy) {
+            (false, _) => Message::NoPlan,
+            (true, false) => Message::NotHealthy,
+            (true, true) if self.finished => Message::Finished,
+            (true, true) => Message::MayStart,
+        };
+    }
+
+    pub(crate) fn enter(&mut self, state: State, now: Micros) {
+        self.state = state;
+        self.since = now;
+        self.leg_since = now;
+        self.hop_since = now;
+    }
+
+    fn obey(&mut self, command: Command, step: &mut Step<'_>) -> Result<(), Denied> {
+        let now = step.now;
+        match (command, self.state) {
+            (Command::Stop, State::Stopping | State::Stopped)
+            | (Command::Pause, State::Pausing | State::Paused) => Ok(()),
+            (Command::Stop, _) => {
+                self.begin_stop(step);
+                Ok(())
+            }
+            (Command::Start, State::Ready) => {
+                self.may_move(step)?;
+                self.finished = false;
+                self.set_off_anew(now);
+                Ok(())
+            }
+            (Command::Start, State::Safe) if !step.sensed.admitted => Err(Denied::NotAdmitted),
+            (Command::Start, State::Safe) => Err(self
+                .healthy(now, step.sensed)
+                .err()
+                .unwrap_or(Denied::State)),
+            (Command::Pause, state) if state.working() => {
+                self.begin_pause(After::Pause, Message::PauseAsked, step);
+                Ok(())
+            }
+            (Command::Resume, State::Paused) => {
+                self.may_move(step)?;
+                self.set_off_anew(now);
+                Ok(())
+            }
+            (Command::ClearFault, State::Stopped | State::Faulted) => {
+                let reload = self.fault.is_some_and(|f| f.row().clears == Clears::Reload);
+                if reload {
+                    return Err(Denied::Reload);
+                }
+                if self.fault.is_some() {
+                    self.healthy(now, step.sensed)?;
+                }
+                self.fault = None;
+                self.enter(State::Safe, now);
+                Ok(())
+            }
+            _ => Err(Denied::State),
+        }
+    }
+
+    fn may_move(&self, step: &Step<'_>) -> Result<(), Denied> {
+        if !step.sensed.admitted {
+            return Err(Denied::NotAdmitted);
+        }
+        self.healthy(step.now, step.sensed)?;
+        if self.head_fresh(step.now, step.sensed) {
+            Ok(())
+        } else {
+            Err(Denied::Head)
+        }
+    }
+
+    fn set_off_anew(&mut self, now: Micros) {
+        self.attempts = 0;
+        self.failures = 0;
+        self.skips_in_row = 0;
+        self.message = Message::Working;
+        self.enter(State::Approaching, now);
+    }
+
+    /// Latches a fault: the needle goes in, the arm's motion ends, a strike under way is accounted for with what is known.
+    pub(crate) fn fail(&mut self, fault: Fault, step: &mut Step<'_>) {
+        // The first fault is the cause; what follows from it does not hide it.
+        let fault = *self.fault.get_or_insert(fault);
+        self.settle_strike(step);
+        self.abandon_motion(step.queue);
+        if fault.row().reaction == Reaction::RetractCancel {
+            self.cancel(step);
+        }
+        step.out.needle = NeedleCommand::Retract;
+        self.message = Message::Fault;
+        self.enter(State::Faulted, step.now);
+    }
+
+    /// The hop of the first target no longer starts where the arm stands.
+    pub(crate) fn abandon_motion(&mut self, queue: &mut Queue) {
+        self.moving = None;
+        if let Some(dot) = queue.front().map(|t| t.dot) {
+            queue.set_hop(dot, None);
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, step: &mut Step<'_>) {
+        step.out.arm = ArmCommand::Cancel;
+        self.cancelled_at = Some(step.now);
+        self.rest_since = None;
+    }
+
+    /// Cancels again and again while the arm does not rest.
+    pub(crate) fn cancel_until_rest(&mut self, step: &mut Step<'_>) {
+        let again = self
+            .cancelled_at
+            .is_some_and(|at| step.now.passed(at, self.limits.timeouts.cancel_again));
+        if self.rest_since.is_none() && again {
+            self.cancel(step);
+        }
+    }
+
+    /// Says what became of the strike under way and takes its target out of the queue.
+    pub(crate) fn settle_strike(&mut self, step: &mut Step<'_>) {
+        let Some(strike) = self.strike.take() else {
+            return;
+        };
+        let met_skin = strike.deepest >= strike.gap && strike.deepest > self.limits.needle_in;
+        let outcome = if met_skin {
+            Outcome::Placed {
+                depth: strike.deepest - strike.gap,
+                lateral: strike.lateral,
+            }
+        } else {
+            Outcome::InDoubt
+        };
+        step.out.outcome = Some((strike.dot, outcome));
+        if step.queue.front().is_some_and(|t| t.dot == strike.dot) {
+            step.queue.pop();
+        }
+        self.attempts = 0;
+        self.skips_in_row = 0;
+    }
+
+    /// Leaves the first target out.
+    pub(crate) fn skip(&mut self, reason: Skip, step: &mut Step<'_>) {
+        if let Some(target) = step.queue.pop() {
+            step.out.outcome = Some((target.dot, Outcome::Skipped(reason)));
+        }
+        self.attempts = 0;
+        self.skips_in_row = self.skips_in_row.saturating_add(1);
+        if self.skips_in_row >= self.limits.skips_in_row {
+            self.begin_pause(After::Pause, Message::TooManySkips, step);
+        } else {
+            self.enter(State::Approaching, step.now);
+        }
+    }
+}
+
+impl Output {
+    /// Needle in, arm left alone.
+    const fn quiet() -> Self {
+        Self {
+            arm: ArmCommand::None,
+            needle: NeedleCommand::Retract,
+            need_hop: None,
+            need_intent: None,
+            need_lift: false,
+            outcome: None,
+            reply: None,
+            state: State::Safe,
+            fault: None,
+            message: Message::NoPlan,
+            finished: false,
+        }
+    }
+}

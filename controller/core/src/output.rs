@@ -1,0 +1,272 @@
+//! What the core says at each tick.
+
+use crate::fault::Fault;
+use crate::permit::{NeedlePermit, Refusal};
+use crate::sensed::HopId;
+use crate::state::State;
+
+/// A dot, by its number in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dot(pub u32);
+
+/// Everything that leaves the core in one tick.
+#[derive(Debug, PartialEq)]
+pub struct Output {
+    /// For the arm.
+    pub arm: ArmCommand,
+    /// For the needle.
+    pub needle: NeedleCommand,
+    /// The motion to this dot is wanted, from where the arm now rests.
+    pub need_hop: Option<Dot>,
+    /// The intent to strike this dot must get onto the disk.
+    pub need_intent: Option<Dot>,
+    /// The motion away from the head is wanted, from where the arm now rests.
+    pub need_lift: bool,
+    /// What became of a dot; said once per dot.
+    pub outcome: Option<(Dot, Outcome)>,
+    /// The answer to this tick's command.
+    pub reply: Option<Result<(), Denied>>,
+    /// The state after this tick.
+    pub state: State,
+    /// The latched fault.
+    pub fault: Option<Fault>,
+    /// Why things stand as they stand.
+    pub message: Message,
+    /// Everything that was queued is done and the arm has lifted off.
+    pub finished: bool,
+}
+
+/// For the arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArmCommand {
+    /// Nothing new.
+    None,
+    /// Follow this motion. Said once.
+    Follow(HopId),
+    /// Come to rest where you are.
+    Cancel,
+}
+
+/// For the needle, at every tick.
+#[derive(Debug, PartialEq)]
+pub enum NeedleCommand {
+    /// In.
+    Retract,
+    /// Out, for this one tick.
+    Extend(Stroke),
+}
+
+/// An extension that a permit paid for. It can be read, but neither made nor copied outside of the core.
+///
+/// ```compile_fail
+/// use stipple_core::{Dot, NeedleCommand, Stroke};
+/// let forged = NeedleCommand::Extend(Stroke { nonce: 1, dot: Dot(0), extension: 1e-3, speed: 0.1 });
+/// ```
+///
+/// ```compile_fail
+/// use stipple_core::Stroke;
+/// fn twice(stroke: Stroke) -> (Stroke, Stroke) {
+///     (stroke, stroke)
+/// }
+/// ```
+#[derive(Debug, PartialEq)]
+pub struct Stroke {
+    nonce: u64,
+    dot: Dot,
+    extension: f64,
+    speed: f64,
+}
+
+impl Stroke {
+    /// The nonce of the strike; every strike has its own, larger than all before.
+    #[must_use]
+    pub const fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
+    /// The dot to strike.
+    #[must_use]
+    pub const fn dot(&self) -> Dot {
+        self.dot
+    }
+
+    /// How far the needle's point goes from its retracted position, m.
+    #[must_use]
+    pub const fn extension(&self) -> f64 {
+        self.extension
+    }
+
+    /// How fast, m/s.
+    #[must_use]
+    pub const fn speed(&self) -> f64 {
+        self.speed
+    }
+}
+
+impl NeedleCommand {
+    /// The only way to an extension: it takes the permit, and the permit is gone.
+    pub(crate) fn extend(permit: NeedlePermit<'_>) -> Self {
+        let (nonce, dot, extension, speed) = permit.spend();
+        Self::Extend(Stroke {
+            nonce,
+            dot,
+            extension,
+            speed,
+        })
+    }
+}
+
+/// What became of a dot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Outcome {
+    /// Struck.
+    Placed {
+        /// How deep the needle's point went below the skin, m.
+        depth: f64,
+        /// Distance from the dot to the needle's axis when it met the skin, m.
+        lateral: f64,
+    },
+    /// Not struck.
+    Skipped(Skip),
+    /// An extension was commanded, but that it met the skin was not confirmed. Counts as done.
+    InDoubt,
+}
+
+/// Why a dot was not struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Skip {
+    /// No motion to it can be had; whoever refused it knows the reason.
+    HopRefused,
+    /// The tip did not come near enough, attempt after attempt.
+    OffTarget,
+    /// The gap to the skin stayed out of range.
+    Gap,
+    /// The needle would lean too much from the normal.
+    Angle,
+    /// The needle would leave the patch.
+    OffPatch,
+    /// The depth asked for is not allowed.
+    Depth,
+    /// The head or the arm did not come to rest, attempt after attempt.
+    Restless,
+}
+
+impl Skip {
+    /// Its key in reports.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::HopRefused => "hop_refused",
+            Self::OffTarget => "off_target",
+            Self::Gap => "gap",
+            Self::Angle => "angle",
+            Self::OffPatch => "off_patch",
+            Self::Depth => "depth",
+            Self::Restless => "restless",
+        }
+    }
+}
+
+impl From<Refusal> for Skip {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Lateral => Self::OffTarget,
+            Refusal::Gap => Self::Gap,
+            Refusal::Angle => Self::Angle,
+            Refusal::OffPatch => Self::OffPatch,
+            Refusal::Depth => Self::Depth,
+            _ => Self::Restless,
+        }
+    }
+}
+
+/// Why a command was not obeyed. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Denied {
+    /// Not in this state.
+    State,
+    /// No plan is loaded and admitted.
+    NotAdmitted,
+    /// There is no fresh joint state.
+    Joints,
+    /// The arm does not rest.
+    ArmMoving,
+    /// There is no fresh head pose.
+    Head,
+    /// There is no fresh needle state, or the needle is not in.
+    Needle,
+    /// What failed does not come back; the plan must be loaded again.
+    Reload,
+}
+
+impl Denied {
+    /// One sentence for the operator.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::State => "not possible in this state",
+            Self::NotAdmitted => "no plan is loaded and admitted",
+            Self::Joints => "no fresh joint state",
+            Self::ArmMoving => "the arm does not rest",
+            Self::Head => "no fresh head pose",
+            Self::Needle => "the needle does not report that it is in",
+            Self::Reload => "what failed does not come back; load the plan again",
+        }
+    }
+}
+
+/// Why things stand as they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// Waiting for a plan.
+    NoPlan,
+    /// Waiting for arm and needle to report and rest.
+    NotHealthy,
+    /// The operator may start.
+    MayStart,
+    /// All goes its way.
+    Working,
+    /// Waiting for a motion to be computed.
+    AwaitingHop,
+    /// Waiting for the head to calm down.
+    AwaitingCalm,
+    /// The head moved during the stroke; the needle was drawn back.
+    HeadMoved,
+    /// The operator asked for a pause.
+    PauseAsked,
+    /// Paused because too many dots were skipped one after another.
+    TooManySkips,
+    /// Paused because the head did not calm down.
+    HeadRestless,
+    /// Paused where the arm stood: there is no clear way up.
+    NoWayUp,
+    /// The operator asked for a stop.
+    StopAsked,
+    /// A fault stopped the session.
+    Fault,
+    /// All that was started is done.
+    Finished,
+}
+
+impl Message {
+    /// One sentence for the operator.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoPlan => "no plan is loaded",
+            Self::NotHealthy => "waiting for arm and needle to report and to be at rest",
+            Self::MayStart => "ready to start",
+            Self::Working => "working",
+            Self::AwaitingHop => "computing the next motion",
+            Self::AwaitingCalm => "waiting for the head to hold still",
+            Self::HeadMoved => "the head moved, the needle was drawn back",
+            Self::PauseAsked => "paused by the operator",
+            Self::TooManySkips => "paused: too many dots skipped one after another",
+            Self::HeadRestless => "paused: the head does not hold still",
+            Self::NoWayUp => "paused without lifting off: no clear way up from here",
+            Self::StopAsked => "stopped by the operator; clear, then start",
+            Self::Fault => "a fault stopped the session",
+            Self::Finished => "all that was started is done",
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Working on a dot: approach, hover, verify, strike, retract.
+
+use crate::fault::Fault;
+use crate::machine::{After, Core, Step, Strike};
+use crate::output::{ArmCommand, Message, NeedleCommand, Skip};
+use crate::permit::{Case, NeedlePermit, Refusal, mint};
+use crate::queue::Target;
+use crate::sensed::{ArmFailure, HopId, MotionStatus, NeedleState, Sensed};
+use crate::state::State;
+
+impl Core {
+    pub(crate) fn approach(&mut self, step: &mut Step<'_>) {
+        let Some(target) = step.queue.front().copied() else {
+            if step.sensed.exhausted {
+                self.begin_pause(After::Finish, Message::Finished, step);
+            } else if step.now.passed(self.leg_since, self.limits.timeouts.hop) {
+                self.fail(Fault::HopLate, step);
+            }
+            return;
+        };
+        match self.moving {
+            Some(hop) => self.underway(hop, &target, step),
+            None => self.set_off(&target, step),
+        }
+    }
+
+    /// Waits for all that a motion needs, then commands it.
+    fn set_off(&mut self, target: &Target, step: &mut Step<'_>) {
+        let (now, timeouts) = (step.now, self.limits.timeouts);
+        if self.rest_since.is_none() || !self.needle_is_in(now, step.sensed) {
+            self.hop_since = now;
+            self.cancel_until_rest(step);
+            if now.passed(self.leg_since, timeouts.hover) {
+                self.fail(Fault::ArmTimeout, step);
+            }
+            return;
+        }
+        if !self.calm(now) {
+            self.hop_since = now;
+            self.message = Message::AwaitingCalm;
+            if now.passed(self.since, timeouts.calm) {
+                self.begin_pause(After::Pause, Message::HeadRestless, step);
+            } else {
+                self.leg_since = now;
+            }
+            return;
+        }
+        if step.sensed.hop_refused == Some(target.dot) {
+            self.skip(Skip::HopRefused, step);
+            return;
+        }
+        let Some(hop) = target.hop else {
+            step.out.need_hop = Some(target.dot);
+            self.leg_since = now;
+            if now.passed(self.hop_since, timeouts.hop) {
+                self.fail(Fault::HopLate, step);
+            }
+            return;
+        };
+        step.out.arm = ArmCommand::Follow(hop);
+        self.moving = Some(hop);
+        self.message = Message::Working;
+        self.leg_since = now;
+    }
+
+    /// The arm is on its way.
+    fn underway(&mut self, hop: HopId, target: &Target, step: &mut Step<'_>) {
+        let (now, timeouts) = (step.now, self.limits.timeouts);
+        want_intent(target, step);
+        if step
+            .sensed
+            .head
+            .is_some_and(|h| h.displacement > self.limits.approach_displacement)
+        {
+            self.cancel(step);
+            self.hop_again(Refusal::HeadMoving, step);
+            return;
+        }
+        if step
+            .sensed
+            .head
+            .is_none_or(|h| h.speed > self.limits.head_speed)
+        {
+            self.message = Message::AwaitingCalm;
+            self.abandon_motion(step.queue);
+            self.cancel(step);
+            self.leg_since = now;
+            return;
+        }
+        match status(hop, step.sensed) {
+            MotionStatus::Succeeded => {
+                self.moving = None;
+                self.failures = 0;
+                self.rest_since = None;
+                // The hop is spent: whatever brings the tip here again must be a new one.
+                step.queue.set_hop(target.dot, None);
+                self.enter(State::Hovering, now);
+            }
+            MotionStatus::Failed(ArmFailure::Preempted) => self.fail(Fault::ArmFailed, step),
+            MotionStatus::Failed(_) => {
+                self.failures = self.failures.saturating_add(1);
+                self.abandon_motion(step.queue);
+                self.leg_since = now;
+                // "Failed" does not say that the arm rests.
+                self.cancel(step);
+                if self.failures >= self.limits.attempts {
+                    self.fail(Fault::ArmFailed, step);
+                }
+            }
+            MotionStatus::Idle | MotionStatus::Pending
+                if now.passed(self.leg_since, timeouts.accept) =>
+            {
+                self.fail(Fault::ArmSilent, step);
+            }
+            MotionStatus::Active if now.passed(self.leg_since, timeouts.motion) => {
+                self.fail(Fault::ArmTimeout, step)
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn hover(&mut self, step: &mut Step<'_>) {
+        let Some(target) = step.queue.front().copied() else {
+            self.enter(State::Approaching, step.now);
+            return;
+        };
+        want_intent(&target, step);
+        if self.settled(step.now) {
+            self.enter(State::Verifying, step.now);
+        } else if step.now.passed(self.since, self.limits.timeouts.hover) {
+            self.hop_again(Refusal::ArmMoving, step);
+        }
+    }
+
+    pub(crate) fn verify(&mut self, step: &mut Step<'_>) {
+        let Some(target) = step.queue.front().copied() else {
+            self.enter(State::Approaching, step.now);
+            return;
+        };
+        want_intent(&target, step);
+        let late = step.now.passed(self.since, self.limits.timeouts.verify);
+        let nonce = self.nonce.saturating_add(1);
+        match self.permit(&target, nonce, None, step) {
+            Ok(permit) => {
+                // Both were checked a moment ago, in the permit.
+                let (gap, lateral) = step
+                    .sensed
+                    .tip
+                    .map_or((0.0, 0.0), |tip| (tip.gap, tip.lateral));
+                let extension = gap + target.depth;
+                self.nonce = nonce;
+                self.strike = Some(Strike {
+                    dot: target.dot,
+                    nonce,
+                    extension,
+                    gap,
+                    lateral,
+                    deepest: 0.0,
+                });
+                self.message = Message::Working;
+                step.out.needle = NeedleCommand::extend(permit);
+                self.enter(State::Extending, step.now);
+            }
+            Err(Refusal::Depth) => self.skip(Skip::Depth, step),
+            Err(Refusal::Intent) if late => self.fail(Fault::IntentLate, step),
+            Err(Refusal::Intent) => {}
+            Err(
+                refusal @ (Refusal::Lateral
+                | Refusal::Gap
+                | Refusal::Angle
+                | Refusal::OffPatch
+                | Refusal::HeadMoving),
+            ) => {
+                self.hop_again(refusal, step);
+            }
+            Err(refusal) if late => self.hop_again(refusal, step),
+            Err(_) => {}
+        }
+    }
+
+    pub(crate) fn extend(&mut self, step: &mut Step<'_>) {
+        let late = step.now.passed(self.since, self.limits.timeouts.extend);
+        if late || !self.keep_out(step) {
+            self.enter(State::Retracting, step.now);
+            return;
+        }
+        let (Some(strike), Some(needle)) = (self.strike, step.sensed.needle) else {
+            return;
+        };
+        let there = needle.state == NeedleState::Extended
+            && needle.permit == strike.nonce
+            && needle.extension >= strike.extension - self.limits.needle_in;
+        if there {
+            self.enter(State::Dwelling, step.now);
+        }
+    }
+
+    pub(crate) fn dwell(&mut self, step: &mut Step<'_>) {
+        let asked = step
+            .queue
+            .front()
+            .map_or(self.limits.timeouts.dwell, |t| t.dwell);
+        let dwell = asked.min(self.limits.timeouts.dwell);
+        if step.now.passed(self.since, dwell) || !self.keep_out(step) {
+            self.enter(State::Retracting, step.now);
+        }
+    }
+
+    /// Commands this tick's extension if it is still permitted.
+    fn keep_out(&mut self, step: &mut Step<'_>) -> bool {
+        let (Some(strike), Some(target)) = (self.strike, step.queue.front().copied()) else {
+            return false;
+        };
+        match self.permit(&target, strike.nonce, Some(strike.extension), step) {
+            Ok(permit) => {
+                step.out.needle = NeedleCommand::extend(permit);
+                true
+            }
+            Err(refusal) => {
+                if refusal == Refusal::HeadMoving || refusal == Refusal::Lateral {
+                    self.message = Message::HeadMoved;
+                }
+                false
+            }
+        }
+    }
+
+    pub(crate) fn retract(&mut self, step: &mut Step<'_>) {
+        if self.needle_is_in(step.now, step.sensed) {
+            self.settle_strike(step);
+            self.enter(State::Approaching, step.now);
+        } else if step.now.passed(self.since, self.limits.timeouts.retract) {
+            self.fail(Fault::NeedleStuck, step);
+        }
+    }
+
+    /// The same dot once more, from where the arm stands; after too many times it is left out.
+    fn hop_again(&mut self, refusal: Refusal, step: &mut Step<'_>) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.abandon_motion(step.queue);
+        if self.attempts >= self.limits.attempts {
+            self.skip(refusal.into(), step);
+        } else {
+            self.enter(State::Approaching, step.now);
+        }
+    }
+
+    fn permit<'t>(
+        &self,
+        target: &Target,
+        nonce: u64,
+        under_way: Option<f64>,
+        step: &Step<'t>,
+    ) -> Result<NeedlePermit<'t>, Refusal> {
+        let case = Case {
+            now: step.now,
+            limits: &self.limits,
+            sensed: step.sensed,
+            target,
+            settled: self.settled(step.now),
+            nonce,
+            under_way,
+        };
+        mint(step.tick, &case)
+    }
+}
+
+/// Asks for the intent's place on the disk while it is not there.
+fn want_intent(target: &Target, step: &mut Step<'_>) {
+    if step.sensed.intent != Some(target.dot) {
+        step.out.need_intent = Some(target.dot);
+    }
+}
+
+/// How that motion is doing; what is said of another one says nothing of it.
+pub(crate) fn status(hop: HopId, sensed: &Sensed) -> MotionStatus {
+    sensed
+        .arm
+        .filter(|arm| arm.hop == hop)
+        .map_or(MotionStatus::Idle, |arm| arm.status)
+}
