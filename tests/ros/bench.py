@@ -108,11 +108,12 @@ class Bench:
 
     def start_sim(self, *more):
         """The simulated arm, needle and head tracker as ROS 2 nodes."""
-        return self._start("sim", program("stipple-sim"), "ros", "--plan", self.plan,
-                           "--params", ROOT / "launch/params/sim.yaml", *more)
+        return self._start("sim", program("stipple-sim"), "ros", "--plan", self.plan, "--ros-args",
+                           "--params-file", ROOT / "launch/params/sim.yaml", *more)
 
     def start_controller(self, *more):
-        return self._start("controller", program("stipple-controller"), "--params", ROOT / "launch/params/controller.yaml", *more)
+        return self._start("controller", program("stipple-controller"), "--ros-args",
+                           "--params-file", ROOT / "launch/params/controller.yaml", *more)
 
     def alive(self):
         """Fails if a process ended that nobody ended."""
