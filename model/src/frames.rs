@@ -119,8 +119,19 @@ impl<F: Frame> fmt::Debug for Direction<F> {
 
 impl<To: Frame, From: Frame> fmt::Debug for Transform<To, From> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (t, (r, p, y)) = (self.iso.translation.vector, self.iso.rotation.euler_angles());
-        write!(f, "{}_from_{}(xyz {} {} {} rpy {r} {p} {y})", To::NAME, From::NAME, t.x, t.y, t.z)
+        let (t, (r, p, y)) = (
+            self.iso.translation.vector,
+            self.iso.rotation.euler_angles(),
+        );
+        write!(
+            f,
+            "{}_from_{}(xyz {} {} {} rpy {r} {p} {y})",
+            To::NAME,
+            From::NAME,
+            t.x,
+            t.y,
+            t.z
+        )
     }
 }
 
@@ -134,7 +145,10 @@ impl<F: Frame> Point<F> {
     /// From a bare vector, metres.
     #[must_use]
     pub const fn from_raw(v: Vector3<f64>) -> Self {
-        Self { v, frame: PhantomData }
+        Self {
+            v,
+            frame: PhantomData,
+        }
     }
 
     /// The bare coordinates, metres.
@@ -172,7 +186,10 @@ impl<F: Frame> Vector<F> {
     /// From a bare vector.
     #[must_use]
     pub const fn from_raw(v: Vector3<f64>) -> Self {
-        Self { v, frame: PhantomData }
+        Self {
+            v,
+            frame: PhantomData,
+        }
     }
 
     /// The bare components.
@@ -205,25 +222,37 @@ impl<F: Frame> Direction<F> {
     #[must_use]
     pub fn new(v: Vector3<f64>) -> Option<Self> {
         let norm = v.norm();
-        (norm.is_finite() && norm > 1e-12).then(|| Self { v: v / norm, frame: PhantomData })
+        (norm.is_finite() && norm > 1e-12).then(|| Self {
+            v: v / norm,
+            frame: PhantomData,
+        })
     }
 
     /// +x of the frame.
     #[must_use]
     pub fn x() -> Self {
-        Self { v: Vector3::x(), frame: PhantomData }
+        Self {
+            v: Vector3::x(),
+            frame: PhantomData,
+        }
     }
 
     /// +y of the frame.
     #[must_use]
     pub fn y() -> Self {
-        Self { v: Vector3::y(), frame: PhantomData }
+        Self {
+            v: Vector3::y(),
+            frame: PhantomData,
+        }
     }
 
     /// +z of the frame.
     #[must_use]
     pub fn z() -> Self {
-        Self { v: Vector3::z(), frame: PhantomData }
+        Self {
+            v: Vector3::z(),
+            frame: PhantomData,
+        }
     }
 
     /// The bare unit vector.
@@ -247,9 +276,16 @@ impl<F: Frame> Direction<F> {
     /// Some direction at a right angle to this one; the same for the same input.
     #[must_use]
     pub fn any_perpendicular(&self) -> Self {
-        let least = if self.v.x.abs() < 0.6 { Vector3::x() } else { Vector3::y() };
+        let least = if self.v.x.abs() < 0.6 {
+            Vector3::x()
+        } else {
+            Vector3::y()
+        };
         let v = self.v.cross(&least);
-        Self { v: v / v.norm(), frame: PhantomData }
+        Self {
+            v: v / v.norm(),
+            frame: PhantomData,
+        }
     }
 }
 
@@ -257,7 +293,10 @@ impl<To: Frame, From: Frame> Transform<To, From> {
     /// From nalgebra's isometry.
     #[must_use]
     pub const fn from_raw(iso: Isometry3<f64>) -> Self {
-        Self { iso, frames: PhantomData }
+        Self {
+            iso,
+            frames: PhantomData,
+        }
     }
 
     /// From a translation (metres) and roll, pitch, yaw (radians, fixed axes x, y, z as in URDF).
@@ -305,7 +344,12 @@ impl<To: Frame, From: Frame> Transform<To, From> {
     /// Whether every component is finite.
     #[must_use]
     pub fn is_finite(&self) -> bool {
-        self.iso.translation.vector.iter().chain(self.iso.rotation.coords.iter()).all(|c| c.is_finite())
+        self.iso
+            .translation
+            .vector
+            .iter()
+            .chain(self.iso.rotation.coords.iter())
+            .all(|c| c.is_finite())
     }
 }
 
@@ -339,7 +383,10 @@ impl<To: Frame, From: Frame> core::ops::Mul<Vector<From>> for Transform<To, From
 impl<To: Frame, From: Frame> core::ops::Mul<Direction<From>> for Transform<To, From> {
     type Output = Direction<To>;
     fn mul(self, rhs: Direction<From>) -> Direction<To> {
-        Direction { v: self.iso.rotation * rhs.v, frame: PhantomData }
+        Direction {
+            v: self.iso.rotation * rhs.v,
+            frame: PhantomData,
+        }
     }
 }
 
@@ -395,7 +442,10 @@ impl<F: Frame> core::ops::Mul<f64> for Direction<F> {
 impl<F: Frame> core::ops::Neg for Direction<F> {
     type Output = Self;
     fn neg(self) -> Self {
-        Self { v: -self.v, frame: PhantomData }
+        Self {
+            v: -self.v,
+            frame: PhantomData,
+        }
     }
 }
 
@@ -406,7 +456,8 @@ mod tests {
 
     #[test]
     fn transform_there_and_back_is_identity() {
-        let base_from_head: Transform<Base, Head> = Transform::from_xyz_rpy([0.4, -0.1, 0.3], [0.1, -0.7, 2.0]);
+        let base_from_head: Transform<Base, Head> =
+            Transform::from_xyz_rpy([0.4, -0.1, 0.3], [0.1, -0.7, 2.0]);
         let p: Point<Head> = Point::new(0.01, 0.02, 0.13);
         let back = base_from_head.inverse() * (base_from_head * p);
         assert_relative_eq!(back.raw(), p.raw(), epsilon = 1e-15);
@@ -423,6 +474,10 @@ mod tests {
         let a = Direction::<Tip>::z();
         let b = Direction::<Tip>::new(Vector3::new(1e-9, 0.0, 1.0)).unwrap();
         assert_relative_eq!(a.angle(&b), 1e-9, max_relative = 1e-6);
-        assert_relative_eq!(a.any_perpendicular().angle(&a), core::f64::consts::FRAC_PI_2, epsilon = 1e-12);
+        assert_relative_eq!(
+            a.any_perpendicular().angle(&a),
+            core::f64::consts::FRAC_PI_2,
+            epsilon = 1e-12
+        );
     }
 }

@@ -7,7 +7,10 @@ pub const MAX_JOINTS: usize = 7;
 
 /// One value a joint (positions in rad, or velocities, accelerations, jerks), base to flange.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "arrayvec::ArrayVec<f64, 7>", into = "arrayvec::ArrayVec<f64, 7>")]
+#[serde(
+    try_from = "arrayvec::ArrayVec<f64, 7>",
+    into = "arrayvec::ArrayVec<f64, 7>"
+)]
 pub struct Joints {
     values: [f64; MAX_JOINTS],
     dof: u8,
@@ -20,7 +23,10 @@ impl Joints {
         if values.is_empty() || values.len() > MAX_JOINTS {
             return None;
         }
-        let mut joints = Self { values: [0.0; MAX_JOINTS], dof: values.len() as u8 };
+        let mut joints = Self {
+            values: [0.0; MAX_JOINTS],
+            dof: values.len() as u8,
+        };
         joints.values[..values.len()].copy_from_slice(values);
         Some(joints)
     }
@@ -28,7 +34,10 @@ impl Joints {
     /// `dof` zeros; more than [`MAX_JOINTS`] are cut to that.
     #[must_use]
     pub fn zeros(dof: usize) -> Self {
-        Self { values: [0.0; MAX_JOINTS], dof: dof.clamp(1, MAX_JOINTS) as u8 }
+        Self {
+            values: [0.0; MAX_JOINTS],
+            dof: dof.clamp(1, MAX_JOINTS) as u8,
+        }
     }
 
     /// How many joints.
@@ -52,8 +61,15 @@ impl Joints {
     /// Joint by joint, `f(self, other)`; joints that only one of them has are dropped.
     #[must_use]
     pub fn zip(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
-        let mut out = Self { values: [0.0; MAX_JOINTS], dof: self.dof.min(other.dof) };
-        for (o, (a, b)) in out.as_mut_slice().iter_mut().zip(self.as_slice().iter().zip(other.as_slice())) {
+        let mut out = Self {
+            values: [0.0; MAX_JOINTS],
+            dof: self.dof.min(other.dof),
+        };
+        for (o, (a, b)) in out
+            .as_mut_slice()
+            .iter_mut()
+            .zip(self.as_slice().iter().zip(other.as_slice()))
+        {
             *o = f(*a, *b);
         }
         out

@@ -2,6 +2,7 @@
 
 pub mod arm;
 pub mod cell;
+pub mod clearance;
 pub mod digest;
 pub mod frames;
 pub mod joints;
@@ -9,7 +10,11 @@ pub mod limits;
 pub mod mesh;
 pub mod motion;
 pub mod plan;
+pub mod treatment;
 pub mod units;
+
+#[cfg(test)]
+mod testing;
 
 /// nalgebra's vector as parry's (glam) vector.
 #[must_use]

@@ -62,10 +62,17 @@ impl<F: Frame> SurfaceMesh<F> {
         }
         for (triangle, indices) in triangles.iter().enumerate() {
             if let Some(&vertex) = indices.iter().find(|&&i| i as usize >= vertices.len()) {
-                return Err(MeshError::IndexOutOfRange { triangle, vertex, vertices: vertices.len() });
+                return Err(MeshError::IndexOutOfRange {
+                    triangle,
+                    vertex,
+                    vertices: vertices.len(),
+                });
             }
         }
-        Ok(Self { vertices, triangles })
+        Ok(Self {
+            vertices,
+            triangles,
+        })
     }
 
     /// The vertices, metres.
@@ -99,7 +106,9 @@ impl<F: Frame> SurfaceMesh<F> {
         let v = self.area_vector(triangle);
         // An area vector is tiny for a small healthy triangle, so scale before asking for its direction.
         let largest = v.amax();
-        (largest > 0.0).then(|| Direction::new(v / largest)).flatten()
+        (largest > 0.0)
+            .then(|| Direction::new(v / largest))
+            .flatten()
     }
 
     /// Area of one triangle.
@@ -117,11 +126,13 @@ impl<F: Frame> SurfaceMesh<F> {
     /// The smallest and largest coordinates.
     #[must_use]
     pub fn bounds(&self) -> (Point<F>, Point<F>) {
-        let start = self.vertices.first().map_or_else(nalgebra::Vector3::zeros, Point::raw);
-        let (lo, hi) = self
+        let start = self
             .vertices
-            .iter()
-            .fold((start, start), |(lo, hi), p| (lo.inf(&p.raw()), hi.sup(&p.raw())));
+            .first()
+            .map_or_else(nalgebra::Vector3::zeros, Point::raw);
+        let (lo, hi) = self.vertices.iter().fold((start, start), |(lo, hi), p| {
+            (lo.inf(&p.raw()), hi.sup(&p.raw()))
+        });
         (Point::from_raw(lo), Point::from_raw(hi))
     }
 
@@ -158,11 +169,17 @@ impl<F: Frame> SurfaceMesh<F> {
     /// When parry cannot build its tree or its topology.
     pub fn to_parry(&self) -> Result<parry3d::shape::TriMesh, parry3d::shape::TriMeshBuilderError> {
         use parry3d::shape::{TriMesh, TriMeshFlags};
-        let vertices = self.vertices.iter().map(|p| crate::to_parry_vector(&p.raw())).collect();
+        let vertices = self
+            .vertices
+            .iter()
+            .map(|p| crate::to_parry_vector(&p.raw()))
+            .collect();
         TriMesh::with_flags(
             vertices,
             self.triangles.clone(),
-            TriMeshFlags::ORIENTED | TriMeshFlags::MERGE_DUPLICATE_VERTICES | TriMeshFlags::DELETE_DEGENERATE_TRIANGLES,
+            TriMeshFlags::ORIENTED
+                | TriMeshFlags::MERGE_DUPLICATE_VERTICES
+                | TriMeshFlags::DELETE_DEGENERATE_TRIANGLES,
         )
     }
 }
@@ -176,7 +193,10 @@ impl<F: Frame> TryFrom<Raw<F>> for SurfaceMesh<F> {
 
 impl<F: Frame> From<SurfaceMesh<F>> for Raw<F> {
     fn from(mesh: SurfaceMesh<F>) -> Self {
-        Self { vertices: mesh.vertices, triangles: mesh.triangles }
+        Self {
+            vertices: mesh.vertices,
+            triangles: mesh.triangles,
+        }
     }
 }
 
@@ -186,7 +206,11 @@ mod tests {
     use crate::frames::Head;
 
     fn corner() -> Vec<Point<Head>> {
-        vec![Point::new(0.0, 0.0, 0.0), Point::new(1.0, 0.0, 0.0), Point::new(0.0, 1.0, 0.0)]
+        vec![
+            Point::new(0.0, 0.0, 0.0),
+            Point::new(1.0, 0.0, 0.0),
+            Point::new(0.0, 1.0, 0.0),
+        ]
     }
 
     #[test]
@@ -194,11 +218,18 @@ mod tests {
         assert_eq!(SurfaceMesh::new(corner(), vec![]), Err(MeshError::Empty));
         assert_eq!(
             SurfaceMesh::new(corner(), vec![[0, 1, 3]]),
-            Err(MeshError::IndexOutOfRange { triangle: 0, vertex: 3, vertices: 3 })
+            Err(MeshError::IndexOutOfRange {
+                triangle: 0,
+                vertex: 3,
+                vertices: 3
+            })
         );
         let mut bad = corner();
         bad[1] = Point::new(f64::NAN, 0.0, 0.0);
-        assert_eq!(SurfaceMesh::new(bad, vec![[0, 1, 2]]), Err(MeshError::NotFinite { vertex: 1 }));
+        assert_eq!(
+            SurfaceMesh::new(bad, vec![[0, 1, 2]]),
+            Err(MeshError::NotFinite { vertex: 1 })
+        );
     }
 
     #[test]

@@ -241,7 +241,9 @@ pub enum PlanError {
         path: PathBuf,
     },
     /// A plan of another version.
-    #[error("{path}: plan format {found}, this program reads {FORMAT_VERSION}; plan again with this version")]
+    #[error(
+        "{path}: plan format {found}, this program reads {FORMAT_VERSION}; plan again with this version"
+    )]
     Version {
         /// The file.
         path: PathBuf,
@@ -249,7 +251,9 @@ pub enum PlanError {
         found: u16,
     },
     /// The bytes do not match their digest.
-    #[error("{path}: the plan's digest does not match its content (cut short or changed); plan again")]
+    #[error(
+        "{path}: the plan's digest does not match its content (cut short or changed); plan again"
+    )]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -320,20 +324,27 @@ impl Plan {
         };
         let found = u16::from_le_bytes(*version);
         if found != FORMAT_VERSION {
-            return Err(PlanError::Version { path: path(), found });
+            return Err(PlanError::Version {
+                path: path(),
+                found,
+            });
         }
         let payload = rest.split_first_chunk::<8>().and_then(|(length, rest)| {
             let (payload, digest) = rest.split_last_chunk::<DIGEST>()?;
             let expected = Digest::from_bytes(*digest);
             let body = bytes.get(..bytes.len() - DIGEST)?;
-            (u64::from_le_bytes(*length) == payload.len() as u64 && Digest::of(body) == expected).then_some((payload, expected))
+            (u64::from_le_bytes(*length) == payload.len() as u64 && Digest::of(body) == expected)
+                .then_some((payload, expected))
         });
         let Some((payload, digest)) = payload else {
             return Err(PlanError::Corrupt { path: path() });
         };
-        let plan: Self =
-            postcard::from_bytes(payload).map_err(|e| PlanError::Decode { path: path(), reason: e.to_string() })?;
-        plan.check().map_err(|what| PlanError::Inconsistent { path: path(), what })?;
+        let plan: Self = postcard::from_bytes(payload).map_err(|e| PlanError::Decode {
+            path: path(),
+            reason: e.to_string(),
+        })?;
+        plan.check()
+            .map_err(|what| PlanError::Inconsistent { path: path(), what })?;
         Ok((plan, digest))
     }
 
@@ -342,7 +353,10 @@ impl Plan {
     /// # Errors
     /// As [`Plan::from_bytes`], and when the file cannot be read.
     pub fn read(path: &Path) -> Result<(Self, Digest), PlanError> {
-        let bytes = std::fs::read(path).map_err(|source| PlanError::Io { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| PlanError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::from_bytes(&bytes, path)
     }
 
@@ -351,9 +365,14 @@ impl Plan {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<Digest, PlanError> {
-        let (bytes, digest) =
-            self.to_bytes().map_err(|e| PlanError::Decode { path: path.to_owned(), reason: e.to_string() })?;
-        write_atomically(path, &bytes).map_err(|source| PlanError::Io { path: path.to_owned(), source })?;
+        let (bytes, digest) = self.to_bytes().map_err(|e| PlanError::Decode {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
+        write_atomically(path, &bytes).map_err(|source| PlanError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(digest)
     }
 
@@ -362,7 +381,11 @@ impl Plan {
     /// # Errors
     /// The first contradiction found.
     pub fn check(&self) -> Result<(), Inconsistency> {
-        if self.patch.iter().any(|&t| t as usize >= self.head.triangles().len()) {
+        if self
+            .patch
+            .iter()
+            .any(|&t| t as usize >= self.head.triangles().len())
+        {
             return Err(Inconsistency::Patch);
         }
         for (i, dot) in self.dots.iter().enumerate() {
@@ -380,7 +403,12 @@ impl Plan {
                 Outcome::Planned { roll, hover } => roll.is_finite() && hover.is_finite(),
                 Outcome::Skipped(_) => true,
             };
-            if !(dot.position.is_finite() && unit(&dot.normal) && unit(&dot.needle) && length(dot.depth) && length(dot.diameter) && joints)
+            if !(dot.position.is_finite()
+                && unit(&dot.normal)
+                && unit(&dot.needle)
+                && length(dot.depth)
+                && length(dot.diameter)
+                && joints)
             {
                 return Err(Inconsistency::DotNumber(id));
             }
@@ -395,13 +423,19 @@ impl Plan {
         let mut seen = vec![false; self.dots.len()];
         for (layer, order) in (1u8..).zip(&self.sequence) {
             for id in order {
-                let planned = self.dots.get(id.index()).is_some_and(|d| d.layer == layer && matches!(d.outcome, Outcome::Planned { .. }));
+                let planned = self.dots.get(id.index()).is_some_and(|d| {
+                    d.layer == layer && matches!(d.outcome, Outcome::Planned { .. })
+                });
                 if !planned || std::mem::replace(&mut seen[id.index()], true) {
                     return Err(Inconsistency::Sequence(layer));
                 }
             }
         }
-        let missing = self.dots.iter().zip(&seen).find(|(d, seen)| matches!(d.outcome, Outcome::Planned { .. }) && !**seen);
+        let missing = self
+            .dots
+            .iter()
+            .zip(&seen)
+            .find(|(d, seen)| matches!(d.outcome, Outcome::Planned { .. }) && !**seen);
         missing.map_or(Ok(()), |(dot, _)| Err(Inconsistency::Sequence(dot.layer)))
     }
 
@@ -434,14 +468,24 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 ///
 /// At roll 0 the tip's x axis is the head's x axis made perpendicular to the needle (the head's y axis where the needle runs along x).
 #[must_use]
-pub fn tip_pose(position: &Point<Head>, needle: &Direction<Head>, roll: Angle, standoff: Length) -> Transform<Head, Tip> {
+pub fn tip_pose(
+    position: &Point<Head>,
+    needle: &Direction<Head>,
+    roll: Angle,
+    standoff: Length,
+) -> Transform<Head, Tip> {
     use nalgebra::{Isometry3, Rotation3, Translation3, UnitQuaternion, Vector3};
     let z = needle.raw();
-    let reference = if z.x.abs() < 0.95 { Vector3::x() } else { Vector3::y() };
+    let reference = if z.x.abs() < 0.95 {
+        Vector3::x()
+    } else {
+        Vector3::y()
+    };
     let x = (reference - z * z.dot(&reference)).normalize();
     let y = z.cross(&x);
     let upright = Rotation3::from_basis_unchecked(&[x, y, z]);
-    let rotation = UnitQuaternion::from_rotation_matrix(&upright) * UnitQuaternion::from_axis_angle(&Vector3::z_axis(), roll.rad());
+    let rotation = UnitQuaternion::from_rotation_matrix(&upright)
+        * UnitQuaternion::from_axis_angle(&Vector3::z_axis(), roll.rad());
     let origin = position.raw() - z * standoff.m();
     Transform::from_raw(Isometry3::from_parts(Translation3::from(origin), rotation))
 }
@@ -451,7 +495,9 @@ impl Dot {
     #[must_use]
     pub fn hover_pose(&self, hover: Length) -> Option<Transform<Head, Tip>> {
         match self.outcome {
-            Outcome::Planned { roll, .. } => Some(tip_pose(&self.position, &self.needle, roll, hover)),
+            Outcome::Planned { roll, .. } => {
+                Some(tip_pose(&self.position, &self.needle, roll, hover))
+            }
             Outcome::Skipped(_) => None,
         }
     }

@@ -1,3 +1,18 @@
-//! The arm, from its URDF.
+//! The arm, from its URDF: kinematics both ways and collision geometry.
+
+mod chain;
+mod inverse;
+mod kinematics;
+mod shapes;
 mod source;
+mod three_parallel;
+
+#[cfg(test)]
+mod tests;
+
+pub use chain::{Arm, ArmError, Joint};
+pub use inverse::{MAX_SOLUTIONS, Solutions};
+pub use kinematics::{Axis, LinkPoses};
+pub(crate) use shapes::turned_body;
+pub use shapes::{BodyMesh, ShapeError};
 pub use source::{ArmSource, ArmSourceError};

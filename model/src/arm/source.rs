@@ -72,7 +72,9 @@ impl ArmSource {
     pub fn open(name_or_path: &str) -> Result<Self, ArmSourceError> {
         match name_or_path {
             "ur5e" => Ok(Self::ur5e()),
-            _ if !Path::new(name_or_path).exists() => Err(ArmSourceError::Unknown { name: name_or_path.to_owned() }),
+            _ if !Path::new(name_or_path).exists() => Err(ArmSourceError::Unknown {
+                name: name_or_path.to_owned(),
+            }),
             _ => Self::read(Path::new(name_or_path)),
         }
     }
@@ -93,25 +95,39 @@ impl ArmSource {
     /// As [`ArmSource::open`].
     pub fn read(path: &Path) -> Result<Self, ArmSourceError> {
         let urdf = String::from_utf8_lossy(&read_limited(path)?).into_owned();
-        let robot = urdf_rs::read_from_string(&urdf)
-            .map_err(|e| ArmSourceError::Urdf { path: path.to_owned(), reason: e.to_string() })?;
+        let robot = urdf_rs::read_from_string(&urdf).map_err(|e| ArmSourceError::Urdf {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
         let mut meshes = BTreeMap::new();
         for collision in robot.links.iter().flat_map(|link| &link.collision) {
-            let urdf_rs::Geometry::Mesh { filename, .. } = &collision.geometry else { continue };
+            let urdf_rs::Geometry::Mesh { filename, .. } = &collision.geometry else {
+                continue;
+            };
             if !meshes.contains_key(filename) {
                 meshes.insert(filename.clone(), read_limited(&find_mesh(path, filename)?)?);
             }
         }
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         Ok(Self { name, urdf, meshes })
     }
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, ArmSourceError> {
-    let io = |source| ArmSourceError::Io { path: path.to_owned(), source };
+    let io = |source| ArmSourceError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let bytes = std::fs::metadata(path).map_err(io)?.len();
     if bytes > FILE_LIMIT {
-        return Err(ArmSourceError::TooLarge { path: path.to_owned(), bytes });
+        return Err(ArmSourceError::TooLarge {
+            path: path.to_owned(),
+            bytes,
+        });
     }
     std::fs::read(path).map_err(io)
 }
@@ -139,6 +155,10 @@ fn find_mesh(urdf: &Path, filename: &str) -> Result<PathBuf, ArmSourceError> {
     found.ok_or_else(|| ArmSourceError::MeshMissing {
         path: urdf.to_owned(),
         mesh: filename.to_owned(),
-        looked: candidates.iter().map(|c| c.display().to_string()).collect::<Vec<_>>().join(", "),
+        looked: candidates
+            .iter()
+            .map(|c| c.display().to_string())
+            .collect::<Vec<_>>()
+            .join(", "),
     })
 }

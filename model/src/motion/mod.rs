@@ -1,7 +1,12 @@
-//! Motion from dot to dot: paths in joint space and their jerk-limited time law.
+//! Motion from dot to dot: ways in joint space, proven clear, and their jerk-limited time law.
 
+mod hop;
 mod profile;
 mod trajectory;
 
-pub use profile::Profile;
-pub use trajectory::{JointLimits, JointSample, MotionError, Trajectory};
+#[cfg(test)]
+mod tests;
+
+pub use hop::{HopError, HopTarget, hop, hop_to_joints, lift};
+pub use profile::{PathState, Profile};
+pub use trajectory::{JointLimits, JointSample, MAX_SEGMENTS, MotionError, Trajectory};

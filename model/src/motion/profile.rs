@@ -33,7 +33,10 @@ impl Profile {
     /// and finite.
     #[must_use]
     pub fn fastest(velocity: f64, acceleration: f64, jerk: f64) -> Option<Self> {
-        if [velocity, acceleration, jerk].iter().any(|l| !l.is_finite() || *l <= 0.0) {
+        if [velocity, acceleration, jerk]
+            .iter()
+            .any(|l| !l.is_finite() || *l <= 0.0)
+        {
             return None;
         }
         // Time to reach a velocity v: with constant acceleration when v·j > a², else two jerk phases only.
@@ -50,15 +53,30 @@ impl Profile {
         // Both ramps together cover v·ramp_time (mean velocity v/2, twice).
         if velocity * ramp_time <= 1.0 {
             let t_cruise = (1.0 - velocity * ramp_time) / velocity;
-            return Some(Self { jerk, t_jerk, t_accel, t_cruise });
+            return Some(Self {
+                jerk,
+                t_jerk,
+                t_accel,
+                t_cruise,
+            });
         }
         // No cruise: with acceleration-limited ramps a·(tj+ta)·(2tj+ta) = 1, else 2·j·tj³ = 1.
         let t_jerk = acceleration / jerk;
         if 2.0 * jerk * t_jerk.powi(3) < 1.0 {
             let t_accel = 0.5 * (-3.0 * t_jerk + (t_jerk * t_jerk + 4.0 / acceleration).sqrt());
-            return Some(Self { jerk, t_jerk, t_accel: t_accel.max(0.0), t_cruise: 0.0 });
+            return Some(Self {
+                jerk,
+                t_jerk,
+                t_accel: t_accel.max(0.0),
+                t_cruise: 0.0,
+            });
         }
-        Some(Self { jerk, t_jerk: (0.5 / jerk).cbrt(), t_accel: 0.0, t_cruise: 0.0 })
+        Some(Self {
+            jerk,
+            t_jerk: (0.5 / jerk).cbrt(),
+            t_accel: 0.0,
+            t_cruise: 0.0,
+        })
     }
 
     /// How long it takes, seconds.
@@ -90,14 +108,26 @@ impl Profile {
     pub fn at(&self, t: f64) -> PathState {
         let duration = self.duration();
         if t.is_nan() || t <= 0.0 {
-            return PathState { s: 0.0, ds: 0.0, dds: 0.0 };
+            return PathState {
+                s: 0.0,
+                ds: 0.0,
+                dds: 0.0,
+            };
         }
         if t >= duration {
-            return PathState { s: 1.0, ds: 0.0, dds: 0.0 };
+            return PathState {
+                s: 1.0,
+                ds: 0.0,
+                dds: 0.0,
+            };
         }
         if t > 0.5 * duration {
             let m = self.rising(duration - t);
-            return PathState { s: 1.0 - m.s, ds: m.ds, dds: -m.dds };
+            return PathState {
+                s: 1.0 - m.s,
+                ds: m.ds,
+                dds: -m.dds,
+            };
         }
         self.rising(t)
     }
@@ -108,11 +138,19 @@ impl Profile {
         let a = j * tj;
         let (s1, v1) = (j * tj.powi(3) / 6.0, 0.5 * j * tj * tj);
         if t <= tj {
-            return PathState { s: j * t.powi(3) / 6.0, ds: 0.5 * j * t * t, dds: j * t };
+            return PathState {
+                s: j * t.powi(3) / 6.0,
+                ds: 0.5 * j * t * t,
+                dds: j * t,
+            };
         }
         let u = t - tj;
         if u <= ta {
-            return PathState { s: s1 + v1 * u + 0.5 * a * u * u, ds: v1 + a * u, dds: a };
+            return PathState {
+                s: s1 + v1 * u + 0.5 * a * u * u,
+                ds: v1 + a * u,
+                dds: a,
+            };
         }
         let (s2, v2) = (s1 + v1 * ta + 0.5 * a * ta * ta, v1 + a * ta);
         let u = u - ta;
@@ -123,7 +161,14 @@ impl Profile {
                 dds: a - j * u,
             };
         }
-        let (s3, v3) = (s2 + v2 * tj + a * tj * tj * 0.5 - j * tj.powi(3) / 6.0, v2 + 0.5 * a * tj);
-        PathState { s: s3 + v3 * (u - tj), ds: v3, dds: 0.0 }
+        let (s3, v3) = (
+            s2 + v2 * tj + a * tj * tj * 0.5 - j * tj.powi(3) / 6.0,
+            v2 + 0.5 * a * tj,
+        );
+        PathState {
+            s: s3 + v3 * (u - tj),
+            ds: v3,
+            dds: 0.0,
+        }
     }
 }

@@ -63,7 +63,10 @@ impl Trajectory {
     /// Standing still at `at`.
     #[must_use]
     pub fn resting(at: Joints) -> Self {
-        Self { start: at, segments: ArrayVec::new() }
+        Self {
+            start: at,
+            segments: ArrayVec::new(),
+        }
     }
 
     /// Where it begins.
@@ -85,7 +88,13 @@ impl Trajectory {
     ///
     /// # Errors
     /// A limit or way point that makes no sense, or too many segments.
-    pub fn push(&mut self, to: Joints, limits: &JointLimits, tip_length: f64, tip_speed: f64) -> Result<(), MotionError> {
+    pub fn push(
+        &mut self,
+        to: Joints,
+        limits: &JointLimits,
+        tip_length: f64,
+        tip_speed: f64,
+    ) -> Result<(), MotionError> {
         let from = self.end();
         if to.dof() != from.dof() || !to.is_finite() || !tip_length.is_finite() {
             return Err(MotionError::WayPoint);
@@ -99,14 +108,23 @@ impl Trajectory {
                 .as_slice()
                 .iter()
                 .zip(limit.as_slice())
-                .fold(f64::INFINITY, |least, (d, l)| if *d > 0.0 { least.min(l / d) } else { least })
+                .fold(f64::INFINITY, |least, (d, l)| {
+                    if *d > 0.0 { least.min(l / d) } else { least }
+                })
         };
         let mut velocity = slowest(&limits.velocity);
         if tip_length > 0.0 {
             velocity = velocity.min(tip_speed / tip_length);
         }
-        let profile = Profile::fastest(velocity, slowest(&limits.acceleration), slowest(&limits.jerk)).ok_or(MotionError::Limits)?;
-        self.segments.try_push(Segment { from, to, profile }).map_err(|_| MotionError::TooLong)
+        let profile = Profile::fastest(
+            velocity,
+            slowest(&limits.acceleration),
+            slowest(&limits.jerk),
+        )
+        .ok_or(MotionError::Limits)?;
+        self.segments
+            .try_push(Segment { from, to, profile })
+            .map_err(|_| MotionError::TooLong)
     }
 
     /// How long it takes, seconds.
@@ -133,7 +151,11 @@ impl Trajectory {
             left -= duration;
         }
         let end = self.end();
-        JointSample { position: end, velocity: Joints::zeros(end.dof()), acceleration: Joints::zeros(end.dof()) }
+        JointSample {
+            position: end,
+            velocity: Joints::zeros(end.dof()),
+            acceleration: Joints::zeros(end.dof()),
+        }
     }
 
     /// The way points: the start, then the end of each segment, with the time in seconds at which each is reached.

@@ -1,0 +1,229 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::clearance::WorkCell;
+use crate::frames::{Direction, Head, Point};
+use crate::joints::Joints;
+use crate::limits::{HOVER, SPEED_FREE, SPEED_HOVER};
+use crate::plan::tip_pose;
+use crate::testing::{ball, cell};
+use crate::units::Angle;
+
+fn work_cell() -> (crate::cell::Cell, WorkCell) {
+    let cell = cell();
+    let work = WorkCell::new(&cell, &ball(0.09, 48, true)).unwrap();
+    (cell, work)
+}
+
+/// The tip hovering over the ball's surface at a polar angle from its top and an azimuth.
+fn over_ball(
+    polar: f64,
+    azimuth: f64,
+    roll: f64,
+) -> crate::frames::Transform<Head, crate::frames::Tip> {
+    let out = nalgebra::Vector3::new(
+        polar.sin() * azimuth.cos(),
+        polar.sin() * azimuth.sin(),
+        polar.cos(),
+    );
+    let position = Point::from_raw(out * 0.09);
+    tip_pose(
+        &position,
+        &Direction::new(-out).unwrap(),
+        Angle::from_rad(roll),
+        HOVER,
+    )
+}
+
+/// Some clear configuration there.
+fn clear_at(cell: &crate::cell::Cell, work: &WorkCell, polar: f64, azimuth: f64) -> Option<Joints> {
+    (0..24).find_map(|k| {
+        let target = cell.base_from_head * over_ball(polar, azimuth, k as f64 * 0.26);
+        let flange = work.flange_for_tip(&target);
+        let solutions = work.arm().inverse(&flange, &work.arm().mid_range());
+        solutions
+            .into_iter()
+            .find(|q| work.blocked(q, &cell.base_from_head).is_none())
+    })
+}
+
+/// Dense samples of a motion keep every margin and limit; the tip keeps its speed.
+fn assert_motion_is_sound(work: &WorkCell, cell: &crate::cell::Cell, motion: &Trajectory) {
+    let limits = work.arm().motion_limits();
+    let (steps, duration) = (400, motion.duration());
+    let mut before = motion.at(0.0);
+    for k in 1..=steps {
+        let sample = motion.at(duration * k as f64 / steps as f64);
+        let clearance = work.clearance(&sample.position, &cell.base_from_head);
+        assert!(clearance.is_enough(), "{clearance:?} at {k}/{steps}");
+        for j in 0..6 {
+            assert!(sample.velocity[j].abs() <= limits.velocity[j] * (1.0 + 1e-9));
+            assert!(sample.acceleration[j].abs() <= limits.acceleration[j] * (1.0 + 1e-9));
+        }
+        let (a, b) = (
+            work.base_from_tip(&before.position).origin(),
+            work.base_from_tip(&sample.position).origin(),
+        );
+        let speed = a.distance(&b) / (duration / steps as f64);
+        assert!(speed <= SPEED_FREE.m_per_s() * 1.001, "{speed}");
+        before = sample;
+    }
+    assert!(motion.at(duration + 1.0).velocity.max_abs() == 0.0);
+}
+
+#[test]
+fn a_short_hop_goes_straight_clear_and_slow() {
+    let (cell, work) = work_cell();
+    let from = clear_at(&cell, &work, 0.3, 0.4).expect("a clear pose");
+    let here = cell.base_from_head.inverse() * work.base_from_tip(&from);
+    // The same orientation 2 mm further on: a small turn about the ball's middle.
+    let turn =
+        nalgebra::UnitQuaternion::from_axis_angle(&nalgebra::Vector3::y_axis(), 0.002 / 0.09);
+    let next = crate::frames::Transform::from_raw(turn * here.raw());
+    let motion = hop(
+        &work,
+        &cell.base_from_head,
+        &from,
+        &HopTarget {
+            head_from_tip: next,
+            seed: from,
+        },
+    )
+    .unwrap();
+    assert_eq!(motion.way_points().count(), 2);
+    assert!(motion.duration() < 0.2, "{}", motion.duration());
+    assert_motion_is_sound(&work, &cell, &motion);
+    let end = cell.base_from_head.inverse() * work.base_from_tip(&motion.end());
+    let (d, a) = end.separation(&next);
+    assert!(d < 1e-8 && a < 1e-8);
+    let steps = 200;
+    for k in 1..=steps {
+        let at = |i: i32| {
+            work.base_from_tip(
+                &motion
+                    .at(motion.duration() * f64::from(i) / f64::from(steps))
+                    .position,
+            )
+            .origin()
+        };
+        let speed = at(k).distance(&at(k - 1)) / (motion.duration() / f64::from(steps));
+        assert!(speed <= SPEED_HOVER.m_per_s() * 1.001, "{speed}");
+    }
+}
+
+#[test]
+fn a_long_way_lifts_over_the_head() {
+    let (cell, work) = work_cell();
+    let from = clear_at(&cell, &work, 0.6, 0.3).expect("a clear pose");
+    let goal = clear_at(&cell, &work, 0.6, 2.4).expect("a clear pose");
+    let motion = hop_to_joints(&work, &cell.base_from_head, &from, &goal).unwrap();
+    assert!(motion.way_points().count() > 2);
+    assert_motion_is_sound(&work, &cell, &motion);
+}
+
+#[test]
+fn through_the_head_is_refused() {
+    let (cell, work) = work_cell();
+    let from = clear_at(&cell, &work, 0.5, 0.0).expect("a clear pose");
+    let inside =
+        crate::frames::Transform::from_raw(nalgebra::Isometry3::translation(0.0, 0.0, 0.02));
+    let target = HopTarget {
+        head_from_tip: inside,
+        seed: from,
+    };
+    assert!(matches!(
+        hop(&work, &cell.base_from_head, &from, &target),
+        Err(HopError::TargetBlocked(_) | HopError::OutOfReach)
+    ));
+}
+
+#[test]
+fn lifting_leads_away_even_when_the_head_came_too_near() {
+    let (cell, work) = work_cell();
+    let from = clear_at(&cell, &work, 0.3, 0.4).expect("a clear pose");
+    let tip = work.base_from_tip(&from);
+    // The head comes 1.5 mm towards the nose.
+    let towards = tip.raw().rotation * nalgebra::Vector3::new(0.0, 0.0, -0.0015);
+    let mut moved = *cell.base_from_head.raw();
+    moved.translation.vector += towards;
+    let base_from_head = crate::frames::Transform::from_raw(moved);
+    assert!(work.blocked(&from, &base_from_head).is_some());
+    let motion = lift(&work, &base_from_head, &from).unwrap();
+    let height = |t: f64| {
+        work.clearance(&motion.at(t).position, &base_from_head)
+            .nose_head
+    };
+    let samples: Vec<f64> = (0..=100)
+        .map(|k| height(motion.duration() * f64::from(k) / 100.0))
+        .collect();
+    assert!(
+        samples.windows(2).all(|w| w[1] >= w[0] - 1e-6),
+        "{samples:?}"
+    );
+    assert!(samples[100] > 0.015);
+}
+
+#[test]
+fn clearance_is_never_more_than_the_true_distance() {
+    // Against brute force over the vertices of every body: a vertex is on the body, so its distance is an upper bound of the true one.
+    let (cell, work) = work_cell();
+    for k in 1..200 {
+        let q = work.arm().spread(k);
+        let found = work.clearance(&q, &cell.base_from_head);
+        let poses = work.arm().link_poses(&q);
+        let mut nearest = f64::INFINITY;
+        for (body, pose) in work.arm().bodies().iter().zip(&poses.bodies).skip(1) {
+            for v in body.vertices() {
+                let p = cell.base_from_head.inverse()
+                    * Point::from_raw((pose * nalgebra::Point3::from(*v)).coords);
+                nearest = nearest.min(work.field().exact(&p));
+            }
+        }
+        assert!(
+            found.links_head <= nearest + 1e-9,
+            "{} > {nearest}",
+            found.links_head
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_time_law_keeps_its_limits_and_ends_at_rest(
+        v in 0.01f64..100.0, a in 0.1f64..1000.0, j in 1.0f64..1e6,
+    ) {
+        let law = Profile::fastest(v, a, j).unwrap();
+        prop_assert!(law.peak_velocity() <= v * (1.0 + 1e-9));
+        prop_assert!(law.peak_acceleration() <= a * (1.0 + 1e-9));
+        let t = law.duration();
+        let (start, middle, end) = (law.at(0.0), law.at(0.5 * t), law.at(t));
+        prop_assert_eq!((start.s, start.ds, start.dds), (0.0, 0.0, 0.0));
+        prop_assert_eq!((end.s, end.ds, end.dds), (1.0, 0.0, 0.0));
+        prop_assert!((middle.s - 0.5).abs() < 1e-9, "{}", middle.s);
+        // Continuous up to the acceleration, never backwards, within limits everywhere.
+        let mut before = start;
+        for k in 1..=1000 {
+            let now = law.at(t * f64::from(k) / 1000.0);
+            prop_assert!(now.s >= before.s - 1e-12);
+            prop_assert!(now.ds <= v * (1.0 + 1e-9) && now.dds.abs() <= a * (1.0 + 1e-9));
+            prop_assert!((now.dds - before.dds).abs() <= j * t / 1000.0 * (1.0 + 1e-6) + 1e-9);
+            before = now;
+        }
+    }
+
+    #[test]
+    fn tighter_limits_are_never_faster(v in 0.01f64..100.0, a in 0.1f64..1000.0, j in 1.0f64..1e6, f in 0.1f64..1.0) {
+        let free = Profile::fastest(v, a, j).unwrap().duration();
+        for tight in [Profile::fastest(v * f, a, j), Profile::fastest(v, a * f, j), Profile::fastest(v, a, j * f)] {
+            prop_assert!(tight.unwrap().duration() >= free * (1.0 - 1e-9));
+        }
+    }
+}
+
+#[test]
+fn senseless_limits_have_no_time_law() {
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(Profile::fastest(bad, 1.0, 1.0).is_none());
+        assert!(Profile::fastest(1.0, 1.0, bad).is_none());
+    }
+}
