@@ -69,7 +69,14 @@ class Wire:
             pass
 
     def __enter__(self):
+        """Returns once everything there is to hear is heard, so that nothing of the session is missed."""
         self._thread.start()
+        watcher = self.watcher
+        until(lambda: watcher.joints and watcher.needle and watcher.state, "joint_states, needle/state and session_state", self.bench)
+        for topic in ("needle/command", "dot_results"):
+            until(lambda: self.node.count_publishers(topic) > 0, f"a publisher of {topic}", self.bench)
+        # Known is not yet connected.
+        time.sleep(0.5)
         return self
 
     def __exit__(self, *_):
