@@ -125,6 +125,9 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (OSError, subprocess.CalledProcessError, KeyError, tomllib.TOMLDecodeError) as error:
+    except subprocess.CalledProcessError as error:
+        print(f"licences: cargo metadata failed:\n{error.stderr.decode(errors='replace')}", file=sys.stderr)
+        sys.exit(2)
+    except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
         print(f"licences: {error}", file=sys.stderr)
         sys.exit(2)
