@@ -1,3 +1,22 @@
 //! The controller: a plan, a head that moves and an arm in, dots in the skin and a record of them out.
+//!
+//! * [`admit`]: a plan is checked from its own data before anything may move.
+//! * [`session`]: the state machine of `stipple_core` with plan, queue, motions and record around it; one call a tick.
+//! * [`ports`]: what arm, needle and head tracker must do; the simulator and ROS 2 implement them.
+//! * [`services`]: what may not happen in a tick (computing motions, writing the record), at once or on threads of its own.
+//! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
+pub mod admit;
+pub mod head;
+pub mod hops;
 pub mod ports;
+pub mod record;
+pub mod report;
+pub mod services;
+pub mod session;
+pub mod skin;
+
+/// Said at every start, before anything else.
+pub const SAFETY_NOTICE: &str = "\
+Stipple is not a medical device. Not for use on people without the hardware it relies on and cannot replace: a mechanical depth stop, a \
+needle that springs back on silence, an axial load cell, a dual-channel stop, and brakes on the arm.";

@@ -1,0 +1,411 @@
+//! A session: the core with a plan, a queue, the head filter, motions and the record around it.
+//!
+//! [`Session::tick`] is all there is to drive: it reads the ports, steps the core, commands arm and needle, and hands work to the
+//! [`Services`]. It has no clock and does no I/O of its own; with the same inputs it does the same.
+//!
+//! While the needle is still at one dot, the motion to the next is already computed; when the head has moved by more than
+//! [`AIM_TOLERANCE`] until it is needed, it is computed anew. The intent to strike goes to the record while the arm is on its way.
+
+mod motions;
+mod notes;
+mod sense;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use stipple_core::{
+    ArmCommand, Command, Core, Denied, Dot, Fault, Limits, Message, NeedleCommand, Output, Queue,
+    State, Target,
+};
+use stipple_model::digest::Digest;
+use stipple_model::joints::Joints;
+use stipple_model::plan::{DotId, Outcome, Plan};
+
+use crate::admit::Admitted;
+use crate::head::{HeadFilter, HeadFilterConfig};
+use crate::hops::{HopRefusal, Kinematics};
+use crate::ports::{Micros, Ports};
+use crate::record::{DotOutcome, DotState};
+use crate::services::Services;
+use crate::skin::{Skin, SkinError, skin_of};
+
+pub use motions::AIM_TOLERANCE;
+use motions::Motions;
+use notes::Intent;
+
+/// What a session is set up with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SessionConfig {
+    /// The core's figures.
+    pub limits: Limits,
+    /// The head filter's figures.
+    pub head: HeadFilterConfig,
+    /// Strikes are numbered upwards from here; must be larger than any number the needle device has seen.
+    pub first_nonce: u64,
+    /// How long the needle stays in the skin.
+    pub dwell: Micros,
+    /// Whether the next motion is computed while the needle is still at the present dot.
+    pub look_ahead: bool,
+}
+
+impl SessionConfig {
+    /// The given figures with everything else as shipped; `first_nonce` as in [`SessionConfig::first_nonce`].
+    #[must_use]
+    pub fn new(limits: Limits, first_nonce: u64) -> Self {
+        Self {
+            limits,
+            head: HeadFilterConfig::default(),
+            first_nonce,
+            dwell: Micros::from_ms(20),
+            look_ahead: true,
+        }
+    }
+}
+
+/// Which dots to work off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selection {
+    /// The layer, from 1.
+    pub layer: u8,
+    /// Only the first so many of what is left.
+    pub max_dots: Option<u32>,
+}
+
+/// Why a session cannot be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Not in this state.
+    #[error("a session can be started in the state ready only, this one is {}", .0.name())]
+    State(State),
+    /// No such layer.
+    #[error("the plan has layers 1 to {layers}, not {layer}")]
+    NoLayer {
+        /// Asked for.
+        layer: u8,
+        /// There are.
+        layers: u8,
+    },
+    /// Nothing is left of the layer.
+    #[error("every dot of layer {layer} is done")]
+    NothingLeft {
+        /// The layer.
+        layer: u8,
+    },
+}
+
+/// What became of a dot, once the record holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DotResult {
+    /// Which.
+    pub dot: DotId,
+    /// Its layer.
+    pub layer: u8,
+    /// What became of it.
+    pub outcome: DotOutcome,
+}
+
+/// How many dots of what was started stand how: `planned = placed + skipped + in_doubt + remaining`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// What was started.
+    pub planned: u32,
+    /// Struck.
+    pub placed: u32,
+    /// Left out.
+    pub skipped: u32,
+    /// Perhaps struck.
+    pub in_doubt: u32,
+}
+
+impl Progress {
+    /// Not yet done.
+    #[must_use]
+    pub const fn remaining(&self) -> u32 {
+        self.planned
+            .saturating_sub(self.placed + self.skipped + self.in_doubt)
+    }
+}
+
+/// Where the session stands after a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionView {
+    /// The core's state.
+    pub state: State,
+    /// The latched fault.
+    pub fault: Option<Fault>,
+    /// Why it stands where it stands.
+    pub message: Message,
+    /// The layer being worked off.
+    pub layer: Option<u8>,
+    /// The dot being worked on.
+    pub dot: Option<DotId>,
+    /// The counts.
+    pub progress: Progress,
+    /// All that was started is done.
+    pub finished: bool,
+    /// The answer to the command that this tick took, if it took one.
+    pub reply: Option<Result<(), Denied>>,
+}
+
+/// A session on an admitted plan.
+pub struct Session {
+    plan: Arc<Plan>,
+    digest: Digest,
+    kinematics: Arc<dyn Kinematics>,
+    skin: Skin,
+    core: Core,
+    queue: Queue,
+    filter: HeadFilter,
+    config: SessionConfig,
+    selection: Option<Selection>,
+    todo: VecDeque<DotId>,
+    done: BTreeMap<DotId, DotState>,
+    progress: Progress,
+    skipped: BTreeMap<&'static str, u32>,
+    faults: BTreeMap<&'static str, u32>,
+    motions: Motions,
+    intent: Option<Intent>,
+    next_ticket: u64,
+    record_failed: Option<String>,
+    command: Option<Command>,
+    unrecorded: BTreeMap<DotId, DotResult>,
+    results: VecDeque<DotResult>,
+    /// Where the arm was seen last, when it was seen whole.
+    joints: Option<Joints>,
+    last_state: State,
+}
+
+impl Session {
+    /// A session in the state safe. `done` is what the record knows; those dots are never struck.
+    ///
+    /// # Errors
+    /// When the plan's head mesh cannot be searched.
+    pub fn new(
+        admitted: &Admitted,
+        kinematics: Arc<dyn Kinematics>,
+        done: BTreeMap<DotId, DotState>,
+        config: SessionConfig,
+    ) -> Result<Self, SkinError> {
+        let plan = Arc::clone(admitted.plan());
+        let mut limits = config.limits;
+        // The tool's own stroke may be shorter than the limit, never longer.
+        limits.stroke = limits.stroke.min(plan.cell.tool.stroke.m());
+        Ok(Self {
+            skin: skin_of(&plan)?,
+            plan,
+            digest: admitted.digest(),
+            kinematics,
+            core: Core::new(limits, config.first_nonce),
+            queue: Queue::new(),
+            filter: HeadFilter::new(config.head),
+            config,
+            selection: None,
+            todo: VecDeque::new(),
+            done,
+            progress: Progress::default(),
+            skipped: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            motions: Motions::default(),
+            intent: None,
+            next_ticket: 0,
+            record_failed: None,
+            command: None,
+            unrecorded: BTreeMap::new(),
+            results: VecDeque::new(),
+            joints: None,
+            last_state: State::Safe,
+        })
+    }
+
+    /// Starts on a selection; the answer to the start itself comes in the view of the next tick.
+    ///
+    /// # Errors
+    /// Not ready, no such layer, or nothing left of it. Nothing has changed then.
+    pub fn start(&mut self, selection: Selection) -> Result<(), StartError> {
+        if self.core.state() != State::Ready {
+            return Err(StartError::State(self.core.state()));
+        }
+        let layers = self.plan.layers;
+        let no_layer = StartError::NoLayer {
+            layer: selection.layer,
+            layers,
+        };
+        let sequence = usize::from(selection.layer)
+            .checked_sub(1)
+            .and_then(|i| self.plan.sequence.get(i))
+            .ok_or(no_layer)?;
+        let most = selection.max_dots.map_or(usize::MAX, |n| n as usize);
+        let todo: VecDeque<DotId> = sequence
+            .iter()
+            .copied()
+            .filter(|id| !self.done.contains_key(id))
+            .take(most)
+            .collect();
+        if todo.is_empty() {
+            return Err(StartError::NothingLeft {
+                layer: selection.layer,
+            });
+        }
+        self.progress = Progress {
+            planned: u32::try_from(todo.len()).unwrap_or(u32::MAX),
+            ..Progress::default()
+        };
+        self.skipped.clear();
+        self.todo = todo;
+        self.queue.clear();
+        self.motions.forget();
+        self.selection = Some(selection);
+        self.command = Some(Command::Start);
+        Ok(())
+    }
+
+    /// Hands an operator's command to the next tick. A stop is never displaced by another command; a start goes by
+    /// [`Session::start`] and is ignored here.
+    pub fn command(&mut self, command: Command) {
+        if self.command != Some(Command::Stop) && command != Command::Start {
+            self.command = Some(command);
+        }
+    }
+
+    /// One tick: call it every 2 ms. `now` is the controller's monotonic clock, the one that the ports stamp arrivals with.
+    pub fn tick(
+        &mut self,
+        now: Micros,
+        ports: &mut Ports<'_>,
+        services: &mut dyn Services,
+    ) -> SessionView {
+        while let Some(answer) = services.answer() {
+            self.absorb(answer);
+        }
+        self.look(ports);
+        self.refill();
+        self.offer_motion(now);
+        let sensed = self.sense(now, ports);
+        let out = self.core.step(now, &sensed, &mut self.queue);
+        self.act(now, &out, ports);
+        self.note(now, &out, services);
+        self.order_motions(now, &out, services);
+        self.last_state = out.state;
+        SessionView {
+            state: out.state,
+            fault: out.fault,
+            message: out.message,
+            layer: self.selection.map(|s| s.layer),
+            dot: self
+                .queue
+                .front()
+                .filter(|_| out.state.working())
+                .map(|t| DotId(t.dot.0)),
+            progress: self.progress,
+            finished: out.finished,
+            reply: out.reply,
+        }
+    }
+
+    fn refill(&mut self) {
+        while self.queue.free() > 0 {
+            let Some(id) = self.todo.pop_front() else {
+                return;
+            };
+            let Some(dot) = self.plan.dot(id) else {
+                continue;
+            };
+            if !matches!(dot.outcome, Outcome::Planned { .. }) {
+                continue;
+            }
+            let target = Target {
+                dot: Dot(id.0),
+                depth: dot.depth.m(),
+                dwell: self.config.dwell,
+                hop: None,
+            };
+            if self.queue.push(target).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Commands arm and needle. The needle first: it is what hurts.
+    fn act(&mut self, now: Micros, out: &Output, ports: &mut Ports<'_>) {
+        if ports.needle.command(&out.needle).is_err()
+            && matches!(out.needle, NeedleCommand::Extend(_))
+        {
+            // The device draws the needle back on silence, and its silence stops the core.
+            tracing::warn!("the needle did not take an extension");
+        }
+        match out.arm {
+            ArmCommand::None => {}
+            ArmCommand::Cancel => {
+                if let Err(error) = ports.arm.cancel() {
+                    tracing::warn!(%error, "the arm did not take a cancel");
+                }
+            }
+            ArmCommand::Follow(hop) => self.motions.follow(hop, now, ports.arm),
+        }
+    }
+
+    /// The plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The digest of the plan's file.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The arm's joint names in chain order, as planned for.
+    #[must_use]
+    pub fn joint_names(&self) -> &[String] {
+        self.kinematics.joint_names()
+    }
+
+    /// The state after the last tick.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.core.state()
+    }
+
+    /// Dots left out since the start, by reason.
+    #[must_use]
+    pub const fn skipped(&self) -> &BTreeMap<&'static str, u32> {
+        &self.skipped
+    }
+
+    /// Faults since the session was made, by name.
+    #[must_use]
+    pub const fn faults(&self) -> &BTreeMap<&'static str, u32> {
+        &self.faults
+    }
+
+    /// Dots of the plan that are done, whenever.
+    #[must_use]
+    pub const fn done(&self) -> &BTreeMap<DotId, DotState> {
+        &self.done
+    }
+
+    /// What the record said when it failed.
+    #[must_use]
+    pub fn record_failure(&self) -> Option<&str> {
+        self.record_failed.as_deref()
+    }
+
+    /// The head as the filter sees it.
+    #[must_use]
+    pub const fn head(&self) -> &HeadFilter {
+        &self.filter
+    }
+
+    /// The next outcome that the record holds, each once.
+    pub fn next_result(&mut self) -> Option<DotResult> {
+        self.results.pop_front()
+    }
+
+    /// Why the last refused motion was refused.
+    #[must_use]
+    pub fn last_refusal(&self) -> Option<(DotId, HopRefusal)> {
+        self.motions.refused
+    }
+}

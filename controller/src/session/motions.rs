@@ -1,0 +1,327 @@
+//! Motions asked for, ready and under way.
+
+use stipple_core::{ArmFailure, HopId, Lift, MotionStatus, Output, State};
+use stipple_model::frames::{Base, Head, Transform};
+use stipple_model::joints::Joints;
+use stipple_model::motion::Trajectory;
+use stipple_model::plan::DotId;
+
+use super::Session;
+use crate::hops::{Hop, HopRefusal, HopRequest};
+use crate::ports::{ArmPort, Micros};
+use crate::services::{Answer, Request, Services, Ticket};
+
+/// A computed motion is used only while the head is expected this near to where it was aimed, m at the dot. Source: own, half of what a
+/// stroke may be off.
+pub const AIM_TOLERANCE: f64 = 0.1e-3;
+
+/// A motion must begin where the arm rests, rad. Source: own, well inside an arm's path tolerance.
+const START_TOLERANCE: f64 = 2e-3;
+
+/// How often a motion is aimed anew before it is taken as it is: the tip is verified after it in any case.
+const AIMS: u8 = 3;
+
+/// From a motion's planned end to the point's arrival at the skin, before it was measured, s.
+const FIRST_OVERHEAD: f64 = 0.06;
+
+/// Longest motion whose whole duration is looked ahead, s.
+const LONGEST_LOOK: f64 = 0.5;
+
+/// A motion ready to be followed.
+#[derive(Debug, Clone)]
+struct Prepared {
+    id: HopId,
+    dot: DotId,
+    trajectory: Trajectory,
+    aim: Transform<Base, Head>,
+}
+
+/// A motion being computed.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    ticket: Ticket,
+    dot: DotId,
+    aim: Transform<Base, Head>,
+}
+
+/// All motions of a session.
+#[derive(Debug, Default)]
+pub(super) struct Motions {
+    next_id: u64,
+    asked: Option<Asked>,
+    ready: Option<Prepared>,
+    /// The last hop followed, with the moment and its planned duration in s.
+    flown: Option<(Prepared, Micros)>,
+    /// How often the motion to a dot was aimed without being followed.
+    aims: Option<(DotId, u8)>,
+    lift_asked: Option<Ticket>,
+    lift_ready: Option<(HopId, Trajectory)>,
+    pub(super) lift: Lift,
+    pub(super) refused: Option<(DotId, HopRefusal)>,
+    followed: Option<HopId>,
+    /// A motion that could not even be handed over.
+    unreachable: Option<HopId>,
+    /// Smoothed time from a hop's planned end to contact, s.
+    overhead: Option<f64>,
+    /// Planned duration of the last hop, s.
+    last_duration: Option<f64>,
+}
+
+impl Motions {
+    /// Nothing that was computed is of use any more.
+    pub(super) fn forget(&mut self) {
+        self.asked = None;
+        self.ready = None;
+        self.flown = None;
+        self.refused = None;
+        self.aims = None;
+        self.forget_lift();
+    }
+
+    fn forget_lift(&mut self) {
+        self.lift_asked = None;
+        self.lift_ready = None;
+        self.lift = Lift::None;
+    }
+
+    fn fresh_id(&mut self) -> HopId {
+        self.next_id += 1;
+        HopId(self.next_id)
+    }
+
+    pub(super) const fn followed(&self) -> Option<HopId> {
+        self.followed
+    }
+
+    pub(super) fn status(&self, hop: HopId, arm: &dyn ArmPort) -> MotionStatus {
+        if self.unreachable == Some(hop) {
+            MotionStatus::Failed(ArmFailure::Unreachable)
+        } else {
+            arm.status(hop)
+        }
+    }
+
+    /// Where the head was expected by the hop that brought the arm to this dot.
+    pub(super) fn aim(&self, dot: DotId) -> Option<Transform<Base, Head>> {
+        self.flown
+            .as_ref()
+            .filter(|(hop, _)| hop.dot == dot)
+            .map(|(hop, _)| hop.aim)
+    }
+
+    /// Hands a motion to the arm.
+    pub(super) fn follow(&mut self, hop: HopId, now: Micros, arm: &mut dyn ArmPort) {
+        let trajectory =
+            if let Some((_, trajectory)) = self.lift_ready.take_if(|(id, _)| *id == hop) {
+                self.flown = None;
+                trajectory
+            } else if let Some(prepared) = self.ready.take_if(|p| p.id == hop) {
+                let trajectory = prepared.trajectory.clone();
+                self.last_duration = Some(trajectory.duration());
+                self.aims = None;
+                self.flown = Some((prepared, now));
+                trajectory
+            } else {
+                tracing::error!(hop = hop.0, "the core wants a motion that is not there");
+                self.unreachable = Some(hop);
+                return;
+            };
+        self.followed = Some(hop);
+        if let Err(error) = arm.follow(hop, &trajectory) {
+            tracing::warn!(%error, "the arm did not take a motion");
+            self.unreachable = Some(hop);
+        }
+    }
+
+    /// When the needle will meet the skin if the arm sets off at `from` on a motion of that duration (s).
+    fn contact(&self, from: Micros, duration: f64) -> Micros {
+        let span = duration.min(LONGEST_LOOK) + self.overhead.unwrap_or(FIRST_OVERHEAD);
+        from.after(Micros((span.max(0.0) * 1e6) as u64))
+    }
+
+    /// Learns from a strike that begins now.
+    fn learn_overhead(&mut self, now: Micros) {
+        let Some((hop, at)) = &self.flown else { return };
+        let Some(took) = now.since(*at) else { return };
+        let seen = took.s() - hop.trajectory.duration() + 0.02;
+        if (0.02..0.5).contains(&seen) {
+            let before = self.overhead.unwrap_or(seen);
+            self.overhead = Some(before + 0.2 * (seen - before));
+        }
+    }
+}
+
+impl Session {
+    /// Gives the first target its motion, when one is ready that starts where the arm rests and still aims right.
+    pub(super) fn offer_motion(&mut self, now: Micros) {
+        let Some(front) = self.queue.front().copied() else {
+            return;
+        };
+        if self.core.state() != State::Approaching || front.hop.is_some() {
+            return;
+        }
+        let (Some(ready), Some(joints)) = (&self.motions.ready, self.joints) else {
+            return;
+        };
+        let id = DotId(front.dot.0);
+        if ready.dot != id {
+            return;
+        }
+        let aims = self
+            .motions
+            .aims
+            .filter(|(dot, _)| *dot == id)
+            .map_or(0, |(_, aims)| aims);
+        let starts_here = ready.trajectory.start().max_difference(&joints) <= START_TOLERANCE;
+        let contact = self.motions.contact(now, ready.trajectory.duration());
+        let point = self.plan.dot(id).map(|d| d.position);
+        let off = match (point, self.filter.pose_at(contact)) {
+            (Some(point), Some(head)) => (head * point).distance(&(ready.aim * point)),
+            _ => f64::INFINITY,
+        };
+        if starts_here && (off <= AIM_TOLERANCE || aims >= AIMS) {
+            let hop = ready.id;
+            self.queue.set_hop(front.dot, Some(hop));
+        } else {
+            self.motions.ready = None;
+        }
+    }
+
+    /// Asks for what the core wants, and for the motion after this one.
+    pub(super) fn order_motions(&mut self, now: Micros, out: &Output, services: &mut dyn Services) {
+        if out.state == State::Extending && self.last_state != State::Extending {
+            self.motions.learn_overhead(now);
+        }
+        if out.state == State::Pausing && self.last_state != State::Pausing {
+            self.motions.forget_lift();
+        }
+        if out.need_lift {
+            self.ask_lift(now, services);
+        }
+        if let Some(dot) = out.need_hop {
+            self.ask_hop(DotId(dot.0), now, Micros::ZERO, services);
+            return;
+        }
+        // What is left of the strike until the arm may set off; it need not be exact, the aim is checked before it is used.
+        let wait = match out.state {
+            State::Extending => Micros::from_ms(80),
+            State::Dwelling => Micros::from_ms(60),
+            State::Retracting => Micros::from_ms(35),
+            _ => return,
+        };
+        // During the strike the front is the dot being struck.
+        if let Some(next) = self.queue.second().filter(|_| self.config.look_ahead) {
+            self.ask_hop(DotId(next.dot.0), now, wait, services);
+        }
+    }
+
+    fn ask_hop(&mut self, dot: DotId, now: Micros, wait: Micros, services: &mut dyn Services) {
+        let motions = &self.motions;
+        let known = motions.asked.is_some_and(|a| a.dot == dot)
+            || motions.ready.as_ref().is_some_and(|r| r.dot == dot)
+            || motions.refused.is_some_and(|(refused, _)| refused == dot);
+        let Some(from) = self.joints.filter(|_| !known) else {
+            return;
+        };
+        let contact = motions.contact(now.after(wait), motions.last_duration.unwrap_or(0.3));
+        let Some(aim) = self.filter.pose_at(contact) else {
+            return;
+        };
+        let aims = motions
+            .aims
+            .filter(|(aimed, _)| *aimed == dot)
+            .map_or(0, |(_, aims)| aims);
+        self.motions.aims = Some((dot, aims.saturating_add(1)));
+        let ticket = self.fresh_ticket();
+        self.motions.asked = Some(Asked { ticket, dot, aim });
+        services.ask(Request::Hop(
+            ticket,
+            HopRequest {
+                dot,
+                from,
+                base_from_head: aim,
+            },
+        ));
+    }
+
+    fn ask_lift(&mut self, now: Micros, services: &mut dyn Services) {
+        if self.motions.lift_asked.is_some() || self.motions.lift != Lift::None {
+            return;
+        }
+        let (Some(from), Some(base_from_head)) = (self.joints, self.filter.pose_at(now)) else {
+            return;
+        };
+        let ticket = self.fresh_ticket();
+        self.motions.lift_asked = Some(ticket);
+        services.ask(Request::Lift {
+            ticket,
+            from,
+            base_from_head,
+        });
+    }
+
+    pub(super) fn fresh_ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+
+    /// Takes an answer in. One to a question that no longer stands is dropped.
+    pub(super) fn absorb(&mut self, answer: Answer) {
+        match answer {
+            Answer::Hop(ticket, result) => self.absorb_hop(ticket, result),
+            Answer::IntentDurable(ticket) => {
+                if let Some(intent) = self.intent.as_mut().filter(|i| i.ticket == ticket) {
+                    intent.durable = true;
+                }
+            }
+            Answer::OutcomeDurable(dot) => self.results.extend(self.unrecorded.remove(&dot)),
+            Answer::RecordFailed(error) => {
+                tracing::error!(%error, "the record failed");
+                self.record_failed.get_or_insert(error.to_string());
+            }
+        }
+    }
+
+    fn absorb_hop(&mut self, ticket: Ticket, result: Result<Hop, HopRefusal>) {
+        if self.motions.lift_asked == Some(ticket) {
+            self.motions.lift_asked = None;
+            self.motions.lift = match result {
+                Ok(hop) => {
+                    let id = self.motions.fresh_id();
+                    self.motions.lift_ready = Some((id, hop.trajectory));
+                    Lift::Ready(id)
+                }
+                Err(refusal) => {
+                    tracing::warn!(%refusal, "no way up from here");
+                    Lift::Refused
+                }
+            };
+            return;
+        }
+        let Some(asked) = self.motions.asked.take_if(|a| a.ticket == ticket) else {
+            return;
+        };
+        match result {
+            Ok(hop) if sound(&hop.trajectory) => {
+                let id = self.motions.fresh_id();
+                self.motions.ready = Some(Prepared {
+                    id,
+                    dot: asked.dot,
+                    trajectory: hop.trajectory,
+                    aim: asked.aim,
+                });
+            }
+            Ok(_) => self.motions.refused = Some((asked.dot, HopRefusal::BadInput)),
+            Err(refusal) => self.motions.refused = Some((asked.dot, refusal)),
+        }
+    }
+}
+
+/// Nothing that is not finite goes to the arm.
+fn sound(trajectory: &Trajectory) -> bool {
+    let finite = |joints: &Joints| joints.is_finite();
+    trajectory.duration().is_finite()
+        && trajectory
+            .way_points()
+            .all(|(t, q)| t.is_finite() && finite(&q))
+}

@@ -1,0 +1,147 @@
+//! What goes into the record: intents before, outcomes after, and what interrupted.
+
+use stipple_core::{Outcome, Output, Skip, State};
+use stipple_model::plan::DotId;
+
+use super::{DotResult, Session};
+use crate::ports::Micros;
+use crate::record::{DotOutcome, DotState};
+use crate::services::{Note, Request, Services, Ticket};
+
+/// The intent that stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Intent {
+    pub ticket: Ticket,
+    pub dot: DotId,
+    pub durable: bool,
+}
+
+impl Session {
+    pub(super) fn note(&mut self, now: Micros, out: &Output, services: &mut dyn Services) {
+        if let Some((dot, outcome)) = out.outcome {
+            self.note_outcome(DotId(dot.0), outcome, now, services);
+        }
+        if let Some(dot) = out.need_intent {
+            self.note_intent(DotId(dot.0), now, services);
+        }
+        if out.state != self.last_state {
+            self.note_change(out, now, services);
+        }
+    }
+
+    fn note_intent(&mut self, dot: DotId, now: Micros, services: &mut dyn Services) {
+        if self.intent.is_some_and(|i| i.dot == dot) {
+            return;
+        }
+        let ticket = self.fresh_ticket();
+        self.intent = Some(Intent {
+            ticket,
+            dot,
+            durable: false,
+        });
+        let layer = self.layer(dot);
+        services.ask(Request::Note(Note::Intent {
+            ticket,
+            dot,
+            layer,
+            at: now,
+        }));
+    }
+
+    fn note_outcome(
+        &mut self,
+        dot: DotId,
+        outcome: Outcome,
+        now: Micros,
+        services: &mut dyn Services,
+    ) {
+        let outcome = match outcome {
+            Outcome::Placed { depth, lateral } => DotOutcome::Placed {
+                lateral_error_m: lateral,
+                depth_m: depth,
+            },
+            Outcome::Skipped(Skip::HopRefused) => {
+                let refusal = self.motions.refused.filter(|(refused, _)| *refused == dot);
+                DotOutcome::Skipped {
+                    reason: refusal.map_or(Skip::HopRefused.key(), |(_, refusal)| refusal.key()),
+                }
+            }
+            Outcome::Skipped(reason) => DotOutcome::Skipped {
+                reason: reason.key(),
+            },
+            Outcome::InDoubt => DotOutcome::InDoubt {
+                reason: "interrupted",
+            },
+        };
+        match &outcome {
+            DotOutcome::Placed { .. } => self.progress.placed += 1,
+            DotOutcome::Skipped { reason } => {
+                self.progress.skipped += 1;
+                *self.skipped.entry(reason).or_default() += 1;
+            }
+            DotOutcome::InDoubt { .. } => self.progress.in_doubt += 1,
+        }
+        self.motions.refused.take_if(|(refused, _)| *refused == dot);
+        self.intent.take_if(|i| i.dot == dot);
+        self.done.insert(dot, outcome.state());
+        let layer = self.layer(dot);
+        self.unrecorded.insert(
+            dot,
+            DotResult {
+                dot,
+                layer,
+                outcome: outcome.clone(),
+            },
+        );
+        services.ask(Request::Note(Note::Outcome {
+            dot,
+            layer,
+            outcome,
+            at: now,
+        }));
+    }
+
+    fn note_change(&mut self, out: &Output, now: Micros, services: &mut dyn Services) {
+        if matches!(
+            out.state,
+            State::Paused | State::Stopped | State::Faulted | State::Ready
+        ) && let Some(intent) = self.intent.take()
+        {
+            // Its needle was never told to come out: else its outcome would have come first.
+            services.ask(Request::Note(Note::Withdraw { dot: intent.dot }));
+        }
+        let event = match (self.last_state, out.state) {
+            (State::Ready, State::Approaching) => Some(("start", "started".to_owned())),
+            (State::Paused, State::Approaching) => Some(("resume", "resumed".to_owned())),
+            (_, State::Paused) => Some(("pause", out.message.text().to_owned())),
+            (_, State::Stopped) => Some(("stop", out.message.text().to_owned())),
+            (_, State::Faulted) => {
+                let row = out.fault.map(stipple_core::Fault::row);
+                let (name, text) = row.map_or(("unknown", ""), |r| (r.name, r.text));
+                *self.faults.entry(name).or_default() += 1;
+                Some(("fault", format!("{name}: {text}")))
+            }
+            (State::Pausing, State::Ready) if out.finished => {
+                Some(("finish", out.message.text().to_owned()))
+            }
+            _ => None,
+        };
+        if let Some((kind, detail)) = event {
+            services.ask(Request::Note(Note::Event {
+                kind,
+                detail,
+                at: now,
+            }));
+        }
+    }
+
+    fn layer(&self, dot: DotId) -> u8 {
+        self.plan.dot(dot).map_or(0, |d| d.layer)
+    }
+
+    /// How a dot stands, if it is done.
+    #[must_use]
+    pub fn state_of(&self, dot: DotId) -> Option<DotState> {
+        self.done.get(&dot).copied()
+    }
+}

@@ -1,0 +1,108 @@
+//! What the core is told: ports, filter and motions in short.
+
+use stipple_core::{ArmSeen, Dot, HeadSeen, JointsSeen, NeedleSeen, Sensed, State, TipSeen};
+use stipple_model::frames::{Head, Point};
+use stipple_model::plan::DotId;
+
+use super::Session;
+use crate::ports::{JointState, Micros, Ports, Stamped};
+
+/// From the verification to the point's arrival at the skin: the tip is judged against the head as it will be then. Source: hover gap over
+/// stroke speed.
+const TO_CONTACT: Micros = Micros::from_ms(20);
+
+impl Session {
+    /// Takes the head's pose in.
+    pub(super) fn look(&mut self, ports: &Ports<'_>) {
+        if let Some(sample) = ports.head.head_pose() {
+            self.filter.update(&sample);
+        }
+    }
+
+    pub(super) fn sense(&mut self, now: Micros, ports: &Ports<'_>) -> Sensed {
+        let joints = ports
+            .arm
+            .joint_state()
+            .filter(|j| j.value.position.dof() == self.kinematics.joint_names().len());
+        self.joints = joints.map(|j| j.value.position);
+        Sensed {
+            joints: joints.map(|j| JointsSeen {
+                at: j.arrived,
+                max_speed: max_speed(&j.value),
+            }),
+            arm: self.motions.followed().map(|hop| ArmSeen {
+                hop,
+                status: self.motions.status(hop, ports.arm),
+            }),
+            head: self.head_seen(now),
+            tip: joints.and_then(|j| self.tip_seen(now, &j)),
+            needle: ports.needle.report().map(|r| NeedleSeen {
+                at: r.arrived,
+                state: r.value.state,
+                extension: r.value.extension,
+                force: r.value.axial_force,
+                permit: r.value.permit,
+            }),
+            intent: self.intent.filter(|i| i.durable).map(|i| Dot(i.dot.0)),
+            hop_refused: self.motions.refused.map(|(dot, _)| Dot(dot.0)),
+            lift: self.motions.lift,
+            record_failed: self.record_failed.is_some(),
+            admitted: true,
+            exhausted: self.todo.is_empty(),
+            command: self.command.take(),
+        }
+    }
+
+    fn head_seen(&self, now: Micros) -> Option<HeadSeen> {
+        let at = self.filter.good_at()?;
+        let front = self.queue.front().map(|t| DotId(t.dot.0));
+        let point = front
+            .and_then(|id| self.plan.dot(id))
+            .map_or_else(Point::<Head>::origin, |d| d.position);
+        let aimed = front.and_then(|id| self.motions.aim(id));
+        let displacement = match (aimed, self.filter.pose_at(now)) {
+            (Some(aim), Some(head)) => {
+                let off = |pose: stipple_model::frames::Transform<_, Head>| {
+                    (pose * point).distance(&(aim * point))
+                };
+                // The pose as it came, too: the filter is late to see a jerk.
+                self.filter
+                    .last_raw()
+                    .map_or(off(head), |raw| off(head).max(off(raw)))
+            }
+            _ => 0.0,
+        };
+        Some(HeadSeen {
+            at,
+            speed: self.filter.speed_at(&point),
+            displacement,
+        })
+    }
+
+    fn tip_seen(&self, now: Micros, joints: &Stamped<JointState>) -> Option<TipSeen> {
+        let lead = match self.core.state() {
+            State::Hovering | State::Verifying => TO_CONTACT,
+            State::Extending | State::Dwelling => Micros::ZERO,
+            // Nobody asks.
+            _ => return None,
+        };
+        let id = DotId(self.queue.front()?.dot.0);
+        let dot = self.plan.dot(id)?;
+        let base_from_head = self.filter.pose_at(now.after(lead))?;
+        let at = joints.arrived.min(self.filter.good_at()?);
+        let base_from_tip = self.kinematics.base_from_tip(&joints.value.position);
+        Some(
+            self.skin
+                .tip_over(id, dot, at, &base_from_tip, &base_from_head),
+        )
+    }
+}
+
+/// The largest joint speed, rad/s; NaN when any number of the state is not finite, which the core takes for a fault.
+fn max_speed(state: &JointState) -> f64 {
+    if state.position.is_finite() && state.velocity.is_finite() {
+        state.velocity.max_abs()
+    } else {
+        f64::NAN
+    }
+}
