@@ -1,0 +1,233 @@
+//! Why a scan is refused: what, where, and what to do about it, in one line each.
+
+use std::path::PathBuf;
+
+use super::unit::{Fit, Unit};
+
+/// Why a scan is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The file could not be read.
+    #[error("{path}: cannot be read: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is larger than any scan of a head.
+    #[error("the file has {bytes} bytes, the most read is {limit}; thin the scan out (a head needs no edges below 0.3 mm)")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// No bytes at all.
+    #[error("empty file (0 bytes); export the scan again")]
+    Empty,
+    /// The first bytes belong to something else.
+    #[error("not a scan: {looks_like}; export a PLY, STL or OBJ mesh")]
+    UnknownFormat {
+        /// What the first bytes look like.
+        looks_like: String,
+    },
+    /// A text format in an encoding that is not read.
+    #[error("not UTF-8 or ASCII text ({why}); save the file as UTF-8")]
+    NotText {
+        /// What gives it away.
+        why: String,
+    },
+    /// A line that cannot be understood.
+    #[error("line {line}: {what} in \"{text}\"; export the scan again")]
+    BadLine {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        what: &'static str,
+        /// The line's text, cut short.
+        text: String,
+    },
+    /// A PLY header that cannot be understood.
+    #[error("PLY header: {reason}; export the scan again")]
+    Header {
+        /// Why.
+        reason: String,
+    },
+    /// The header promises more than the file can hold.
+    #[error(
+        "the header claims {count} of element \"{element}\", at least {needed} bytes, but from byte {offset} only {available} are left; the file is damaged, export the scan again"
+    )]
+    CountExceedsFile {
+        /// The element.
+        element: String,
+        /// How many it claims.
+        count: u64,
+        /// The bytes they need at least.
+        needed: u128,
+        /// Where the body starts.
+        offset: usize,
+        /// The bytes that are there.
+        available: usize,
+    },
+    /// The file ends too early.
+    #[error("unexpected end of file: {read} of {declared} declared {element} elements are there; the file was cut short, copy it again")]
+    Truncated {
+        /// The element being read.
+        element: String,
+        /// How many complete ones are there.
+        read: usize,
+        /// How many the header declares.
+        declared: usize,
+    },
+    /// A body that cannot be understood.
+    #[error("{}{reason}; export the scan again", .line.map_or_else(String::new, |l| format!("line {l}: ")))]
+    Body {
+        /// The line, counted from 1, in a text file.
+        line: Option<usize>,
+        /// Why.
+        reason: String,
+    },
+    /// A text file without its end.
+    #[error("no \"{keyword}\" after {faces} facets: the file was cut short, copy it again")]
+    NoEnd {
+        /// The missing keyword.
+        keyword: &'static str,
+        /// Facets read before.
+        faces: usize,
+    },
+    /// A binary STL whose size does not match its count.
+    #[error(
+        "the STL header claims {declared} triangles, which takes {expected} bytes, but the file has {actual}; the file is damaged or cut short, export the scan again"
+    )]
+    StlSize {
+        /// Triangles the header claims.
+        declared: u32,
+        /// The size that takes.
+        expected: u64,
+        /// The size there is.
+        actual: u64,
+    },
+    /// A PLY vertex has no x, y or z.
+    #[error("element \"vertex\" has no property \"{missing}\"; export the scan with x, y and z")]
+    NoCoordinate {
+        /// The property that is missing.
+        missing: &'static str,
+    },
+    /// A vertex is NaN or infinite.
+    #[error("vertex {vertex} (counted from 0) is not finite ({x}, {y}, {z}); repair or export the scan again")]
+    NotFinite {
+        /// The vertex.
+        vertex: usize,
+        /// Its x.
+        x: f64,
+        /// Its y.
+        y: f64,
+        /// Its z.
+        z: f64,
+    },
+    /// A face names a vertex that is not there.
+    #[error("face {face} (counted from 0) uses vertex {index}, but there are only {vertices}; export the scan again")]
+    IndexOutOfRange {
+        /// The face.
+        face: usize,
+        /// The index it uses.
+        index: i64,
+        /// How many vertices there are.
+        vertices: usize,
+    },
+    /// Points without a surface.
+    #[error("a point cloud ({points} points, no face element); mesh it first, dots need a surface")]
+    PointCloud {
+        /// How many points.
+        points: usize,
+    },
+    /// A mesh format with no face in it.
+    #[error("no surface: {vertices} vertices and 0 faces; export the scan with its faces")]
+    NoFaces {
+        /// How many vertices.
+        vertices: usize,
+    },
+    /// Only degenerate faces.
+    #[error("no surface: all {faces} faces are degenerate; export the scan again")]
+    OnlyDegenerate {
+        /// How many faces.
+        faces: usize,
+    },
+    /// The size is not a head's in the unit given or assumed.
+    #[error("{}", wrong_size(.given, *.longest, .fits))]
+    WrongSize {
+        /// The unit given, or `None` when millimetres were assumed.
+        given: Option<Unit>,
+        /// The longest side of the bounding box, file units.
+        longest: f64,
+        /// The units in which the scan would be a head.
+        fits: Vec<Fit>,
+    },
+    /// Two sources name two units.
+    #[error(
+        "--unit {given} contradicts the landmarks file, which says one unit is {landmarks_mm} mm; correct one of them"
+    )]
+    UnitConflict {
+        /// The unit given.
+        given: Unit,
+        /// Millimetres per unit in the landmarks file.
+        landmarks_mm: f64,
+    },
+    /// In the unit the landmarks name, the scan is no head.
+    #[error(
+        "the landmarks file says one unit is {landmarks_mm} mm, which makes the scan {longest_mm:.3} mm long; a head is 110 to 300 mm (650 with shoulders), correct the landmarks' unit"
+    )]
+    LandmarkUnitSize {
+        /// Millimetres per unit in the landmarks file.
+        landmarks_mm: f64,
+        /// The longest side then.
+        longest_mm: f64,
+    },
+    /// The file's own comment names another unit than its size or the landmarks.
+    #[error("the file's comment says {comment}, but only as {fits} would it be a head; name the unit with --unit")]
+    UnitComment {
+        /// The unit in the comment.
+        comment: Unit,
+        /// What would fit.
+        fits: String,
+    },
+    /// Two parts of head size and nothing to choose by.
+    #[error("two separate parts of similar size ({first} and {second} triangles); give landmarks, or cut one away")]
+    TwoParts {
+        /// Triangles of the larger part.
+        first: usize,
+        /// Triangles of the other.
+        second: usize,
+    },
+    /// The surface branches too often to be repaired.
+    #[error("{edges} edges are shared by more than two faces, near ({x:.4}, {y:.4}, {z:.4}) in file units; repair the mesh")]
+    NonManifold {
+        /// How many edges.
+        edges: usize,
+        /// The first one's place.
+        x: f64,
+        /// The first one's place.
+        y: f64,
+        /// The first one's place.
+        z: f64,
+    },
+    /// The surface has no inside.
+    #[error("the surface has no inside and outside (it turns over on itself near vertex {vertex}); repair the mesh")]
+    NotOrientable {
+        /// A vertex at the contradiction.
+        vertex: u32,
+    },
+}
+
+fn wrong_size(given: &Option<Unit>, longest: f64, fits: &[Fit]) -> String {
+    let (unit, how) = given.map_or((Unit::Millimetre, "as millimetres (no unit is known)"), |u| (u, "in the unit given"));
+    let mm = longest * unit.metres() * 1e3;
+    let advice = if fits.is_empty() {
+        "no unit makes it one; is this a scan of a head?".to_owned()
+    } else {
+        let options: Vec<String> = fits.iter().map(Fit::to_string).collect();
+        format!("if it is one, say --unit {}", options.join(" or --unit "))
+    };
+    format!("the scan is {mm:.3} mm long {how}, a head is 110 to 300 mm (650 with shoulders); {advice}")
+}
