@@ -1,0 +1,6 @@
+//! The subcommands: each has its `Args` and a `run` that returns the exit code, or an error that is bad input (exit code 2).
+
+pub mod head;
+pub mod run;
+#[cfg(feature = "view")]
+pub mod view;

@@ -1,0 +1,187 @@
+//! `stipple-sim view`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use stipple_model::joints::Joints;
+use stipple_model::plan::{Outcome, Plan};
+use stipple_sim::run::{Options, Simulation};
+use stipple_sim::view::{From, Live, Marks, Picture, Subject, draw, is_record, read_record, watch};
+
+/// Watch a simulated session on a plan, or look at a record, in a window; or draw either as a picture without one.
+///
+/// Dots: shade = to be placed, green = placed, orange = in doubt, red = skipped, yellow = under the needle.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  stipple-sim view head.plan
+  stipple-sim view head.plan --picture head.png --from front
+  stipple-sim view out/record.sqlite --picture done.png --from top")]
+pub struct Args {
+    /// A plan, or the record of a session (its plan is session.plan beside it, or --plan)
+    file: PathBuf,
+    /// The record's plan
+    #[arg(long)]
+    plan: Option<PathBuf>,
+    /// Draw a PNG instead of opening a window
+    #[arg(long, value_name = "OUT.png")]
+    picture: Option<PathBuf>,
+    /// Show only layers 1 to this; the session runs this layer (else layer 1)
+    #[arg(long)]
+    layer: Option<u8>,
+    /// Run only the first so many dots
+    #[arg(long)]
+    dots: Option<u32>,
+    /// Seed of the simulated session
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where the onlooker of a picture stands
+    #[arg(long, value_enum, default_value_t = Onlooker::Scene)]
+    from: Onlooker,
+    /// Size of the picture in pixels
+    #[arg(long, value_name = "WxH", default_value = "1600x1200", value_parser = size)]
+    size: [u32; 2],
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Onlooker {
+    Scene,
+    Front,
+    Left,
+    Right,
+    Back,
+    Top,
+}
+
+impl std::convert::From<Onlooker> for From {
+    fn from(onlooker: Onlooker) -> Self {
+        match onlooker {
+            Onlooker::Scene => Self::Scene,
+            Onlooker::Front => Self::Front,
+            Onlooker::Left => Self::Left,
+            Onlooker::Right => Self::Right,
+            Onlooker::Back => Self::Back,
+            Onlooker::Top => Self::Top,
+        }
+    }
+}
+
+fn size(text: &str) -> Result<[u32; 2], String> {
+    let parts = text
+        .split_once('x')
+        .and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
+    parts
+        .filter(|[w, h]| (16..=8192).contains(w) && (16..=8192).contains(h))
+        .ok_or_else(|| "give WxH, 16 to 8192 each".to_owned())
+}
+
+/// Where the arm is drawn when nothing runs: over the first dot of a layer, else stretched out.
+fn over_first_dot(plan: &Plan, layer: u8, dof: usize) -> Joints {
+    let order = usize::from(layer)
+        .checked_sub(1)
+        .and_then(|i| plan.sequence.get(i));
+    let first = order
+        .and_then(|order| order.first())
+        .and_then(|id| plan.dot(*id))
+        .map(|dot| dot.outcome);
+    match first {
+        Some(Outcome::Planned { hover, .. }) => hover,
+        _ => Joints::zeros(dof),
+    }
+}
+
+/// Shows or draws.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if is_record(&args.file) {
+        view_record(args)
+    } else {
+        view_plan(args)
+    }
+}
+
+fn view_record(args: &Args) -> Result<ExitCode> {
+    let recorded = read_record(&args.file, args.plan.as_deref())?;
+    let subject = &recorded.subject;
+    let joints = over_first_dot(
+        &subject.plan,
+        args.layer.unwrap_or(1),
+        subject.cell.arm().dof(),
+    );
+    match &args.picture {
+        Some(path) => picture(
+            args,
+            subject,
+            &Marks::of(&subject.plan, args.layer, &recorded.done),
+            joints,
+            path,
+        ),
+        None => {
+            watch(
+                subject,
+                &mut Live::Record {
+                    done: recorded.done,
+                    joints,
+                },
+                args.layer,
+            )?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn view_plan(args: &Args) -> Result<ExitCode> {
+    if let Some(path) = &args.picture {
+        let subject = Subject::read(&args.file)?;
+        let joints = over_first_dot(
+            &subject.plan,
+            args.layer.unwrap_or(1),
+            subject.cell.arm().dof(),
+        );
+        return picture(
+            args,
+            &subject,
+            &Marks::planned(&subject.plan, args.layer),
+            joints,
+            path,
+        );
+    }
+    let options = Options {
+        layer: args.layer.unwrap_or(1),
+        dots: args.dots,
+        seed: args.seed,
+        ..Options::default()
+    };
+    let simulation = Simulation::from_file(&args.file, &options)?;
+    let subject = Subject {
+        plan: Arc::clone(simulation.plan()),
+        cell: Arc::clone(simulation.cell()),
+    };
+    watch(
+        &subject,
+        &mut Live::Session(Box::new(simulation)),
+        args.layer,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn picture(
+    args: &Args,
+    subject: &Subject,
+    marks: &Marks,
+    joints: Joints,
+    path: &Path,
+) -> Result<ExitCode> {
+    draw(
+        &Picture {
+            subject,
+            marks,
+            joints,
+            from: args.from.into(),
+            size: args.size,
+        },
+        path,
+    )?;
+    println!("{}", path.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,318 @@
+//! The simulated needle device: a stage that carries the needle out of the nose, and draws it back on silence.
+
+use stipple_controller::ports::{Micros, NeedlePort, NeedleReport, PortError, Stamped};
+use stipple_core::{NeedleCommand, NeedleState};
+
+/// How the device behaves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NeedleConfig {
+    /// Farthest the needle comes out, metres.
+    pub stroke: f64,
+    /// Fastest it goes, out and in, m/s.
+    pub top_speed: f64,
+    /// Silence after which it goes in by itself.
+    pub watchdog: Micros,
+}
+
+impl Default for NeedleConfig {
+    fn default() -> Self {
+        // Watchdog: hazard H10.
+        Self {
+            stroke: 5e-3,
+            top_speed: 0.15,
+            watchdog: Micros::from_ms(50),
+        }
+    }
+}
+
+/// What the device can be told; over the wire as in process.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum DeviceCommand {
+    /// In.
+    Retract,
+    /// Out, for as long as this is repeated.
+    Extend {
+        /// The permit's nonce.
+        permit: u64,
+        /// The dot, for the record.
+        dot: u32,
+        /// How far from the retracted position, metres.
+        extension: f64,
+        /// How fast, m/s.
+        speed: f64,
+    },
+}
+
+impl From<&NeedleCommand> for DeviceCommand {
+    fn from(command: &NeedleCommand) -> Self {
+        match command {
+            NeedleCommand::Retract => Self::Retract,
+            NeedleCommand::Extend(stroke) => Self::Extend {
+                permit: stroke.nonce(),
+                dot: stroke.dot().0,
+                extension: stroke.extension(),
+                speed: stroke.speed(),
+            },
+        }
+    }
+}
+
+/// A stroke that the device has taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stroke {
+    /// The permit's nonce.
+    pub permit: u64,
+    /// The dot it was for.
+    pub dot: u32,
+}
+
+/// Below this the needle counts as in, and as arrived, metres.
+const ARRIVED: f64 = 1e-6;
+
+/// The device. Time is what [`SimNeedle::step`] is given.
+#[derive(Debug, Clone)]
+pub struct SimNeedle {
+    config: NeedleConfig,
+    now: Micros,
+    heard: Option<Micros>,
+    extension: f64,
+    target: f64,
+    speed: f64,
+    stroke: Option<Stroke>,
+    strikes: u32,
+    force: f64,
+    report: Option<Stamped<NeedleReport>>,
+}
+
+impl SimNeedle {
+    /// Retracted, at time zero, with a fresh cartridge.
+    #[must_use]
+    pub fn new(config: NeedleConfig) -> Self {
+        Self {
+            config,
+            now: Micros::ZERO,
+            heard: None,
+            extension: 0.0,
+            target: 0.0,
+            speed: config.top_speed,
+            stroke: None,
+            strikes: 0,
+            force: 0.0,
+            report: None,
+        }
+    }
+
+    /// How far the needle really is out, metres.
+    #[must_use]
+    pub fn extension(&self) -> f64 {
+        self.extension
+    }
+
+    /// The stroke under way, or the last one.
+    #[must_use]
+    pub fn stroke(&self) -> Option<Stroke> {
+        self.stroke
+    }
+
+    /// Strokes since the cartridge was fitted.
+    #[must_use]
+    pub fn strikes(&self) -> u32 {
+        self.strikes
+    }
+
+    /// Whether the needle is out, or on its way.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        self.extension > ARRIVED || self.target > 0.0
+    }
+
+    /// The latest report.
+    #[must_use]
+    pub fn report_now(&self) -> Option<Stamped<NeedleReport>> {
+        self.report
+    }
+
+    /// Takes a command. A permit older than the last, or one whose stroke has ended, is answered by going in.
+    pub fn take(&mut self, command: &DeviceCommand) {
+        self.heard = Some(self.now);
+        match *command {
+            DeviceCommand::Extend {
+                permit,
+                dot,
+                extension,
+                speed,
+            } if self.accepts(permit) && extension.is_finite() && speed > 0.0 => {
+                if self.stroke.is_none_or(|s| s.permit != permit) {
+                    self.stroke = Some(Stroke { permit, dot });
+                    self.strikes += 1;
+                }
+                // The mechanical end stop.
+                self.target = extension.max(0.0).min(self.config.stroke);
+                self.speed = speed.min(self.config.top_speed);
+            }
+            DeviceCommand::Extend { .. } | DeviceCommand::Retract => self.draw_in(),
+        }
+    }
+
+    /// A larger permit than all before, from rest; or the one whose stroke is under way.
+    fn accepts(&self, permit: u64) -> bool {
+        match self.stroke {
+            Some(stroke) if stroke.permit == permit => self.target > 0.0,
+            Some(stroke) => permit > stroke.permit && self.extension <= ARRIVED,
+            None => permit > 0,
+        }
+    }
+
+    fn draw_in(&mut self) {
+        self.target = 0.0;
+        self.speed = self.config.top_speed;
+    }
+
+    /// Moves on to `now`.
+    pub fn step(&mut self, now: Micros) {
+        let dt = now.since(self.now).map_or(0.0, Micros::s);
+        self.now = now;
+        if self.heard.is_none_or(|heard| {
+            now.since(heard)
+                .is_none_or(|silence| silence > self.config.watchdog)
+        }) {
+            self.draw_in();
+        }
+        let way = self.speed * dt;
+        self.extension += (self.target - self.extension).max(-way).min(way);
+        self.measure();
+    }
+
+    /// The skin's push on the needle, N; part of the next report.
+    pub fn set_force(&mut self, force: f64) {
+        self.force = force;
+        if let Some(report) = &mut self.report {
+            report.value.axial_force = force;
+        }
+    }
+
+    fn measure(&mut self) {
+        let arrived = (self.extension - self.target).abs() <= ARRIVED;
+        let state = match (self.target > 0.0, arrived) {
+            (true, true) => NeedleState::Extended,
+            (true, false) => NeedleState::Extending,
+            (false, false) => NeedleState::Retracting,
+            (false, true) => NeedleState::Retracted,
+        };
+        let permit = self.stroke.map_or(0, |s| s.permit);
+        let value = NeedleReport {
+            state,
+            extension: self.extension,
+            axial_force: self.force,
+            permit,
+        };
+        let sequence = self.report.map_or(0, |r| r.sequence) + 1;
+        self.report = Some(Stamped {
+            value,
+            arrived: self.now,
+            sequence,
+        });
+    }
+}
+
+impl NeedlePort for SimNeedle {
+    fn report(&self) -> Option<Stamped<NeedleReport>> {
+        self.report
+    }
+
+    fn command(&mut self, command: &NeedleCommand) -> Result<(), PortError> {
+        self.take(&DeviceCommand::from(command));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn out(permit: u64) -> DeviceCommand {
+        DeviceCommand::Extend {
+            permit,
+            dot: 7,
+            extension: 3e-3,
+            speed: 0.1,
+        }
+    }
+
+    fn step(needle: &mut SimNeedle, ms: u64) {
+        for _ in 0..ms / 2 {
+            needle.step(needle.now.after(Micros::from_ms(2)));
+        }
+    }
+
+    fn state(needle: &SimNeedle) -> NeedleState {
+        needle.report.unwrap().value.state
+    }
+
+    #[test]
+    fn goes_out_at_the_speed_asked_for_and_in_on_silence() {
+        let mut needle = SimNeedle::new(NeedleConfig::default());
+        for _ in 0..10 {
+            needle.take(&out(1));
+            step(&mut needle, 2);
+        }
+        assert!(
+            (needle.extension() - 2e-3).abs() < 1e-9,
+            "20 ms at 0.1 m/s: {}",
+            needle.extension()
+        );
+        needle.take(&out(1));
+        step(&mut needle, 50);
+        assert_eq!(state(&needle), NeedleState::Extended);
+        // The last command is 50 ms old: not yet silence; 2 ms later it is, and 3 mm take 20 ms.
+        step(&mut needle, 2);
+        assert_eq!(state(&needle), NeedleState::Retracting);
+        step(&mut needle, 20);
+        assert_eq!(state(&needle), NeedleState::Retracted);
+        assert!(!needle.is_out());
+    }
+
+    #[test]
+    fn a_permit_is_good_for_one_stroke() {
+        let mut needle = SimNeedle::new(NeedleConfig::default());
+        needle.take(&out(5));
+        step(&mut needle, 10);
+        needle.take(&DeviceCommand::Retract);
+        step(&mut needle, 40);
+        for old in [5, 4, 0] {
+            needle.take(&out(old));
+            step(&mut needle, 4);
+            assert!(!needle.is_out(), "permit {old} was taken again");
+        }
+        needle.take(&out(6));
+        step(&mut needle, 4);
+        assert!(needle.is_out());
+        assert_eq!(needle.strikes(), 2);
+        assert_eq!(needle.stroke(), Some(Stroke { permit: 6, dot: 7 }));
+    }
+
+    #[test]
+    fn nonsense_draws_it_in_and_the_stop_is_hard() {
+        let mut needle = SimNeedle::new(NeedleConfig::default());
+        for (extension, speed) in [(f64::NAN, 0.1), (1e-3, f64::NAN), (1e-3, -1.0)] {
+            needle.take(&DeviceCommand::Extend {
+                permit: 1,
+                dot: 0,
+                extension,
+                speed,
+            });
+            step(&mut needle, 4);
+            assert!(!needle.is_out(), "{extension} {speed}");
+        }
+        for _ in 0..100 {
+            needle.take(&DeviceCommand::Extend {
+                permit: 2,
+                dot: 0,
+                extension: 1.0,
+                speed: 10.0,
+            });
+            step(&mut needle, 2);
+        }
+        assert!((needle.extension() - NeedleConfig::default().stroke).abs() < 1e-12);
+    }
+}

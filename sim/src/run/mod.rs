@@ -1,0 +1,352 @@
+//! A whole session in process and in virtual time: the controller's own session against the simulated plant.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use stipple_sim::run::{Options, Simulation};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut simulation = Simulation::from_file(Path::new("head.plan"), &Options::default())?;
+//! let ending = simulation.run(&mut |_| {});
+//! println!("{ending:?}: {:?}", simulation.report()?.placement_error_mm);
+//! # Ok(()) }
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stipple_controller::admit::{AdmitError, Admitted, admit_file};
+use stipple_controller::hops::CellPlanner;
+use stipple_controller::ports::Micros;
+use stipple_controller::record::{Binding, Durability, Record, RecordError};
+use stipple_controller::services::{InlineServices, WallClock};
+use stipple_controller::session::{Selection, Session, SessionConfig, SessionView, StartError};
+use stipple_controller::skin::SkinError;
+use stipple_core::{Command, Limits, Message, State};
+use stipple_model::clearance::{CellError, WorkCell};
+use stipple_model::plan::Plan;
+
+use crate::plant::{Plant, PlantConfig, PlantError, home};
+
+mod delay;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use delay::Latency;
+pub use report::{StrikeRow, write_strikes};
+
+use delay::Delayed;
+
+/// The controller's tick.
+pub const TICK: Micros = Micros(2_000);
+
+/// What is run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The layer, from 1.
+    pub layer: u8,
+    /// Only the first so many dots of what is left of it.
+    pub dots: Option<u32>,
+    /// The seed of everything that happens by chance.
+    pub seed: u64,
+    /// The hardware and the head.
+    pub plant: PlantConfig,
+    /// What computing and writing take, since in virtual time they would take nothing.
+    pub latency: Latency,
+    /// Where the record is kept; `None` is in memory.
+    pub record: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            layer: 1,
+            dots: None,
+            seed: 0,
+            plant: PlantConfig::default(),
+            latency: Latency::default(),
+            record: None,
+        }
+    }
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The plan is not admitted.
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    /// The cell.
+    #[error(transparent)]
+    Cell(#[from] CellError),
+    /// The head's surface.
+    #[error(transparent)]
+    Skin(#[from] SkinError),
+    /// The plant.
+    #[error(transparent)]
+    Plant(#[from] PlantError),
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The session does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The session never got ready.
+    #[error("the simulated session did not get ready: {0}")]
+    NotReady(&'static str),
+    /// A file of the report could not be written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All that was asked for is done.
+    Finished,
+    /// A fault; see the report.
+    Faulted,
+    /// Paused again and again without placing a dot.
+    Stuck,
+    /// Not done in many times the time it should take.
+    OutOfTime,
+    /// Whoever watched wanted no more.
+    Interrupted,
+}
+
+/// Time after which the session must be ready.
+const READY_TIME: Micros = Micros::from_ms(5_000);
+/// What the operator waits before resuming a session that has paused by itself.
+const RESUME_AFTER: Micros = Micros::from_ms(2_000);
+/// Pauses in a row, without a dot done between them, after which a run is given up.
+const PAUSES: u32 = 10;
+/// Time allowed a dot on average, and a run on top of that.
+const TIME_PER_DOT: Micros = Micros::from_ms(30_000);
+const TIME_ON_TOP: Micros = Micros::from_ms(120_000);
+
+/// A session under way in virtual time.
+pub struct Simulation {
+    plan: Arc<Plan>,
+    cell: Arc<WorkCell>,
+    /// The hardware and the head.
+    pub plant: Plant,
+    session: Session,
+    services: Delayed<InlineServices<CellPlanner>>,
+    now: Micros,
+    began: Micros,
+    view: SessionView,
+    pauses: Pauses,
+    wall: std::time::Duration,
+}
+
+/// The simulated operator's patience.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pauses {
+    since: Option<Micros>,
+    in_a_row: u32,
+    remaining: u32,
+}
+
+impl Simulation {
+    /// Reads and admits a plan file, and gets a session on it ready and started.
+    ///
+    /// # Errors
+    /// A plan that is not admitted, a record that cannot be used, nothing left to do.
+    pub fn from_file(path: &Path, options: &Options) -> Result<Self, RunError> {
+        Self::new(&admit_file(path)?, options)
+    }
+
+    /// Gets a session on an admitted plan ready and started.
+    ///
+    /// # Errors
+    /// As [`Simulation::from_file`].
+    pub fn new(admitted: &Admitted, options: &Options) -> Result<Self, RunError> {
+        let plan = Arc::clone(admitted.plan());
+        let cell = Arc::new(WorkCell::new(&plan.cell, &plan.head)?);
+        let start = home(&plan, &cell, options.layer)?;
+        let mut plant = Plant::new(&plan, cell.arm(), start, &options.plant, options.seed)?;
+        let binding = Binding {
+            plan: admitted.digest(),
+            scan: plan.provenance.scan_digest,
+        };
+        // Virtual time begins in 1970: the same run writes the same record.
+        let record = match &options.record {
+            Some(path) => Record::open(path, binding, Durability::ProcessCrash, 0)?,
+            None => Record::in_memory(binding, 0)?,
+        };
+        let done = record.dots()?;
+        plant.remember_struck(record.placed()?.iter().map(|p| p.dot));
+        let planner = CellPlanner::new(Arc::clone(&plan), Arc::clone(&cell));
+        let session = Session::new(
+            admitted,
+            Arc::new(planner.clone()),
+            done,
+            SessionConfig::new(Limits::HARDWARE, 1),
+        )?;
+        let services = InlineServices::new(planner, record, WallClock { at_zero_us: 0 });
+        let view = SessionView {
+            state: session.state(),
+            fault: None,
+            message: Message::NoPlan,
+            layer: None,
+            dot: None,
+            progress: stipple_controller::session::Progress::default(),
+            finished: false,
+            reply: None,
+        };
+        let mut simulation = Self {
+            plan,
+            cell,
+            plant,
+            session,
+            services: Delayed::new(services, options.latency),
+            now: Micros::ZERO,
+            began: Micros::ZERO,
+            view,
+            pauses: Pauses::default(),
+            wall: std::time::Duration::ZERO,
+        };
+        simulation.start(Selection {
+            layer: options.layer,
+            max_dots: options.dots,
+        })?;
+        Ok(simulation)
+    }
+
+    fn start(&mut self, selection: Selection) -> Result<(), RunError> {
+        while self.view.state != State::Ready {
+            if self.now > READY_TIME {
+                return Err(RunError::NotReady(self.view.message.text()));
+            }
+            self.tick();
+        }
+        self.session.start(selection)?;
+        self.began = self.now;
+        self.tick();
+        self.pauses.remaining = self.view.progress.remaining();
+        Ok(())
+    }
+
+    /// One tick of plant and controller, 2 ms.
+    pub fn tick(&mut self) -> SessionView {
+        self.now = self.now.after(TICK);
+        self.plant.step(self.now);
+        self.services.set_now(self.now);
+        self.view = self
+            .session
+            .tick(self.now, &mut self.plant.ports(), &mut self.services);
+        // What is asked of `dots` is read from the session; the queue of results is for those who publish them.
+        while self.session.next_result().is_some() {}
+        self.operate();
+        self.view
+    }
+
+    /// The simulated operator resumes a session that has paused by itself.
+    fn operate(&mut self) {
+        if self.view.state != State::Paused || self.view.finished {
+            self.pauses.since = None;
+            return;
+        }
+        let since = *self.pauses.since.get_or_insert(self.now);
+        if !self.now.passed(since, RESUME_AFTER) {
+            return;
+        }
+        let remaining = self.view.progress.remaining();
+        self.pauses.in_a_row = if remaining < self.pauses.remaining {
+            1
+        } else {
+            self.pauses.in_a_row + 1
+        };
+        self.pauses = Pauses {
+            since: None,
+            remaining,
+            ..self.pauses
+        };
+        self.session.command(Command::Resume);
+    }
+
+    /// Whether the run is over, and how; `None` while it goes on.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        let allowed = TIME_ON_TOP.after(Micros(
+            TIME_PER_DOT
+                .0
+                .saturating_mul(u64::from(self.view.progress.planned)),
+        ));
+        match self.view.state {
+            _ if self.view.finished => Some(Ending::Finished),
+            State::Faulted | State::Stopped => Some(Ending::Faulted),
+            _ if self.pauses.in_a_row > PAUSES => Some(Ending::Stuck),
+            _ if self.now.passed(self.began, allowed) => Some(Ending::OutOfTime),
+            _ => None,
+        }
+    }
+
+    /// Runs to the end, or until `watch` says no; it is called every simulated second.
+    pub fn run(
+        &mut self,
+        watch: &mut dyn FnMut(&SessionView) -> std::ops::ControlFlow<()>,
+    ) -> Ending {
+        let clock = std::time::Instant::now();
+        let ending = loop {
+            if let Some(ending) = self.ending() {
+                break ending;
+            }
+            self.tick();
+            if self.now.0.is_multiple_of(1_000_000) && watch(&self.view).is_break() {
+                break Ending::Interrupted;
+            }
+        };
+        // A strike that a fault cut short ends once the needle is in.
+        for _ in 0..100 {
+            self.tick();
+        }
+        self.wall += clock.elapsed();
+        ending
+    }
+
+    /// Hands a command to the session.
+    pub fn command(&mut self, command: Command) {
+        self.session.command(command);
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// Virtual time since the session was started, seconds.
+    #[must_use]
+    pub fn elapsed_s(&self) -> f64 {
+        self.now.since(self.began).map_or(0.0, Micros::s)
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub fn view(&self) -> &SessionView {
+        &self.view
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Arm, tool and surroundings.
+    #[must_use]
+    pub fn cell(&self) -> &Arc<WorkCell> {
+        &self.cell
+    }
+}

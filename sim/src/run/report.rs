@@ -1,0 +1,130 @@
+//! What a simulated session came to: the controller's report with the truth beside it, and a table of strikes.
+
+use std::path::Path;
+
+use serde::Serialize;
+use stipple_controller::report::{Invariants, PlacementError, Report, Spread};
+use stipple_model::plan::{Plan, write_atomically};
+
+use super::{RunError, Simulation};
+use crate::plant::Strike;
+
+/// A row of strikes.csv.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StrikeRow {
+    /// The dot's number in the plan.
+    pub dot: u32,
+    /// Its layer, from 1.
+    pub layer: u8,
+    /// Its zone.
+    pub zone: String,
+    /// When the needle met the skin, virtual seconds.
+    pub t_s: f64,
+    /// Off the dot, sideways.
+    pub lateral_mm: f64,
+    /// How deep.
+    pub depth_mm: f64,
+    /// Deeper (+) or shallower (−) than planned.
+    pub depth_error_mm: f64,
+    /// From the dot's normal.
+    pub angle_deg: f64,
+    /// How far the skin moved while the needle was in.
+    pub dragged_mm: f64,
+    /// Largest force along the needle.
+    pub force_n: f64,
+    /// Whether it met the approved patch.
+    pub in_patch: bool,
+}
+
+impl StrikeRow {
+    fn of(strike: &Strike, plan: &Plan) -> Self {
+        let dot = plan.dot(strike.dot);
+        let zone = dot
+            .and_then(|d| plan.zones.get(usize::from(d.zone)))
+            .map_or_else(String::new, |z| z.name.clone());
+        Self {
+            dot: strike.dot.0,
+            layer: dot.map_or(0, |d| d.layer),
+            zone,
+            t_s: strike.at.s(),
+            lateral_mm: strike.lateral * 1e3,
+            depth_mm: strike.depth * 1e3,
+            depth_error_mm: strike.depth_error * 1e3,
+            angle_deg: strike.angle.to_degrees(),
+            dragged_mm: strike.dragged * 1e3,
+            force_n: strike.force,
+            in_patch: strike.in_patch,
+        }
+    }
+}
+
+/// Writes the strikes as CSV, in the order they happened.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_strikes(strikes: &[Strike], plan: &Plan, path: &Path) -> Result<(), RunError> {
+    let io = |source| RunError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let mut table = csv::Writer::from_writer(Vec::new());
+    for strike in strikes {
+        table
+            .serialize(StrikeRow::of(strike, plan))
+            .map_err(|e| io(std::io::Error::other(e)))?;
+    }
+    let bytes = table
+        .into_inner()
+        .map_err(|e| io(std::io::Error::other(e.to_string())))?;
+    write_atomically(path, &bytes).map_err(io)
+}
+
+impl Simulation {
+    /// The report so far.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn report(&self) -> Result<Report, RunError> {
+        let record = self.services.inner().record();
+        let selection = &self.view.layer;
+        let placed: Vec<_> = record
+            .placed()?
+            .into_iter()
+            .filter(|p| selection.is_none_or(|layer| p.layer == layer))
+            .collect();
+        let session_s = self.elapsed_s();
+        let mut report = Report::of(
+            &self.session,
+            record.session_id(),
+            self.view.progress,
+            &placed,
+            session_s,
+        );
+        let strikes = self.plant.strikes();
+        let lateral = Spread::of(strikes.iter().map(|s| s.lateral * 1e3));
+        let depth = Spread::of(strikes.iter().map(|s| s.depth_error.abs() * 1e3));
+        report.placement_error_mm = lateral
+            .zip(depth)
+            .map(|(lateral, depth)| PlacementError { lateral, depth });
+        let wall = self.wall.as_secs_f64();
+        report.real_time_factor = if wall > 0.0 { session_s / wall } else { 0.0 };
+        let invariants = self.plant.invariants();
+        report.invariants = Some(Invariants {
+            checks: invariants.checks,
+            breaks: invariants.breaks,
+        });
+        report
+            .remarks
+            .push("simulated: arm, needle, skin, head and tracker are models".to_owned());
+        for broken in &invariants.first {
+            let dot = broken
+                .dot
+                .map_or_else(String::new, |d| format!(", dot {}", d.0));
+            report.remarks.push(format!(
+                "broken at {:.3} s: {:?}{dot}",
+                broken.t_s, broken.broken
+            ));
+        }
+        Ok(report)
+    }
+}
