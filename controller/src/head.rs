@@ -108,6 +108,9 @@ struct Track {
     angular: Covariance,
 }
 
+/// Longest time between two poses that widens what is believable, s. Source: own, three frames of a 60 Hz tracker.
+const LONGEST_STEP: f64 = 0.05;
+
 /// How many raw poses are kept for the quick look at the speed.
 const RECENT: usize = 4;
 
@@ -162,7 +165,8 @@ impl HeadFilter {
         let dt = at.since(track.at).map_or(0.0, Micros::s);
         let predicted = predict(&track, dt);
         let (off, turned) = predicted.separation(&pose);
-        let reach = self.config.slack + self.config.fastest * dt;
+        // However long nothing was believed: what comes back far away must first show that it stays there.
+        let reach = self.config.slack + self.config.fastest * dt.min(LONGEST_STEP);
         // A head turns about its neck: what turns it by an angle moves its surface by about a tenth of a metre per radian.
         if off > reach || turned * 0.1 > reach {
             return self.doubt(at, sample);

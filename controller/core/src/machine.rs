@@ -133,12 +133,15 @@ impl Core {
             out: Output::quiet(),
         };
         self.observe(now, sensed);
-        if let Some(fault) = self.guard(now, sensed) {
+        let fault = self.guard(now, sensed);
+        if let Some(fault) = fault {
             self.fail(fault, &mut step);
         }
-        if let Some(command) = sensed.command {
-            step.out.reply = Some(self.obey(command, &mut step));
-        }
+        step.out.reply = sensed.command.map(|command| match (command, fault) {
+            // Nobody acknowledges what nobody has seen yet.
+            (Command::ClearFault, Some(_)) => Err(Denied::State),
+            _ => self.obey(command, &mut step),
+        });
         self.run(&mut step);
         if matches!(step.out.needle, NeedleCommand::Extend(_)) {
             self.retract_since = None;

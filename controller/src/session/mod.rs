@@ -225,6 +225,9 @@ impl Session {
         if self.core.state() != State::Ready {
             return Err(StartError::State(self.core.state()));
         }
+        if self.command == Some(Command::Stop) {
+            return Err(StartError::State(State::Stopping));
+        }
         let layers = self.plan.layers;
         let no_layer = StartError::NoLayer {
             layer: selection.layer,

@@ -1,0 +1,310 @@
+//! Laws of the core, held against a plant that answers, misbehaves at random, and an operator who asks for anything at any time.
+
+mod plant;
+
+use std::collections::BTreeSet;
+
+use plant::{Bench, Nuisance};
+use proptest::prelude::*;
+use stipple_core::*;
+
+#[test]
+fn a_session_places_every_dot_in_its_time() {
+    let mut bench = Bench::new(40);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(
+        bench.until(40 * 200, |o| o.finished),
+        "stuck in {:?}",
+        bench.core.state()
+    );
+    assert_eq!(bench.outcomes.len(), 40);
+    assert!(
+        bench
+            .outcomes
+            .iter()
+            .all(|(_, o)| matches!(o, Outcome::Placed { .. }))
+    );
+    for (_, outcome) in &bench.outcomes {
+        let Outcome::Placed { depth, .. } = outcome else {
+            unreachable!()
+        };
+        assert!((depth - 0.6e-3).abs() < 1e-5, "depth {depth}");
+    }
+}
+
+#[test]
+fn refused_hops_are_skipped_and_too_many_pause() {
+    let mut bench = Bench::new(60);
+    bench.plant.refuse = (10..45).collect();
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(
+        bench.until(20_000, |o| o.state == State::Paused),
+        "stuck in {:?}",
+        bench.core.state()
+    );
+    let skipped = bench
+        .outcomes
+        .iter()
+        .filter(|(_, o)| *o == Outcome::Skipped(Skip::HopRefused))
+        .count();
+    assert_eq!(skipped, 25);
+    assert!(bench.finish());
+    assert_eq!(bench.outcomes.len(), 60);
+}
+
+/// Runs to the first tick in `state`, then breaks something, and gives the fault it leads to.
+fn fault_of(state: State, nuisance: Nuisance, ticks: u32) -> Option<Fault> {
+    let mut bench = Bench::new(5);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(bench.until(2000, |o| o.state == state));
+    bench.plant.nuisance = nuisance;
+    let mut fault = None;
+    bench.until(ticks, |o| {
+        fault = o.fault;
+        fault.is_some()
+    });
+    fault
+}
+
+#[test]
+fn faults_are_seen_at_once() {
+    for state in [
+        State::Approaching,
+        State::Extending,
+        State::Dwelling,
+        State::Retracting,
+    ] {
+        assert_eq!(
+            fault_of(state, Nuisance::JointsStale, 1),
+            Some(Fault::JointsStale),
+            "{state:?}"
+        );
+        assert_eq!(
+            fault_of(state, Nuisance::HeadStale, 1),
+            Some(Fault::HeadLost),
+            "{state:?}"
+        );
+        assert_eq!(
+            fault_of(state, Nuisance::NeedleSilent, 1),
+            Some(Fault::NeedleSilent),
+            "{state:?}"
+        );
+        assert_eq!(
+            fault_of(state, Nuisance::NeedleFault, 1),
+            Some(Fault::NeedleFault),
+            "{state:?}"
+        );
+        assert_eq!(
+            fault_of(state, Nuisance::Force, 1),
+            Some(Fault::ForceHigh),
+            "{state:?}"
+        );
+        assert_eq!(
+            fault_of(state, Nuisance::NotANumber, 1),
+            Some(Fault::BadNumber),
+            "{state:?}"
+        );
+        assert_eq!(
+            fault_of(state, Nuisance::Slip, 1),
+            Some(Fault::TickGap),
+            "{state:?}"
+        );
+        assert_eq!(
+            fault_of(state, Nuisance::ClockBack, 1),
+            Some(Fault::ClockBackwards),
+            "{state:?}"
+        );
+        assert_eq!(
+            fault_of(state, Nuisance::RecordFails, 1),
+            Some(Fault::RecordFailed),
+            "{state:?}"
+        );
+    }
+    assert_eq!(
+        fault_of(State::Dwelling, Nuisance::NeedleStuck, 400),
+        Some(Fault::NeedleStuck)
+    );
+    assert_eq!(
+        fault_of(State::Approaching, Nuisance::RecordSlow, 1000),
+        Some(Fault::IntentLate)
+    );
+    assert_eq!(
+        fault_of(State::Approaching, Nuisance::ArmFails, 4000),
+        Some(Fault::ArmFailed)
+    );
+    assert_eq!(
+        fault_of(State::Approaching, Nuisance::ArmIgnores, 40_000),
+        Some(Fault::ArmTimeout)
+    );
+}
+
+#[test]
+fn a_moving_head_draws_the_needle_back_within_a_tick_and_the_dot_counts_as_done() {
+    for nuisance in [Nuisance::HeadFast, Nuisance::HeadOff] {
+        let mut bench = Bench::new(3);
+        assert!(bench.until(400, |o| o.state == State::Ready));
+        bench.tick(Some(Command::Start));
+        assert!(bench.until(2000, |o| o.state == State::Extending));
+        bench.tick(None);
+        bench.plant.nuisance = nuisance;
+        let out = bench.tick(None);
+        assert_eq!(
+            (out.state, &out.needle),
+            (State::Retracting, &NeedleCommand::Retract)
+        );
+        bench.until(50, |o| o.outcome.is_some());
+        assert_eq!(bench.outcomes, [(Dot(0), Outcome::InDoubt)]);
+        bench.plant.nuisance = Nuisance::None;
+        assert!(bench.finish());
+        assert_eq!(bench.outcomes.len(), 3);
+    }
+}
+
+#[test]
+fn clearing_starts_nothing_and_what_does_not_come_back_needs_a_reload() {
+    let mut bench = Bench::new(5);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    bench.until(100, |_| false);
+    assert_eq!(bench.tick(Some(Command::Stop)).reply, Some(Ok(())));
+    assert!(bench.until(500, |o| o.state == State::Stopped));
+    assert_eq!(
+        bench.tick(Some(Command::Resume)).reply,
+        Some(Err(Denied::State))
+    );
+    assert_eq!(
+        bench.tick(Some(Command::Start)).reply,
+        Some(Err(Denied::State))
+    );
+    assert_eq!(bench.tick(Some(Command::ClearFault)).reply, Some(Ok(())));
+    assert!(
+        !bench.until(1000, |o| o.arm != ArmCommand::None || o.state.active()),
+        "moved without a start"
+    );
+    assert_eq!(bench.core.state(), State::Ready);
+    bench.tick(Some(Command::Start));
+    bench.plant.nuisance = Nuisance::RecordFails;
+    assert!(bench.until(10, |o| o.fault == Some(Fault::RecordFailed)));
+    bench.plant.nuisance = Nuisance::None;
+    bench.until(100, |_| false);
+    assert_eq!(
+        bench.tick(Some(Command::ClearFault)).reply,
+        Some(Err(Denied::Reload))
+    );
+}
+
+#[test]
+fn every_fault_has_a_row_of_its_own() {
+    let names: BTreeSet<_> = FAULT_TABLE.iter().map(|r| r.name).collect();
+    assert_eq!(names.len(), FAULT_TABLE.len());
+    assert!(
+        FAULT_TABLE
+            .iter()
+            .all(|r| r.fault.row() == *r && !r.text.is_empty())
+    );
+}
+
+fn nuisance() -> impl Strategy<Value = Nuisance> {
+    use Nuisance::*;
+    prop_oneof![
+        6 => Just(None),
+        1 => prop::sample::select(vec![
+            JointsStale, HeadStale, HeadFast, HeadOff, OffTarget, OffPatch, NeedleSilent, NeedleFault, NeedleStuck, Force, NotANumber,
+            ArmFails, ArmIgnores, RecordSlow, Slip, ClockBack,
+        ]),
+        2 => prop::sample::select(vec![HeadFast, HeadOff, OffTarget, OffPatch, ArmFails, RecordSlow]),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Option<Command>> {
+    use Command::*;
+    prop::option::of(prop::sample::select(vec![
+        Start, Start, Pause, Resume, Resume, Stop, ClearFault, ClearFault,
+    ]))
+}
+
+fn script() -> impl Strategy<Value = Vec<(Nuisance, Option<Command>, u32)>> {
+    prop::collection::vec((nuisance(), command(), 1u32..120), 1..60)
+}
+
+fn play(script: &[(Nuisance, Option<Command>, u32)]) -> Bench {
+    let mut bench = Bench::new(30);
+    bench.until(400, |o| o.state == State::Ready);
+    bench.tick(Some(Command::Start));
+    for (nuisance, command, ticks) in script {
+        bench.plant.nuisance = *nuisance;
+        bench.tick(*command);
+        // A clock that goes back for ever is a plant of its own; once is enough.
+        if *nuisance == Nuisance::ClockBack {
+            bench.plant.nuisance = Nuisance::None;
+        }
+        bench.until(*ticks, |_| false);
+    }
+    bench
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// All laws in [`Bench::judge`], and: with everything well again, the session finishes and every dot has one outcome.
+    #[test]
+    fn whatever_happens_the_laws_hold_and_the_session_finishes(script in script()) {
+        let mut bench = play(&script);
+        prop_assert!(bench.finish(), "stuck in {:?}, fault {:?}", bench.core.state(), bench.log.last());
+        let reload = bench.log.last().is_some_and(|(_, _, _, out)| out.contains("Reload"));
+        if !reload {
+            prop_assert_eq!(bench.outcomes.len(), 30);
+        }
+    }
+
+    /// From wherever it is, a stop is reached when the plant answers.
+    #[test]
+    fn stop_is_reached_from_everywhere(script in script()) {
+        let mut bench = play(&script);
+        bench.plant.nuisance = Nuisance::None;
+        let already = bench.core.state() == State::Stopped;
+        let out = bench.tick(Some(Command::Stop));
+        prop_assert_eq!(out.reply, Some(Ok(())));
+        prop_assert!(already || bench.until(60, |o| o.state == State::Stopped), "stuck in {:?}", bench.core.state());
+    }
+
+    /// The same inputs give the same outputs.
+    #[test]
+    fn replay_is_identical(script in script()) {
+        let bench = play(&script);
+        let mut core = Core::new(Limits::HARDWARE, 100);
+        for (now, sensed, queue, said) in bench.log {
+            let out = core.step(now, &sensed, &mut queue.clone());
+            prop_assert_eq!(format!("{:?}", out), said);
+        }
+    }
+
+    /// Any numbers at all: no panic, and never out without a guard holding.
+    #[test]
+    fn any_numbers_at_all(values in prop::collection::vec(any::<f64>(), 9), ages in prop::collection::vec(0u64..200_000, 4)) {
+        for state in [State::Approaching, State::Verifying, State::Extending, State::Dwelling, State::Retracting] {
+            let mut bench = Bench::new(3);
+            bench.until(400, |o| o.state == State::Ready);
+            bench.tick(Some(Command::Start));
+            prop_assert!(bench.until(2000, |o| o.state == state));
+            bench.plant.advance();
+            let mut sensed = bench.plant.sensed(&bench.queue, None);
+            let (joints, head) = (sensed.joints.as_mut().unwrap(), sensed.head.as_mut().unwrap());
+            let at = |age: u64| Micros(bench.plant.now.0 - age);
+            (joints.at, joints.max_speed) = (at(ages[0]), values[0]);
+            (head.at, head.speed, head.displacement) = (at(ages[1]), values[1], values[2]);
+            let (tip, needle) = (sensed.tip.as_mut().unwrap(), sensed.needle.as_mut().unwrap());
+            (tip.at, tip.lateral, tip.gap, tip.angle) = (at(ages[2]), values[3], values[4], values[5]);
+            (needle.at, needle.extension, needle.force) = (at(ages[3]), values[6], values[7]);
+            let before = bench.queue.clone();
+            let out = bench.core.step(bench.plant.now, &sensed, &mut bench.queue);
+            if let NeedleCommand::Extend(stroke) = &out.needle {
+                prop_assert!(stroke.extension().is_finite() && stroke.extension() <= Limits::HARDWARE.stroke);
+            }
+            bench.judge(&sensed, &before, &out);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Plans that must not be admitted.
+
+mod plant;
+
+use std::sync::Arc;
+
+use stipple_controller::admit::*;
+use stipple_model::digest::Digest;
+use stipple_model::frames::{Direction, Point};
+use stipple_model::plan::{DotId, Plan};
+use stipple_model::units::Length;
+
+fn check(good: &Plan, change: impl FnOnce(&mut Plan), expect: impl FnOnce(&AdmitError) -> bool) {
+    let mut plan = good.clone();
+    change(&mut plan);
+    let error = admit(Arc::new(plan), Digest::of(b"plan")).unwrap_err();
+    assert!(expect(&error), "{error}");
+}
+
+#[test]
+fn broken_plans_are_refused_each_for_its_own_reason() {
+    use DotFault::*;
+    let good = plant::plan(5);
+    assert!(admit(Arc::new(good.clone()), Digest::of(b"plan")).is_ok());
+    let check =
+        |change: fn(&mut Plan), expect: fn(&AdmitError) -> bool| check(&good, change, expect);
+    let dot = |fault: fn(&DotFault) -> bool| move |e: &AdmitError| matches!(e, AdmitError::Dot { dot: 2, fault: f } if fault(f));
+    check(
+        |p| p.dots[2].depth = Length::from_mm(2.1),
+        dot(|f| matches!(f, Depth { .. })),
+    );
+    check(
+        |p| p.dots[2].depth = Length::ZERO,
+        dot(|f| matches!(f, Depth { .. })),
+    );
+    check(
+        |p| {
+            p.dots[2].needle =
+                Direction::new(p.dots[2].needle.raw() + nalgebra::Vector3::new(0.3, 0.0, 0.0))
+                    .unwrap()
+        },
+        dot(|f| matches!(f, Tilt { .. })),
+    );
+    check(
+        |p| p.dots[2].position = Point::from_raw(p.dots[2].position.raw() * 1.01),
+        dot(|f| matches!(f, OffSurface { .. })),
+    );
+    check(
+        |p| {
+            p.keep_outs.push(stipple_model::plan::KeepOut {
+                name: "eye".into(),
+                center: p.dots[2].position,
+                radius: Length::from_mm(5.0),
+            })
+        },
+        |e| {
+            matches!(
+                e,
+                AdmitError::Dot {
+                    fault: KeepOut { .. },
+                    ..
+                }
+            )
+        },
+    );
+    check(
+        |p| p.patch.clear(),
+        |e| {
+            matches!(
+                e,
+                AdmitError::Dot {
+                    fault: OffPatch,
+                    ..
+                }
+            )
+        },
+    );
+    check(
+        |p| p.cell.tool.stroke = Length::from_mm(2.5),
+        |e| matches!(e, AdmitError::Stroke { .. }),
+    );
+    check(
+        |p| p.sequence[0].push(DotId(1)),
+        |e| matches!(e, AdmitError::Inconsistent(_)),
+    );
+    check(
+        |p| p.sequence[0].truncate(3),
+        |e| matches!(e, AdmitError::Inconsistent(_)),
+    );
+    check(
+        |p| p.cell.floor_z = f64::NAN,
+        |e| matches!(e, AdmitError::CellNumber(_)),
+    );
+    let names = |n: &[&str]| n.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    assert!(check_arm(&names(&["a", "b"]), &names(&["b", "a"])).is_ok());
+    assert!(check_arm(&names(&["a", "b"]), &names(&["a"])).is_err());
+    assert!(check_arm(&names(&["a", "b"]), &names(&["a", "c"])).is_err());
+}

@@ -1,0 +1,459 @@
+//! A small plan and a plant for it, as far as the session's tests need them; the real plant is the simulator's.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
+use std::sync::Arc;
+
+use nalgebra::{UnitQuaternion, Vector3};
+use stipple_controller::admit::{Admitted, admit};
+use stipple_controller::hops::CellPlanner;
+use stipple_controller::ports::*;
+use stipple_controller::record::Binding;
+use stipple_core::{HopId, MotionStatus, NeedleCommand, NeedleState};
+use stipple_model::arm::ArmSource;
+use stipple_model::cell::Cell;
+use stipple_model::clearance::WorkCell;
+use stipple_model::digest::Digest;
+use stipple_model::frames::{Base, Direction, Head, Point, Transform};
+use stipple_model::joints::Joints;
+use stipple_model::mesh::SurfaceMesh;
+use stipple_model::motion::Trajectory;
+use stipple_model::plan::*;
+use stipple_model::units::{Angle, Area, Density, Length, Time};
+
+pub const TICK: Micros = Micros::from_ms(2);
+const RADIUS: f64 = 0.09;
+
+fn ball(rings: usize) -> SurfaceMesh<Head> {
+    let sectors = 2 * rings;
+    let mut vertices = vec![Point::new(0.0, 0.0, RADIUS)];
+    for i in 1..rings {
+        let polar = std::f64::consts::PI * i as f64 / rings as f64;
+        for k in 0..sectors {
+            let around = std::f64::consts::TAU * k as f64 / sectors as f64;
+            let (x, y) = (polar.sin() * around.cos(), polar.sin() * around.sin());
+            vertices.push(Point::new(RADIUS * x, RADIUS * y, RADIUS * polar.cos()));
+        }
+    }
+    let south = vertices.len() as u32;
+    vertices.push(Point::new(0.0, 0.0, -RADIUS));
+    let at = |ring: usize, k: usize| (1 + (ring - 1) * sectors + k % sectors) as u32;
+    let mut triangles: Vec<[u32; 3]> = (0..sectors).map(|k| [0, at(1, k), at(1, k + 1)]).collect();
+    for ring in 1..rings - 1 {
+        for k in 0..sectors {
+            triangles.push([at(ring, k), at(ring + 1, k), at(ring + 1, k + 1)]);
+            triangles.push([at(ring, k), at(ring + 1, k + 1), at(ring, k + 1)]);
+        }
+    }
+    triangles.extend((0..sectors).map(|k| [south, at(rings - 1, k + 1), at(rings - 1, k)]));
+    SurfaceMesh::new(vertices, triangles).unwrap()
+}
+
+/// A plan of dots 2 mm apart in rows on the top of a ball in front of the arm, all in one layer, and its planner.
+pub struct Bed {
+    pub admitted: Admitted,
+    pub planner: CellPlanner,
+    pub home: Joints,
+    pub binding: Binding,
+}
+
+pub fn plan(count: u32) -> Plan {
+    let head = ball(48);
+    let mut cell = Cell::shipped(ArmSource::ur5e()).unwrap();
+    cell.base_from_head = Transform::from_xyz_rpy([0.55, 0.0, 0.15], [0.0; 3]);
+    cell.boxes.clear();
+    let work = WorkCell::new(&cell, &head).unwrap();
+    let mesh = head.to_parry().unwrap();
+    let mut seed = work.arm().mid_range();
+    let mut last_roll = 0.0;
+    let dots: Vec<Dot> = (0..count)
+        .map(|k| {
+            let (row, column) = (k / 10, k % 10);
+            let column = if row % 2 == 0 { column } else { 9 - column };
+            let (x, y) = (
+                f64::from(column) * 0.002 - 0.009,
+                f64::from(row) * 0.002 - 0.01,
+            );
+            let ray = parry3d::query::Ray::new(
+                parry3d::math::Vector::new(x, y, 0.2),
+                parry3d::math::Vector::new(0.0, 0.0, -1.0),
+            );
+            let toi = parry3d::query::RayCast::cast_local_ray(&mesh, &ray, 1.0, false).unwrap();
+            let position = Point::new(x, y, 0.2 - toi);
+            let normal = Direction::new(position.raw()).unwrap();
+            let mut dot = Dot {
+                position,
+                normal,
+                needle: -normal,
+                depth: Length::from_mm(0.6),
+                diameter: Length::from_mm(0.2),
+                shade: 0,
+                zone: 0,
+                layer: 1,
+                outcome: Outcome::Skipped(SkipReason::OutOfReach),
+            };
+            // The roll of the dot before first: neighbours then share a branch.
+            let rolls = core::iter::once(last_roll).chain((0..24).map(|r| f64::from(r) * 15.0));
+            let found = rolls.map(Angle::from_deg).find_map(|roll| {
+                let tip = tip_pose(
+                    &dot.position,
+                    &dot.needle,
+                    roll,
+                    stipple_model::limits::HOVER,
+                );
+                let flange = work.flange_for_tip(&(cell.base_from_head * tip));
+                let solutions = work.arm().inverse(&flange, &seed);
+                let clear = |q: &Joints| work.blocked(q, &cell.base_from_head).is_none();
+                solutions
+                    .iter()
+                    .copied()
+                    .find(clear)
+                    .map(|hover| (roll, hover))
+            });
+            if let Some((roll, hover)) = found {
+                seed = hover;
+                last_roll = roll.deg();
+                dot.outcome = Outcome::Planned { roll, hover };
+            }
+            dot
+        })
+        .collect();
+    let sequence = (0u32..)
+        .zip(&dots)
+        .filter(|(_, d)| matches!(d.outcome, Outcome::Planned { .. }))
+        .map(|(i, _)| DotId(i))
+        .collect();
+    Plan {
+        provenance: Provenance {
+            planner_version: "test".into(),
+            seed: 1,
+            scan_digest: Digest::of(b"scan"),
+            landmarks_digest: Digest::of(b"landmarks"),
+            treatment: String::new(),
+            metres_per_scan_unit: 1e-3,
+        },
+        head_from_scan: Transform::identity(),
+        cell,
+        patch: (0..head.triangles().len() as u32)
+            .filter(|t| head.corners(*t as usize)[0].raw().z > 0.05)
+            .collect(),
+        head,
+        keep_outs: Vec::new(),
+        zones: vec![Zone {
+            name: "crown".into(),
+            area: Area::from_cm2(10.0),
+            target: Density::from_per_cm2(25.0),
+        }],
+        shades: vec![Shade {
+            name: "grey".into(),
+            rgb: [80, 80, 80],
+        }],
+        layers: 1,
+        dots,
+        sequence: vec![sequence],
+        measures: Vec::new(),
+        findings: Vec::new(),
+        session_estimate: Time::from_s(1.0),
+    }
+}
+
+pub fn bed(count: u32) -> Bed {
+    let plan = plan(count);
+    let (_, digest) = plan.to_bytes().unwrap();
+    let work = Arc::new(WorkCell::new(&plan.cell, &plan.head).unwrap());
+    let first = plan
+        .dots
+        .iter()
+        .find(|d| matches!(d.outcome, Outcome::Planned { .. }))
+        .unwrap();
+    let Outcome::Planned { roll, hover } = first.outcome else {
+        unreachable!()
+    };
+    let above = tip_pose(&first.position, &first.needle, roll, Length::from_mm(60.0));
+    let home = work
+        .arm()
+        .inverse_near(
+            &work.flange_for_tip(&(plan.cell.base_from_head * above)),
+            &hover,
+        )
+        .unwrap();
+    let binding = Binding {
+        plan: digest,
+        scan: plan.provenance.scan_digest,
+    };
+    let admitted = admit(Arc::new(plan), digest).unwrap();
+    let planner = CellPlanner::new(Arc::clone(admitted.plan()), work);
+    Bed {
+        admitted,
+        planner,
+        home,
+        binding,
+    }
+}
+
+pub struct Arm {
+    pub now: Micros,
+    pub names: Vec<String>,
+    pub rest: Joints,
+    pub motion: Option<(HopId, Micros, Trajectory)>,
+    pub done: Vec<(HopId, bool)>,
+}
+
+impl Arm {
+    pub fn state(&self) -> JointState {
+        match &self.motion {
+            Some((_, begun, trajectory)) => {
+                let sample = trajectory.at(self.now.since(*begun).unwrap().s());
+                JointState {
+                    position: sample.position,
+                    velocity: sample.velocity,
+                }
+            }
+            None => JointState {
+                position: self.rest,
+                velocity: self.rest.map(|_| 0.0),
+            },
+        }
+    }
+
+    fn advance(&mut self) {
+        if let Some((hop, begun, trajectory)) = &self.motion
+            && self.now.since(*begun).unwrap().s() >= trajectory.duration()
+        {
+            self.rest = trajectory.end();
+            self.done.push((*hop, true));
+            self.motion = None;
+        }
+    }
+}
+
+impl ArmPort for Arm {
+    fn joint_names(&self) -> Option<&[String]> {
+        Some(&self.names)
+    }
+
+    fn joint_state(&self) -> Option<Stamped<JointState>> {
+        Some(Stamped {
+            value: self.state(),
+            arrived: self.now,
+            sequence: self.now.0,
+        })
+    }
+
+    fn follow(&mut self, hop: HopId, trajectory: &Trajectory) -> Result<(), PortError> {
+        assert!(self.motion.is_none(), "a motion while another is under way");
+        assert!(
+            trajectory.start().max_difference(&self.rest) < 5e-3,
+            "a motion that starts elsewhere"
+        );
+        self.motion = Some((hop, self.now, trajectory.clone()));
+        Ok(())
+    }
+
+    fn cancel(&mut self) -> Result<(), PortError> {
+        if let Some((hop, ..)) = &self.motion {
+            self.done.push((*hop, false));
+            self.rest = self.state().position;
+            self.motion = None;
+        }
+        Ok(())
+    }
+
+    fn status(&self, hop: HopId) -> MotionStatus {
+        if self.motion.as_ref().is_some_and(|(id, ..)| *id == hop) {
+            return MotionStatus::Active;
+        }
+        match self.done.iter().find(|(id, _)| *id == hop) {
+            Some((_, true)) => MotionStatus::Succeeded,
+            Some((_, false)) => MotionStatus::Failed(ArmFailure::Cancelled),
+            None => MotionStatus::Idle,
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct Needle {
+    pub now: Micros,
+    pub extension: f64,
+    goal: Option<(f64, u32, u64)>,
+    permit: u64,
+}
+
+impl Needle {
+    pub fn dot(&self) -> Option<u32> {
+        self.goal.map(|(_, dot, _)| dot)
+    }
+}
+
+impl NeedlePort for Needle {
+    fn report(&self) -> Option<Stamped<NeedleReport>> {
+        let state = match self.goal {
+            Some((goal, ..)) if (goal - self.extension).abs() < 1e-6 => NeedleState::Extended,
+            Some(_) => NeedleState::Extending,
+            None if self.extension < 1e-6 => NeedleState::Retracted,
+            None => NeedleState::Retracting,
+        };
+        let value = NeedleReport {
+            state,
+            extension: self.extension,
+            axial_force: 0.2,
+            permit: self.permit,
+        };
+        Some(Stamped {
+            value,
+            arrived: self.now,
+            sequence: self.now.0,
+        })
+    }
+
+    fn command(&mut self, command: &NeedleCommand) -> Result<(), PortError> {
+        self.goal = match command {
+            NeedleCommand::Retract => None,
+            NeedleCommand::Extend(stroke) => {
+                assert!(stroke.nonce() >= self.permit, "an old permit");
+                self.permit = stroke.nonce();
+                Some((stroke.extension(), stroke.dot().0, stroke.nonce()))
+            }
+        };
+        Ok(())
+    }
+}
+
+pub struct Tracker {
+    pub now: Micros,
+    pub base_from_head: Transform<Base, Head>,
+    /// m/s along x since a moment, on top of breathing.
+    pub jerk: Option<(Micros, f64)>,
+    pub lost: bool,
+    seed: u64,
+    last: Option<Stamped<Transform<Base, Head>>>,
+}
+
+impl Tracker {
+    pub fn truth(&self, at: Micros) -> Transform<Base, Head> {
+        let t = at.s();
+        let breath = 0.4e-3 * (std::f64::consts::TAU * 0.25 * t).sin();
+        let jerk = self
+            .jerk
+            .and_then(|(since, speed)| at.since(since).map(|d| d.s() * speed))
+            .unwrap_or(0.0);
+        let mut iso = *self.base_from_head.raw();
+        iso.translation.vector +=
+            Vector3::new(0.03e-3 * t + jerk, 0.02e-3 * t + 0.5 * breath, breath);
+        Transform::from_raw(iso)
+    }
+
+    fn normal(&mut self) -> f64 {
+        let mut sum = -6.0;
+        for _ in 0..12 {
+            self.seed = self
+                .seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            sum += (self.seed >> 11) as f64 / (1u64 << 53) as f64;
+        }
+        sum
+    }
+
+    fn advance(&mut self) {
+        let frame = self.now.0 / 16_667;
+        if self.lost || self.last.is_some_and(|l| l.sequence == frame) {
+            return;
+        }
+        let mut iso = *self.truth(Micros(self.now.0 - 10_000)).raw();
+        iso.translation.vector +=
+            Vector3::new(self.normal(), self.normal(), self.normal()) * 0.05e-3;
+        let turn = Vector3::new(self.normal(), self.normal(), self.normal()) * 0.02f64.to_radians();
+        iso.rotation = UnitQuaternion::from_scaled_axis(turn) * iso.rotation;
+        self.last = Some(Stamped {
+            value: Transform::from_raw(iso),
+            arrived: self.now,
+            sequence: frame,
+        });
+    }
+}
+
+impl HeadPort for Tracker {
+    fn head_pose(&self) -> Option<Stamped<Transform<Base, Head>>> {
+        self.last
+    }
+}
+
+/// All devices on one clock.
+pub struct Plant {
+    pub now: Micros,
+    pub arm: Arm,
+    pub needle: Needle,
+    pub tracker: Tracker,
+    /// Dot, lateral error against the head as it really was when the point met the skin, and depth reached, m.
+    pub strikes: Vec<(u32, f64, f64)>,
+    planner: CellPlanner,
+    plan: Arc<Plan>,
+}
+
+impl Plant {
+    pub fn new(bed: &Bed) -> Self {
+        use stipple_controller::hops::Kinematics as _;
+        let plan = Arc::clone(bed.admitted.plan());
+        let names = bed.planner.joint_names().to_vec();
+        Self {
+            now: Micros::from_ms(1000),
+            arm: Arm {
+                now: Micros::from_ms(1000),
+                names,
+                rest: bed.home,
+                motion: None,
+                done: Vec::new(),
+            },
+            needle: Needle::default(),
+            tracker: Tracker {
+                now: Micros::from_ms(1000),
+                base_from_head: plan.cell.base_from_head,
+                jerk: None,
+                lost: false,
+                seed: 5,
+                last: None,
+            },
+            strikes: Vec::new(),
+            planner: bed.planner.clone(),
+            plan,
+        }
+    }
+
+    pub fn advance(&mut self) {
+        use stipple_controller::hops::Kinematics as _;
+        self.now = self.now.after(TICK);
+        (self.arm.now, self.needle.now, self.tracker.now) = (self.now, self.now, self.now);
+        self.arm.advance();
+        self.tracker.advance();
+        let goal = self.needle.goal.map_or(0.0, |(goal, ..)| goal);
+        let before = self.needle.extension;
+        self.needle.extension += (goal - before).clamp(-0.2e-3, 0.2e-3);
+        if self.needle.extension > 0.1e-3 {
+            assert!(
+                self.arm.motion.is_none(),
+                "the needle is out while the arm moves"
+            );
+        }
+        let Some(id) = self.needle.dot() else { return };
+        let base_from_tip = self.planner.base_from_tip(&self.arm.rest);
+        let head_from_tip = self.tracker.truth(self.now).inverse() * base_from_tip;
+        let dot = &self.plan.dots[id as usize];
+        let needle = head_from_tip * Direction::z();
+        let gap = (dot.position - head_from_tip.origin()).along(&needle);
+        let lateral = (head_from_tip.origin() + needle * gap).distance(&dot.position);
+        if before < gap && self.needle.extension >= gap {
+            self.strikes.push((id, lateral, 0.0));
+        }
+        if let Some(last) = self.strikes.last_mut().filter(|s| s.0 == id) {
+            last.2 = last.2.max(self.needle.extension - gap);
+        }
+    }
+
+    pub fn ports(&mut self) -> Ports<'_> {
+        Ports {
+            arm: &mut self.arm,
+            needle: &mut self.needle,
+            head: &mut self.tracker,
+        }
+    }
+}
