@@ -4,7 +4,7 @@
 //! difference but the delay.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use stipple_core::Micros;
@@ -80,6 +80,10 @@ pub enum Note {
 
 /// What comes back.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "motions are the most of it, and a box would be freed in the tick"
+)]
 pub enum Answer {
     /// A motion, or why there is none.
     Hop(Ticket, Result<Hop, HopRefusal>),
@@ -292,9 +296,6 @@ impl Services for ThreadedServices {
     }
 
     fn answer(&mut self) -> Option<Answer> {
-        match self.answers.try_recv() {
-            Ok(answer) => Some(answer),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.answers.try_recv().ok()
     }
 }

@@ -1,5 +1,11 @@
 //! Sessions on the real hop planner and record, against a plant that breathes, drifts and is tracked with noise.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod plant;
 
 use std::collections::BTreeSet;

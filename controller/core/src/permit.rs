@@ -4,8 +4,8 @@
 //! ([`crate::output::NeedleCommand::Extend`]). It cannot be copied, stored past its tick, or made anywhere else:
 //!
 //! ```compile_fail
-//! use stipple_core::NeedlePermit;
-//! let forged = NeedlePermit { nonce: 1, .. };
+//! use stipple_core::{Dot, NeedlePermit};
+//! let forged = NeedlePermit { nonce: 1, dot: Dot(0), extension: 1e-3, speed: 0.1, tick: core::marker::PhantomData };
 //! ```
 //!
 //! ```compile_fail

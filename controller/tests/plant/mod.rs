@@ -15,6 +15,7 @@ use stipple_model::clearance::WorkCell;
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Base, Direction, Head, Point, Transform};
 use stipple_model::joints::Joints;
+use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::motion::Trajectory;
 use stipple_model::plan::*;
@@ -64,14 +65,13 @@ pub fn plan(count: u32) -> Plan {
     let work = WorkCell::new(&cell, &head).unwrap();
     let mesh = head.to_parry().unwrap();
     let mut seed = work.arm().mid_range();
-    let mut last_roll = 0.0;
     let dots: Vec<Dot> = (0..count)
         .map(|k| {
             let (row, column) = (k / 10, k % 10);
             let column = if row % 2 == 0 { column } else { 9 - column };
             let (x, y) = (
                 f64::from(column) * 0.002 - 0.009,
-                f64::from(row) * 0.002 - 0.01,
+                f64::from(row) * 0.002 - 0.014,
             );
             let ray = parry3d::query::Ray::new(
                 parry3d::math::Vector::new(x, y, 0.2),
@@ -91,27 +91,23 @@ pub fn plan(count: u32) -> Plan {
                 layer: 1,
                 outcome: Outcome::Skipped(SkipReason::OutOfReach),
             };
-            // The roll of the dot before first: neighbours then share a branch.
-            let rolls = core::iter::once(last_roll).chain((0..24).map(|r| f64::from(r) * 15.0));
-            let found = rolls.map(Angle::from_deg).find_map(|roll| {
-                let tip = tip_pose(
-                    &dot.position,
-                    &dot.needle,
-                    roll,
-                    stipple_model::limits::HOVER,
-                );
-                let flange = work.flange_for_tip(&(cell.base_from_head * tip));
-                let solutions = work.arm().inverse(&flange, &seed);
-                let clear = |q: &Joints| work.blocked(q, &cell.base_from_head).is_none();
-                solutions
-                    .iter()
-                    .copied()
-                    .find(clear)
-                    .map(|hover| (roll, hover))
-            });
+            // The roll that needs the smallest change from the dot before: neighbours then share a branch.
+            let found = (0..24)
+                .map(|r| Angle::from_deg(f64::from(r) * 15.0))
+                .flat_map(|roll| {
+                    let tip = tip_pose(&dot.position, &dot.needle, roll, HOVER);
+                    let flange = work.flange_for_tip(&(cell.base_from_head * tip));
+                    work.arm()
+                        .inverse(&flange, &seed)
+                        .into_iter()
+                        .map(move |hover| (roll, hover))
+                })
+                .filter(|(_, hover)| work.blocked(hover, &cell.base_from_head).is_none())
+                .min_by(|(_, a), (_, b)| {
+                    a.max_difference(&seed).total_cmp(&b.max_difference(&seed))
+                });
             if let Some((roll, hover)) = found {
                 seed = hover;
-                last_roll = roll.deg();
                 dot.outcome = Outcome::Planned { roll, hover };
             }
             dot
@@ -386,6 +382,8 @@ pub struct Plant {
     pub tracker: Tracker,
     /// Dot, lateral error against the head as it really was when the point met the skin, and depth reached, m.
     pub strikes: Vec<(u32, f64, f64)>,
+    /// Nonce of the last strike.
+    struck: u64,
     planner: CellPlanner,
     plan: Arc<Plan>,
 }
@@ -414,6 +412,7 @@ impl Plant {
                 last: None,
             },
             strikes: Vec::new(),
+            struck: 0,
             planner: bed.planner.clone(),
             plan,
         }
@@ -441,7 +440,9 @@ impl Plant {
         let needle = head_from_tip * Direction::z();
         let gap = (dot.position - head_from_tip.origin()).along(&needle);
         let lateral = (head_from_tip.origin() + needle * gap).distance(&dot.position);
-        if before < gap && self.needle.extension >= gap {
+        // A breathing head may cross the point twice within one strike.
+        if before < gap && self.needle.extension >= gap && self.struck != self.needle.permit {
+            self.struck = self.needle.permit;
             self.strikes.push((id, lateral, 0.0));
         }
         if let Some(last) = self.strikes.last_mut().filter(|s| s.0 == id) {
