@@ -29,25 +29,40 @@ pub struct Placed {
 
 impl From<&LaidDot> for Placed {
     fn from(dot: &LaidDot) -> Self {
-        Self { position: dot.position, zone: dot.zone, layer: dot.layer }
+        Self {
+            position: dot.position,
+            zone: dot.zone,
+            layer: dot.layer,
+        }
     }
 }
 
 impl From<&Dot> for Placed {
     fn from(dot: &Dot) -> Self {
-        Self { position: dot.position, zone: dot.zone, layer: dot.layer }
+        Self {
+            position: dot.position,
+            zone: dot.zone,
+            layer: dot.layer,
+        }
     }
 }
 
 /// Measures dots per zone and layer; layers count together with all before them. `layers` are the shares after each layer.
 #[must_use]
-pub fn measure(dots: impl IntoIterator<Item = Placed>, zones: &[Zone], layers: &[f64]) -> Vec<Measure> {
+pub fn measure(
+    dots: impl IntoIterator<Item = Placed>,
+    zones: &[Zone],
+    layers: &[f64],
+) -> Vec<Measure> {
     let dots: Vec<Placed> = dots.into_iter().collect();
     let mut measures = Vec::with_capacity(zones.len() * layers.len());
     for (index, zone) in (0u8..).zip(zones) {
         for (layer, share) in (1u8..).zip(layers) {
-            let points: Vec<Vector3<f64>> =
-                dots.iter().filter(|d| d.zone == index && d.layer <= layer).map(|d| d.position.raw()).collect();
+            let points: Vec<Vector3<f64>> = dots
+                .iter()
+                .filter(|d| d.zone == index && d.layer <= layer)
+                .map(|d| d.position.raw())
+                .collect();
             let density = Density::from_per_m2(points.len() as f64 / zone.area.m2());
             let nearest = nearest_distances(&points);
             measures.push(Measure {
@@ -56,7 +71,11 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, zones: &[Zone], layers: &
                 count: points.len() as u32,
                 density,
                 target: zone.target * *share,
-                rho: nearest.iter().copied().reduce(f64::min).map(|least| least / largest_distance(density).m()),
+                rho: nearest
+                    .iter()
+                    .copied()
+                    .reduce(f64::min)
+                    .map(|least| least / largest_distance(density).m()),
                 cv_nn: variation(&nearest),
             });
         }
@@ -119,10 +138,18 @@ mod tests {
         let dots = (0..n * n).map(|i| {
             let (row, column) = (f64::from(i / n), f64::from(i % n));
             let x = (column + 0.5 * (row % 2.0)) * d;
-            Placed { position: Point::new(x, row * d * 0.75f64.sqrt(), 0.0), zone: 0, layer: 1 }
+            Placed {
+                position: Point::new(x, row * d * 0.75f64.sqrt(), 0.0),
+                zone: 0,
+                layer: 1,
+            }
         });
         let area = Area::from_m2(f64::from(n * n) * d * d * 0.75f64.sqrt());
-        let zone = Zone { name: "flat".into(), area, target: Density::from_per_m2(f64::from(n * n) / area.m2()) };
+        let zone = Zone {
+            name: "flat".into(),
+            area,
+            target: Density::from_per_m2(f64::from(n * n) / area.m2()),
+        };
         let measures = measure(dots, &[zone], &[1.0]);
         assert!((measures[0].rho.unwrap() - 1.0).abs() < 1e-9);
         assert!(measures[0].cv_nn.unwrap() < 1e-9);
@@ -131,10 +158,24 @@ mod tests {
 
     #[test]
     fn few_dots_have_no_spacing() {
-        let zone = Zone { name: "flat".into(), area: Area::from_cm2(1.0), target: Density::from_per_cm2(1.0) };
-        let one = Placed { position: Point::origin(), zone: 0, layer: 1 };
+        let zone = Zone {
+            name: "flat".into(),
+            area: Area::from_cm2(1.0),
+            target: Density::from_per_cm2(1.0),
+        };
+        let one = Placed {
+            position: Point::origin(),
+            zone: 0,
+            layer: 1,
+        };
         let measures = measure([one], &[zone], &[1.0]);
-        assert_eq!((measures[0].count, measures[0].rho, measures[0].cv_nn), (1, None, None));
-        assert_eq!(nearest_distances(&[Vector3::zeros(), Vector3::new(0.5, 0.0, 0.0)]), vec![0.5, 0.5]);
+        assert_eq!(
+            (measures[0].count, measures[0].rho, measures[0].cv_nn),
+            (1, None, None)
+        );
+        assert_eq!(
+            nearest_distances(&[Vector3::zeros(), Vector3::new(0.5, 0.0, 0.0)]),
+            vec![0.5, 0.5]
+        );
     }
 }

@@ -61,37 +61,73 @@ impl<'a> Scene<'a> {
     pub fn from_plan(plan: &'a Plan) -> Self {
         let dots = plan.dots.iter().map(|d| {
             let shade = plan.shades.get(d.shade as usize).map_or([0; 3], |s| s.rgb);
-            let rgb = if matches!(d.outcome, Outcome::Planned { .. }) { shade } else { SKIPPED };
-            PictureDot { position: d.position, normal: d.normal, diameter: d.diameter.m(), rgb }
+            let rgb = if matches!(d.outcome, Outcome::Planned { .. }) {
+                shade
+            } else {
+                SKIPPED
+            };
+            PictureDot {
+                position: d.position,
+                normal: d.normal,
+                diameter: d.diameter.m(),
+                rgb,
+            }
         });
-        Self { head: &plan.head, dots: dots.collect() }
+        Self {
+            head: &plan.head,
+            dots: dots.collect(),
+        }
     }
 
     /// A layout before it is planned.
     #[must_use]
-    pub fn from_layout(head: &'a SurfaceMesh<Head>, field: &DotField, treatment: &Treatment) -> Self {
+    pub fn from_layout(
+        head: &'a SurfaceMesh<Head>,
+        field: &DotField,
+        treatment: &Treatment,
+    ) -> Self {
         let dots = field.dots.iter().map(|d| PictureDot {
             position: d.position,
             normal: d.normal,
             diameter: d.diameter.m(),
-            rgb: treatment.shades.get(d.shade as usize).map_or([0; 3], |s| s.rgb),
+            rgb: treatment
+                .shades
+                .get(d.shade as usize)
+                .map_or([0; 3], |s| s.rgb),
         });
-        Self { head, dots: dots.collect() }
+        Self {
+            head,
+            dots: dots.collect(),
+        }
     }
 
     /// A head with the design's zones as colour, each in its own, shown at their triangles' middles.
     #[must_use]
     pub fn from_zones(head: &'a SurfaceMesh<Head>, scalp: &Scalp) -> Self {
-        const COLOURS: [[u8; 3]; 6] =
-            [[214, 69, 65], [65, 131, 215], [38, 166, 91], [142, 68, 173], [243, 156, 18], [22, 160, 133]];
+        const COLOURS: [[u8; 3]; 6] = [
+            [214, 69, 65],
+            [65, 131, 215],
+            [38, 166, 91],
+            [142, 68, 173],
+            [243, 156, 18],
+            [22, 160, 133],
+        ];
         let dots = scalp.patch.iter().filter_map(|&t| {
             let [a, b, c] = head.corners(t as usize).map(|p| p.raw());
             let position = Point::from_raw((a + b + c) / 3.0);
             let zone = scalp.at(&position)?.zone as usize;
             let normal = head.face_normal(t as usize)?;
-            Some(PictureDot { position, normal, diameter: 0.0006, rgb: COLOURS[zone % COLOURS.len()] })
+            Some(PictureDot {
+                position,
+                normal,
+                diameter: 0.0006,
+                rgb: COLOURS[zone % COLOURS.len()],
+            })
         });
-        Self { head, dots: dots.collect() }
+        Self {
+            head,
+            dots: dots.collect(),
+        }
     }
 }
 
@@ -104,7 +140,24 @@ struct View {
 /// Front, top, left, back.
 fn views() -> [View; 4] {
     let (x, y, z) = (Vector3::x(), Vector3::y(), Vector3::z());
-    [View { toward: x, right: y }, View { toward: z, right: -y }, View { toward: y, right: -x }, View { toward: -x, right: -y }]
+    [
+        View {
+            toward: x,
+            right: y,
+        },
+        View {
+            toward: z,
+            right: -y,
+        },
+        View {
+            toward: y,
+            right: -x,
+        },
+        View {
+            toward: -x,
+            right: -y,
+        },
+    ]
 }
 
 /// Draws four views in a square, each `side` pixels wide (64 to 4000): front and top above, left and back below.
@@ -134,7 +187,11 @@ fn middle(scene: &Scene<'_>) -> Vector3<f64> {
     };
     let (low, high) = points.fold((first, first), |(lo, hi), p| (lo.inf(&p), hi.sup(&p)));
     // The vertex stands near the upper edge, so that the face is in the picture.
-    Vector3::new((low.x + high.x) / 2.0, (low.y + high.y) / 2.0, high.z + 0.02 - HALF_WIDTH)
+    Vector3::new(
+        (low.x + high.x) / 2.0,
+        (low.y + high.y) / 2.0,
+        high.z + 0.02 - HALF_WIDTH,
+    )
 }
 
 /// A view being drawn: colour and depth per fine pixel.
@@ -147,18 +204,31 @@ struct Canvas {
 impl Canvas {
     fn draw(scene: &Scene<'_>, view: &View, center: &Vector3<f64>, side: u32) -> Self {
         let n = (side * side) as usize;
-        let mut canvas = Self { side, rgb: vec![BACKGROUND.0.map(f32::from); n], depth: vec![f64::NEG_INFINITY; n] };
+        let mut canvas = Self {
+            side,
+            rgb: vec![BACKGROUND.0.map(f32::from); n],
+            depth: vec![f64::NEG_INFINITY; n],
+        };
         let up = view.toward.cross(&view.right);
         let scale = f64::from(side) / (2.0 * HALF_WIDTH);
         let half = f64::from(side) / 2.0;
         // Picture x, picture y (down), height towards the camera.
         let project = |p: &Vector3<f64>| {
             let q = p - center;
-            Vector3::new(half + q.dot(&view.right) * scale, half - q.dot(&up) * scale, q.dot(&view.toward))
+            Vector3::new(
+                half + q.dot(&view.right) * scale,
+                half - q.dot(&up) * scale,
+                q.dot(&view.toward),
+            )
         };
         let light = (view.toward + up * 0.7 - view.right * 0.4).normalize();
         let normals = vertex_normals(scene.head);
-        let at: Vec<Vector3<f64>> = scene.head.vertices().iter().map(|p| project(&p.raw())).collect();
+        let at: Vec<Vector3<f64>> = scene
+            .head
+            .vertices()
+            .iter()
+            .map(|p| project(&p.raw()))
+            .collect();
         for t in scene.head.triangles() {
             let shade = t.map(|i| {
                 let lambert = normals[i as usize].dot(&light).max(0.0);
@@ -169,9 +239,14 @@ impl Canvas {
         for dot in &scene.dots {
             let facing = dot.normal.raw().dot(&view.toward);
             if facing > 0.05 {
-                let radius = (0.5 * dot.diameter * WIDEN * scale).max(LEAST_RADIUS * f64::from(FINER));
+                let radius =
+                    (0.5 * dot.diameter * WIDEN * scale).max(LEAST_RADIUS * f64::from(FINER));
                 let brightness = 0.5 + 0.5 * dot.normal.raw().dot(&light).max(0.0);
-                canvas.disc(project(&dot.position.raw()), radius, dot.rgb.map(|c| (f64::from(c) * brightness) as f32));
+                canvas.disc(
+                    project(&dot.position.raw()),
+                    radius,
+                    dot.rgb.map(|c| (f64::from(c) * brightness) as f32),
+                );
             }
         }
         canvas
@@ -193,7 +268,9 @@ impl Canvas {
         for y in self.span(low.y, high.y) {
             for x in self.span(low.x, high.x) {
                 let (fx, fy) = (f64::from(x), f64::from(y));
-                let weight = |a: usize, b: usize| ((p[b].x - p[a].x) * (fy - p[a].y) - (fx - p[a].x) * (p[b].y - p[a].y)) / area;
+                let weight = |a: usize, b: usize| {
+                    ((p[b].x - p[a].x) * (fy - p[a].y) - (fx - p[a].x) * (p[b].y - p[a].y)) / area
+                };
                 let w = [weight(1, 2), weight(2, 0), weight(0, 1)];
                 if w.iter().any(|w| *w < -1e-9) {
                     continue;
@@ -240,7 +317,10 @@ fn vertex_normals(head: &SurfaceMesh<Head>) -> Vec<Vector3<f64>> {
         let area = head.area_vector(i);
         t.iter().for_each(|&v| normals[v as usize] += area);
     }
-    normals.iter().map(|n| n.try_normalize(0.0).unwrap_or_default()).collect()
+    normals
+        .iter()
+        .map(|n| n.try_normalize(0.0).unwrap_or_default())
+        .collect()
 }
 
 #[cfg(test)]
@@ -256,10 +336,26 @@ mod tests {
     #[test]
     fn a_dot_shows_from_its_own_side_only() {
         let head = square(0.0);
-        let dot = PictureDot { position: Point::origin(), normal: Direction::x(), diameter: 0.005, rgb: [0, 0, 255] };
-        let picture = render(&Scene { head: &head, dots: vec![dot] }, 100);
+        let dot = PictureDot {
+            position: Point::origin(),
+            normal: Direction::x(),
+            diameter: 0.005,
+            rgb: [0, 0, 255],
+        };
+        let picture = render(
+            &Scene {
+                head: &head,
+                dots: vec![dot],
+            },
+            100,
+        );
         let blue = |left: u32, top: u32| {
-            (0..100 * 100).filter(|i| picture.get_pixel(left + i % 100, top + i / 100).0[2] > picture.get_pixel(left + i % 100, top + i / 100).0[0].saturating_add(40)).count()
+            (0..100 * 100)
+                .filter(|i| {
+                    picture.get_pixel(left + i % 100, top + i / 100).0[2]
+                        > picture.get_pixel(left + i % 100, top + i / 100).0[0].saturating_add(40)
+                })
+                .count()
         };
         assert!(blue(0, 0) > 4, "front");
         assert_eq!(blue(100, 100), 0, "back");

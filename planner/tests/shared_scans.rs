@@ -1,5 +1,10 @@
 //! The shared test scans: real heads, odd files and broken ones. Looked for in `../shared` beside the checkout, or in
 //! `$STIPPLE_SHARED`; skipped, loudly, where they are missing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed step fails the test"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +15,18 @@ use stipple_planner::scan::{self, ScanError, ScanFinding, Scanned, Unit, UnitCho
 use stipple_planner::{design, dots};
 
 fn shared(file: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STIPPLE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let root = std::env::var_os("STIPPLE_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
     let path = root.join(file);
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED: {} is not there; set STIPPLE_SHARED to the shared test data", path.display());
+    eprintln!(
+        "SKIPPED: {} is not there; set STIPPLE_SHARED to the shared test data",
+        path.display()
+    );
     None
 }
 
@@ -53,22 +63,93 @@ macro_rules! refused {
     };
 }
 
-refused!(zero_byte, "01_zero_byte.ply", ScanError::Empty, "empty file");
-refused!(truncated_binary, "02_truncated_binary.ply", ScanError::Truncated { declared: 1600, .. }, "of 1600 declared face");
-refused!(nan_vertices, "04_nan_inf_vertices.ply", ScanError::NotFinite { vertex: 10, .. }, "vertex 10");
-refused!(index_out_of_range, "05_index_out_of_range.ply", ScanError::IndexOutOfRange { face: 5, index: 802, vertices: 802 }, "face 5");
-refused!(zero_faces, "08_zero_faces.ply", ScanError::NoFaces { vertices: 802 }, "no surface");
-refused!(point_cloud, "09_point_cloud.ply", ScanError::PointCloud { points: 802 }, "mesh it first");
-refused!(wrong_magic, "10_wrong_magic.ply", ScanError::UnknownFormat { .. }, "PNG");
-refused!(huge_counts, "11_huge_counts.ply", ScanError::CountExceedsFile { .. }, "bytes");
-refused!(stl_count_lies, "13_stl_count_lies.stl", ScanError::StlSize { declared: 4_000_000_000, actual: 80_084, .. }, "4000000000");
-refused!(units_inch, "15_units_inch.stl", ScanError::WrongSize { given: None, .. }, "--unit inch");
-refused!(units_metre, "16_units_metre.ply", ScanError::UnitComment { .. } | ScanError::WrongSize { .. }, "m (");
-refused!(utf16, "24_utf16.obj", ScanError::NotText { .. }, "not UTF-8 or ASCII text");
+refused!(
+    zero_byte,
+    "01_zero_byte.ply",
+    ScanError::Empty,
+    "empty file"
+);
+refused!(
+    truncated_binary,
+    "02_truncated_binary.ply",
+    ScanError::Truncated { declared: 1600, .. },
+    "of 1600 declared face"
+);
+refused!(
+    nan_vertices,
+    "04_nan_inf_vertices.ply",
+    ScanError::NotFinite { vertex: 10, .. },
+    "vertex 10"
+);
+refused!(
+    index_out_of_range,
+    "05_index_out_of_range.ply",
+    ScanError::IndexOutOfRange {
+        face: 5,
+        index: 802,
+        vertices: 802
+    },
+    "face 5"
+);
+refused!(
+    zero_faces,
+    "08_zero_faces.ply",
+    ScanError::NoFaces { vertices: 802 },
+    "no surface"
+);
+refused!(
+    point_cloud,
+    "09_point_cloud.ply",
+    ScanError::PointCloud { points: 802 },
+    "mesh it first"
+);
+refused!(
+    wrong_magic,
+    "10_wrong_magic.ply",
+    ScanError::UnknownFormat { .. },
+    "PNG"
+);
+refused!(
+    huge_counts,
+    "11_huge_counts.ply",
+    ScanError::CountExceedsFile { .. },
+    "bytes"
+);
+refused!(
+    stl_count_lies,
+    "13_stl_count_lies.stl",
+    ScanError::StlSize {
+        declared: 4_000_000_000,
+        actual: 80_084,
+        ..
+    },
+    "4000000000"
+);
+refused!(
+    units_inch,
+    "15_units_inch.stl",
+    ScanError::WrongSize { given: None, .. },
+    "--unit inch"
+);
+refused!(
+    units_metre,
+    "16_units_metre.ply",
+    ScanError::UnitComment { .. } | ScanError::WrongSize { .. },
+    "m ("
+);
+refused!(
+    utf16,
+    "24_utf16.obj",
+    ScanError::NotText { .. },
+    "not UTF-8 or ASCII text"
+);
 
 #[test]
 fn the_right_unit_makes_inches_and_metres_heads() {
-    for (file, unit) in [("bad-scans/15_units_inch.stl", Unit::Inch), ("bad-scans/16_units_metre.ply", Unit::Metre)] {
+    for (file, unit) in [
+        ("bad-scans/15_units_inch.stl", Unit::Inch),
+        ("bad-scans/16_units_metre.ply", Unit::Metre),
+    ] {
         let scan = read!(file, UnitChoice::Given(unit)).unwrap();
         let (low, high) = scan.mesh.bounds();
         assert!((0.17..0.22).contains(&(high - low).raw().max()), "{file}");
@@ -89,7 +170,14 @@ fn inside_out_is_turned() {
 #[test]
 fn the_fin_is_cut_away() {
     let scan = read!("bad-scans/21_nonmanifold_fin.ply").unwrap();
-    assert!(scan.findings.contains(&ScanFinding::NonManifold { edges: 1, triangles: 1 }), "{:?}", scan.findings);
+    assert!(
+        scan.findings.contains(&ScanFinding::NonManifold {
+            edges: 1,
+            triangles: 1
+        }),
+        "{:?}",
+        scan.findings
+    );
     assert_eq!(scan.mesh.triangles().len(), 1600);
     assert_eq!(scan.mesh.vertices().len(), 802);
 }
@@ -98,16 +186,35 @@ fn the_fin_is_cut_away() {
 fn degenerate_and_duplicate_faces_are_dropped_and_counted() {
     let scan = read!("bad-scans/25_degenerate_duplicate.ply").unwrap();
     let count = |code| scan.findings.iter().filter(|f| f.code() == code).count();
-    assert_eq!((count("degenerate_faces"), count("duplicate_faces")), (1, 1), "{:?}", scan.findings);
-    assert!(scan.findings.contains(&ScanFinding::Duplicate { faces: 200 }), "{:?}", scan.findings);
+    assert_eq!(
+        (count("degenerate_faces"), count("duplicate_faces")),
+        (1, 1),
+        "{:?}",
+        scan.findings
+    );
+    assert!(
+        scan.findings
+            .contains(&ScanFinding::Duplicate { faces: 200 }),
+        "{:?}",
+        scan.findings
+    );
     assert!((0..scan.mesh.triangles().len()).all(|i| scan.mesh.face_normal(i).is_some()));
 }
 
 #[test]
 fn the_crown_hole_is_told_with_its_size() {
     let scan = read!("bad-scans/26_crown_hole.ply").unwrap();
-    let holes: Vec<f64> =
-        scan.findings.iter().filter_map(|f| if let ScanFinding::Hole { diameter, .. } = f { Some(diameter.mm()) } else { None }).collect();
+    let holes: Vec<f64> = scan
+        .findings
+        .iter()
+        .filter_map(|f| {
+            if let ScanFinding::Hole { diameter, .. } = f {
+                Some(diameter.mm())
+            } else {
+                None
+            }
+        })
+        .collect();
     assert_eq!(holes.len(), 1);
     assert!((80.0..130.0).contains(&holes[0]), "{holes:?}");
     assert!(!scan.closed);
@@ -117,66 +224,117 @@ fn the_crown_hole_is_told_with_its_size() {
 fn odd_but_valid_files_are_the_reference_head() {
     let reference = read!("quirky-scans/reference.ply").unwrap();
     assert!(reference.closed);
-    for file in ["quirky-scans/crlf_ascii.ply", "quirky-scans/solid_header_binary.stl"] {
+    for file in [
+        "quirky-scans/crlf_ascii.ply",
+        "quirky-scans/solid_header_binary.stl",
+    ] {
         let scan = read!(file).unwrap();
         assert_eq!(scan.mesh.vertices().len(), 802, "{file}");
         assert_eq!(scan.mesh.triangles().len(), 1600, "{file}");
-        assert!((scan.mesh.area().m2() - reference.mesh.area().m2()).abs() < 1e-6, "{file}");
+        assert!(
+            (scan.mesh.area().m2() - reference.mesh.area().m2()).abs() < 1e-6,
+            "{file}"
+        );
     }
 }
 
 /// Lays the default treatment on a shared head and holds the outcome against what it must be.
 fn lays_on(scan_file: &str, landmarks_file: &str) {
-    let (Some(scan_path), Some(landmarks_path)) = (shared(scan_file), shared(landmarks_file)) else { return };
+    let (Some(scan_path), Some(landmarks_path)) = (shared(scan_file), shared(landmarks_file))
+    else {
+        return;
+    };
     let landmarks = Landmarks::parse(&std::fs::read(landmarks_path).unwrap()).unwrap();
     let scan = scan::read_file(&scan_path, UnitChoice::Auto, Some(&landmarks)).unwrap();
     let registration = register::head_from_scan(&landmarks, &scan).unwrap();
     let head = scan.mesh.transformed(&registration.head_from_scan);
-    for (text, total) in [(include_str!("../treatments/default.toml"), 12_000), (include_str!("../treatments/full-scalp.toml"), 30_000)] {
+    for (text, total) in [
+        (include_str!("../treatments/default.toml"), 12_000),
+        (include_str!("../treatments/full-scalp.toml"), 30_000),
+    ] {
         let treatment = Treatment::parse(text).unwrap();
         let scalp = design::scalp(&head, &registration.anatomy, &treatment, 1).unwrap();
         let field = dots::layout(&head, &scalp, &treatment, 1, &|_| ()).unwrap();
         assert_eq!(field.dots.len(), total);
-        let span = if total == 12_000 { 150.0..330.0 } else { 330.0..650.0 };
-        assert!(span.contains(&scalp.area().cm2()), "{scan_file}: {:.0} cm²", scalp.area().cm2());
-        for m in measure::measure(field.dots.iter().map(Placed::from), &scalp.zones, &treatment.layers) {
-            assert!((m.density / m.target - 1.0).abs() < 0.02, "{scan_file}: {m:?}");
+        let span = if total == 12_000 {
+            150.0..330.0
+        } else {
+            330.0..650.0
+        };
+        assert!(
+            span.contains(&scalp.area().cm2()),
+            "{scan_file}: {:.0} cm²",
+            scalp.area().cm2()
+        );
+        for m in measure::measure(
+            field.dots.iter().map(Placed::from),
+            &scalp.zones,
+            &treatment.layers,
+        ) {
+            assert!(
+                (m.density / m.target - 1.0).abs() < 0.02,
+                "{scan_file}: {m:?}"
+            );
             let name = &scalp.zones[m.zone as usize].name;
             // Where the density is uniform; fading edges have no one distance.
             if name == "mid_scalp" {
-                assert!(m.rho.unwrap() > 0.35 && m.cv_nn.unwrap() < 0.25, "{scan_file}: {m:?}");
+                assert!(
+                    m.rho.unwrap() > 0.35 && m.cv_nn.unwrap() < 0.25,
+                    "{scan_file}: {m:?}"
+                );
             }
         }
         // Nothing on the face: all dots lie above and behind the hairline's height.
         let nasion = registration.anatomy.nasion;
         let up = registration.anatomy.up;
-        assert!(field.dots.iter().all(|d| d.position.distance(&nasion) > 0.06 && (d.position - registration.anatomy.left_ear).along(&up) > 0.02));
+        assert!(
+            field
+                .dots
+                .iter()
+                .all(|d| d.position.distance(&nasion) > 0.06
+                    && (d.position - registration.anatomy.left_ear).along(&up) > 0.02)
+        );
     }
 }
 
 #[test]
 fn colin27() {
-    lays_on("scans/colin27_av_ras.ply", "scans/colin27_av_ras.landmarks.json");
+    lays_on(
+        "scans/colin27_av_ras.ply",
+        "scans/colin27_av_ras.landmarks.json",
+    );
 }
 
 #[test]
 fn fsaverage() {
-    lays_on("scans/fsaverage_head.stl", "scans/fsaverage_head.landmarks.json");
+    lays_on(
+        "scans/fsaverage_head.stl",
+        "scans/fsaverage_head.landmarks.json",
+    );
 }
 
 #[test]
 fn lee_perry_smith() {
-    lays_on("scans/lee_perry_smith.obj", "scans/lee_perry_smith.landmarks.json");
+    lays_on(
+        "scans/lee_perry_smith.obj",
+        "scans/lee_perry_smith.landmarks.json",
+    );
 }
 
 #[test]
 fn mesh2hrtf() {
-    lays_on("scans/mesh2hrtf_head.ply", "scans/mesh2hrtf_head.landmarks.json");
+    lays_on(
+        "scans/mesh2hrtf_head.ply",
+        "scans/mesh2hrtf_head.landmarks.json",
+    );
 }
 
 #[test]
 fn ict_has_neither_set_of_landmarks() {
-    let (Some(scan_path), Some(landmarks_path)) = (shared("scans/ict_skin_mm.stl"), shared("scans/ict_skin_mm.landmarks.json")) else {
+    let (Some(scan_path), Some(landmarks_path)) = (
+        shared("scans/ict_skin_mm.stl"),
+        shared("scans/ict_skin_mm.landmarks.json"),
+    ) else {
         return;
     };
     let landmarks = Landmarks::parse(&std::fs::read(landmarks_path).unwrap()).unwrap();
@@ -184,22 +342,36 @@ fn ict_has_neither_set_of_landmarks() {
     let error = register::head_from_scan(&landmarks, &scan).unwrap_err();
     assert!(matches!(error, RegisterError::Missing { .. }));
     let text = error.to_string();
-    assert!(text.contains("LPA, RPA") && text.contains("vertex, opisthocranion") && text.contains("jaw_left_ear"), "{text}");
+    assert!(
+        text.contains("LPA, RPA")
+            && text.contains("vertex, opisthocranion")
+            && text.contains("jaw_left_ear"),
+        "{text}"
+    );
 }
 
 #[test]
 fn nasion_and_back_swapped_is_refused() {
     for name in ["mesh2hrtf_head.ply", "lee_perry_smith.obj"] {
         let stem = name.split('.').next().unwrap();
-        let (Some(scan_path), Some(landmarks_path)) = (shared(&format!("scans/{name}")), shared(&format!("scans/{stem}.landmarks.json"))) else {
+        let (Some(scan_path), Some(landmarks_path)) = (
+            shared(&format!("scans/{name}")),
+            shared(&format!("scans/{stem}.landmarks.json")),
+        ) else {
             return;
         };
         let text = std::fs::read_to_string(landmarks_path).unwrap();
-        let text = text.replace("nasion", "other").replace("opisthocranion", "nasion").replace("other", "opisthocranion");
+        let text = text
+            .replace("nasion", "other")
+            .replace("opisthocranion", "nasion")
+            .replace("other", "opisthocranion");
         let landmarks = Landmarks::parse(text.as_bytes()).unwrap();
         let scan = scan::read_file(&scan_path, UnitChoice::Auto, Some(&landmarks)).unwrap();
         let error = register::head_from_scan(&landmarks, &scan).unwrap_err();
-        assert!(matches!(error, RegisterError::Backwards { .. }), "{name}: {error}");
+        assert!(
+            matches!(error, RegisterError::Backwards { .. }),
+            "{name}: {error}"
+        );
     }
 }
 
@@ -207,14 +379,23 @@ fn nasion_and_back_swapped_is_refused() {
 fn ears_swapped_are_refused() {
     for name in ["colin27_av_ras.ply", "fsaverage_head.stl"] {
         let stem = name.split('.').next().unwrap();
-        let (Some(scan_path), Some(landmarks_path)) = (shared(&format!("scans/{name}")), shared(&format!("scans/{stem}.landmarks.json"))) else {
+        let (Some(scan_path), Some(landmarks_path)) = (
+            shared(&format!("scans/{name}")),
+            shared(&format!("scans/{stem}.landmarks.json")),
+        ) else {
             return;
         };
         let text = std::fs::read_to_string(landmarks_path).unwrap();
-        let text = text.replace("LPA", "other").replace("RPA", "LPA").replace("other", "RPA");
+        let text = text
+            .replace("LPA", "other")
+            .replace("RPA", "LPA")
+            .replace("other", "RPA");
         let landmarks = Landmarks::parse(text.as_bytes()).unwrap();
         let scan = scan::read_file(&scan_path, UnitChoice::Auto, Some(&landmarks)).unwrap();
         let error = register::head_from_scan(&landmarks, &scan).unwrap_err();
-        assert!(matches!(error, RegisterError::UpsideDown { .. }), "{name}: {error}");
+        assert!(
+            matches!(error, RegisterError::UpsideDown { .. }),
+            "{name}: {error}"
+        );
     }
 }

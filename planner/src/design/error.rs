@@ -12,7 +12,9 @@ pub enum DesignError {
         what: &'static str,
     },
     /// The forehead could not be followed from the nasion to the hairline.
-    #[error("the forehead cannot be followed from the nasion {wanted_mm:.0} mm up to the hairline (only {found_mm:.0} mm are there); was the forehead scanned?")]
+    #[error(
+        "the forehead cannot be followed from the nasion {wanted_mm:.0} mm up to the hairline (only {found_mm:.0} mm are there); was the forehead scanned?"
+    )]
     NoForehead {
         /// How far the hairline lies from the nasion on the skin.
         wanted_mm: f64,

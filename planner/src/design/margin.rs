@@ -23,7 +23,10 @@ impl Margin {
         let width = width * 1.01;
         let mut points: HashMap<[i32; 3], Vec<Vector3<f64>>> = HashMap::new();
         for (a, b) in topology::boundary(head.triangles()) {
-            let (a, b) = (head.vertices()[a as usize].raw(), head.vertices()[b as usize].raw());
+            let (a, b) = (
+                head.vertices()[a as usize].raw(),
+                head.vertices()[b as usize].raw(),
+            );
             let n = ((b - a).norm() / step).ceil().clamp(1.0, 4000.0) as usize;
             for k in 0..n {
                 let p = a + (b - a) * (k as f64 / n as f64);
@@ -43,7 +46,9 @@ impl Margin {
         around.clone().any(|i| {
             around.clone().any(|j| {
                 around.clone().any(|k| {
-                    self.points.get(&[x + i, y + j, z + k]).is_some_and(|near| near.iter().any(|q| (p - q).norm() < self.width))
+                    self.points
+                        .get(&[x + i, y + j, z + k])
+                        .is_some_and(|near| near.iter().any(|q| (p - q).norm() < self.width))
                 })
             })
         })

@@ -91,24 +91,71 @@ struct Field {
 }
 
 impl Field {
+    fn new(
+        head: &SurfaceMesh<Head>,
+        treatment: &Treatment,
+        regions: Regions,
+        keep_outs: &[KeepOut],
+    ) -> Self {
+        let mut zones = [None; 6];
+        for (index, design) in (0u8..).zip(&treatment.zones) {
+            if let Some(i) = Region::ALL.iter().position(|r| *r == design.region) {
+                zones[i] = Some(index);
+            }
+        }
+        Self {
+            regions,
+            margin: Margin::new(head, HOLE_MARGIN.m()),
+            keep_outs: keep_outs
+                .iter()
+                .map(|k| {
+                    (
+                        k.center.raw(),
+                        (k.radius + KEEP_OUT_MARGIN).m() + KEEP_OUT_SLACK,
+                    )
+                })
+                .collect(),
+            zones,
+            densities: treatment.zones.iter().map(|z| z.density.per_m2()).collect(),
+            feather: treatment.feather.m(),
+            transition: treatment.hairline.transition.m(),
+            edge_density: treatment.hairline.edge_density,
+        }
+    }
+
     fn zone(&self, region: Region) -> Option<u8> {
-        Region::ALL.iter().position(|r| *r == region).and_then(|i| self.zones[i])
+        Region::ALL
+            .iter()
+            .position(|r| *r == region)
+            .and_then(|i| self.zones[i])
     }
 
     fn at(&self, p: &Vector3<f64>) -> Option<(u8, f64)> {
         let spot = self.regions.spot(p)?;
         let zone = self.zone(spot.region)?;
-        if self.keep_outs.iter().any(|(center, clear)| (p - center).norm() < *clear) || self.margin.is_near(p) {
+        if self
+            .keep_outs
+            .iter()
+            .any(|(center, clear)| (p - center).norm() < *clear)
+            || self.margin.is_near(p)
+        {
             return None;
         }
-        let density = self.densities[zone as usize] * self.fade(&spot, p);
+        let density = self.densities[zone as usize] * self.fade(&spot);
         (density > 0.0).then_some((zone, density))
     }
 
     /// The share of the full density: less in the hairline's transition, and towards untreated scalp.
-    fn fade(&self, spot: &Spot, _p: &Vector3<f64>) -> f64 {
-        let ramp = |distance: f64, width: f64| if width > 0.0 { smoothstep(distance / width) } else { 1.0 };
-        let front = self.edge_density + (1.0 - self.edge_density) * ramp(spot.behind_hairline, self.transition);
+    fn fade(&self, spot: &Spot) -> f64 {
+        let ramp = |distance: f64, width: f64| {
+            if width > 0.0 {
+                smoothstep(distance / width)
+            } else {
+                1.0
+            }
+        };
+        let front = self.edge_density
+            + (1.0 - self.edge_density) * ramp(spot.behind_hairline, self.transition);
         let mut edge = spot.to_floor;
         if self.zone(Region::Sides).is_none() {
             edge = edge.min(spot.to_sides);
@@ -125,7 +172,10 @@ impl Scalp {
     /// Zone and density at a point of the surface; `None` where no dot may be.
     #[must_use]
     pub fn at(&self, p: &stipple_model::frames::Point<Head>) -> Option<Here> {
-        self.field.at(&p.raw()).map(|(zone, density)| Here { zone, density: Density::from_per_m2(density) })
+        self.field.at(&p.raw()).map(|(zone, density)| Here {
+            zone,
+            density: Density::from_per_m2(density),
+        })
     }
 
     /// The same, from bare numbers: zone and dots per m².
@@ -144,72 +194,107 @@ impl Scalp {
 ///
 /// # Errors
 /// A head whose skull or forehead cannot be measured, a zone without skin, or more dots than fit.
-pub fn scalp(head: &SurfaceMesh<Head>, anatomy: &Anatomy, treatment: &Treatment, seed: u64) -> Result<Scalp, DesignError> {
+pub fn scalp(
+    head: &SurfaceMesh<Head>,
+    anatomy: &Anatomy,
+    treatment: &Treatment,
+    seed: u64,
+) -> Result<Scalp, DesignError> {
     let skull = Skull::measure(head, anatomy)?;
     let keep_outs = keep_outs(anatomy, &skull);
     let regions = Regions::new(skull, head, &anatomy.nasion, &treatment.hairline, seed)?;
-    let mut zones = [None; 6];
-    for (index, design) in (0u8..).zip(&treatment.zones) {
-        if let Some(i) = Region::ALL.iter().position(|r| *r == design.region) {
-            zones[i] = Some(index);
-        }
-    }
-    let mut field = Field {
-        regions,
-        margin: Margin::new(head, HOLE_MARGIN.m()),
-        keep_outs: keep_outs.iter().map(|k| (k.center.raw(), (k.radius + KEEP_OUT_MARGIN).m() + KEEP_OUT_SLACK)).collect(),
-        zones,
-        densities: treatment.zones.iter().map(|z| z.density.per_m2()).collect(),
-        feather: treatment.feather.m(),
-        transition: treatment.hairline.transition.m(),
-        edge_density: treatment.hairline.edge_density,
-    };
+    let mut field = Field::new(head, treatment, regions, &keep_outs);
     let (mut shares, areas, mut expected) = measure(head, &field, treatment.zones.len());
     for (design, area) in treatment.zones.iter().zip(&areas) {
         let area = Area::from_m2(*area);
         if area < LEAST_AREA {
-            return Err(DesignError::ZoneTooSmall { zone: design.region.name(), area });
+            return Err(DesignError::ZoneTooSmall {
+                zone: design.region.name(),
+                area,
+            });
         }
     }
     let sum: f64 = expected.iter().sum();
     let total = treatment.dots.map_or(sum.round() as u64, u64::from);
     if total == 0 || total > u64::from(MOST_DOTS) {
-        return Err(DesignError::Count { dots: total, most: MOST_DOTS });
+        return Err(DesignError::Count {
+            dots: total,
+            most: MOST_DOTS,
+        });
     }
     let scale = total as f64 / sum;
-    for density in field.densities.iter_mut().chain(shares.iter_mut().map(|s| &mut s.densest)).chain(expected.iter_mut()) {
+    for density in field
+        .densities
+        .iter_mut()
+        .chain(shares.iter_mut().map(|s| &mut s.densest))
+        .chain(expected.iter_mut())
+    {
         *density *= scale;
     }
     check_density(treatment, &field.densities, &areas, total)?;
     let quotas = apportion(&expected, total as u32);
-    let zones = treatment.zones.iter().zip(&areas).zip(&expected).map(|((design, &area), &dots)| Zone {
-        name: design.region.name().to_owned(),
-        area: Area::from_m2(area),
-        target: Density::from_per_m2(dots / area),
-    });
+    let zones =
+        treatment
+            .zones
+            .iter()
+            .zip(&areas)
+            .zip(&expected)
+            .map(|((design, &area), &dots)| Zone {
+                name: design.region.name().to_owned(),
+                area: Area::from_m2(area),
+                target: Density::from_per_m2(dots / area),
+            });
     let mut patch: Vec<u32> = shares.iter().map(|s| s.triangle).collect();
     patch.sort_unstable();
     patch.dedup();
     let findings = findings(treatment, scale, &field, head);
-    Ok(Scalp { zones: zones.collect(), patch, keep_outs, findings, quotas, shares, field })
+    Ok(Scalp {
+        zones: zones.collect(),
+        patch,
+        keep_outs,
+        findings,
+        quotas,
+        shares,
+        field,
+    })
 }
 
-fn check_density(treatment: &Treatment, densities: &[f64], areas: &[f64], total: u64) -> Result<(), DesignError> {
-    let densest = treatment.zones.iter().zip(densities).max_by(|a, b| a.1.total_cmp(b.1));
+fn check_density(
+    treatment: &Treatment,
+    densities: &[f64],
+    areas: &[f64],
+    total: u64,
+) -> Result<(), DesignError> {
+    let densest = treatment
+        .zones
+        .iter()
+        .zip(densities)
+        .max_by(|a, b| a.1.total_cmp(b.1));
     match densest {
-        Some((zone, &density)) if Density::from_per_m2(density) > DENSEST => Err(DesignError::TooDense {
-            dots: total as u32,
-            area: Area::from_m2(areas.iter().sum()),
-            zone: zone.region.name(),
-            density: Density::from_per_m2(density),
-            most: DENSEST,
-        }),
+        Some((zone, &density)) if Density::from_per_m2(density) > DENSEST => {
+            Err(DesignError::TooDense {
+                dots: total as u32,
+                area: Area::from_m2(areas.iter().sum()),
+                zone: zone.region.name(),
+                density: Density::from_per_m2(density),
+                most: DENSEST,
+            })
+        }
         _ => Ok(()),
     }
 }
 
-fn findings(treatment: &Treatment, scale: f64, field: &Field, head: &SurfaceMesh<Head>) -> Vec<Finding> {
-    let finding = |code: &str, text: String| Finding { stage: "design".into(), code: code.into(), text };
+fn findings(
+    treatment: &Treatment,
+    scale: f64,
+    field: &Field,
+    head: &SurfaceMesh<Head>,
+) -> Vec<Finding> {
+    let finding = |code: &str, text: String| Finding {
+        stage: "design".into(),
+        code: code.into(),
+        text,
+    };
     let mut findings = Vec::new();
     if treatment.dots.is_some() && !(0.67..=1.5).contains(&scale) {
         findings.push(finding(
@@ -221,7 +306,9 @@ fn findings(treatment: &Treatment, scale: f64, field: &Field, head: &SurfaceMesh
         .filter(|&i| {
             let [a, b, c] = head.corners(i).map(|p| p.raw());
             let center = (a + b + c) / 3.0;
-            field.margin.is_near(&center) && outward(head, i, &field.regions) && field.regions.spot(&center).is_some()
+            field.margin.is_near(&center)
+                && outward(head, i, &field.regions)
+                && field.regions.spot(&center).is_some()
         })
         .map(|i| head.triangle_area(i).cm2())
         .sum();
@@ -241,7 +328,11 @@ fn outward(head: &SurfaceMesh<Head>, triangle: usize, regions: &Regions) -> bool
 }
 
 /// Sums areas and expected dots per zone on small cells, and notes which triangles have a part in which zone.
-fn measure(head: &SurfaceMesh<Head>, field: &Field, zones: usize) -> (Vec<Share>, Vec<f64>, Vec<f64>) {
+fn measure(
+    head: &SurfaceMesh<Head>,
+    field: &Field,
+    zones: usize,
+) -> (Vec<Share>, Vec<f64>, Vec<f64>) {
     let mut shares = Vec::new();
     let (mut areas, mut expected) = (vec![0.0; zones], vec![0.0; zones]);
     for i in 0..head.triangles().len() {
@@ -259,12 +350,17 @@ fn measure(head: &SurfaceMesh<Head>, field: &Field, zones: usize) -> (Vec<Share>
                 densest[z] = densest[z].max(density);
             }
         });
-        shares.extend((0u8..).zip(densest).filter(|(_, d)| *d > 0.0).map(|(zone, densest)| Share {
-            zone,
-            triangle: i as u32,
-            area,
-            densest,
-        }));
+        shares.extend(
+            (0u8..)
+                .zip(densest)
+                .filter(|(_, d)| *d > 0.0)
+                .map(|(zone, densest)| Share {
+                    zone,
+                    triangle: i as u32,
+                    area,
+                    densest,
+                }),
+        );
     }
     (shares, areas, expected)
 }
@@ -297,9 +393,17 @@ pub(crate) fn apportion(weights: &[f64], total: u32) -> Vec<u32> {
     let exact: Vec<f64> = weights.iter().map(|w| w / sum * f64::from(total)).collect();
     let mut parts: Vec<u32> = exact.iter().map(|e| e.floor() as u32).collect();
     let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|&a, &b| (exact[b] - exact[b].floor()).total_cmp(&(exact[a] - exact[a].floor())).then(a.cmp(&b)));
+    order.sort_by(|&a, &b| {
+        (exact[b] - exact[b].floor())
+            .total_cmp(&(exact[a] - exact[a].floor()))
+            .then(a.cmp(&b))
+    });
     let missing = total.saturating_sub(parts.iter().sum()) as usize;
-    order.into_iter().cycle().take(missing).for_each(|i| parts[i] += 1);
+    order
+        .into_iter()
+        .cycle()
+        .take(missing)
+        .for_each(|i| parts[i] += 1);
     parts
 }
 
@@ -309,8 +413,16 @@ fn keep_outs(anatomy: &Anatomy, skull: &Skull) -> Vec<KeepOut> {
     let at = |from: &Vector3<f64>, forward: f64, left: f64, up: f64| {
         skull.head(&(skull.local(from) + Vector3::new(forward, left, up) * s))
     };
-    let keep_out = |name: &str, center, radius_mm: f64| KeepOut { name: name.to_owned(), center, radius: Length::from_mm(radius_mm * s) };
-    let (nasion, left, right) = (anatomy.nasion.raw(), anatomy.left_ear.raw(), anatomy.right_ear.raw());
+    let keep_out = |name: &str, center, radius_mm: f64| KeepOut {
+        name: name.to_owned(),
+        center,
+        radius: Length::from_mm(radius_mm * s),
+    };
+    let (nasion, left, right) = (
+        anatomy.nasion.raw(),
+        anatomy.left_ear.raw(),
+        anatomy.right_ear.raw(),
+    );
     vec![
         keep_out("left eye", at(&nasion, -0.016, 0.032, -0.008), 14.0),
         keep_out("right eye", at(&nasion, -0.016, -0.032, -0.008), 14.0),
@@ -335,7 +447,11 @@ mod tests {
     fn cells_cover_a_triangle() {
         let mut sum = 0.0;
         let mut middle = Vector3::zeros();
-        let corners = [Vector3::zeros(), Vector3::new(0.0073, 0.0, 0.0), Vector3::new(0.0, 0.004, 0.0)];
+        let corners = [
+            Vector3::zeros(),
+            Vector3::new(0.0073, 0.0, 0.0),
+            Vector3::new(0.0, 0.004, 0.0),
+        ];
         cells(&corners, |center, part| {
             sum += part;
             middle += center * part;

@@ -55,7 +55,13 @@ pub(super) struct Regions {
 
 impl Regions {
     /// Lays the hairline on the head.
-    pub fn new(skull: Skull, head: &SurfaceMesh<Head>, nasion: &Point<Head>, hairline: &Hairline, seed: u64) -> Result<Self, DesignError> {
+    pub fn new(
+        skull: Skull,
+        head: &SurfaceMesh<Head>,
+        nasion: &Point<Head>,
+        hairline: &Hairline,
+        seed: u64,
+    ) -> Result<Self, DesignError> {
         let wanted = (GLABELLA + hairline.height).m();
         let outline = skull.midline(head, nasion);
         let at = |i: usize| {
@@ -69,15 +75,31 @@ impl Regions {
             let step = (b.0 - a.0).hypot(b.1 - a.1);
             if walked + step >= wanted {
                 let t = (wanted - walked) / step;
-                front = Some((outline[i - 1].0 + t * (outline[i].0 - outline[i - 1].0), outline[i].1));
+                front = Some((
+                    outline[i - 1].0 + t * (outline[i].0 - outline[i - 1].0),
+                    outline[i].1,
+                ));
                 break;
             }
             walked += step;
         }
-        let (front, radius) = front.ok_or(DesignError::NoForehead { wanted_mm: wanted * 1e3, found_mm: walked * 1e3 })?;
+        let (front, radius) = front.ok_or(DesignError::NoForehead {
+            wanted_mm: wanted * 1e3,
+            found_mm: walked * 1e3,
+        })?;
         let corner = (hairline.half_width.m() / radius).clamp(0.0, 0.95).asin();
-        let waves = Waves { seed, waviness: hairline.waviness.m(), roughness: hairline.roughness.m() };
-        Ok(Self { skull, front, corner, recession: hairline.recession.m(), waves })
+        let waves = Waves {
+            seed,
+            waviness: hairline.waviness.m(),
+            roughness: hairline.roughness.m(),
+        };
+        Ok(Self {
+            skull,
+            front,
+            corner,
+            recession: hairline.recession.m(),
+            waves,
+        })
     }
 
     /// The skull they are measured on.
@@ -97,7 +119,9 @@ impl Regions {
         let to_back = (place.pitch - CROWN_END.to_radians()) * place.arm;
         if place.side.abs() < limit && to_back > 0.0 {
             let pitch = place.pitch.to_degrees();
-            let region = if behind_hairline < HAIRLINE_DEPTH * scale && place.side.abs() < self.corner * 1.05 {
+            let region = if behind_hairline < HAIRLINE_DEPTH * scale
+                && place.side.abs() < self.corner * 1.05
+            {
                 Region::Hairline
             } else if pitch > FRONTAL_TO_MID {
                 Region::Frontal
@@ -106,14 +130,30 @@ impl Regions {
             } else {
                 Region::Crown
             };
-            return Some(Spot { region, behind_hairline, to_sides, to_back, to_floor: f64::INFINITY });
+            return Some(Spot {
+                region,
+                behind_hairline,
+                to_sides,
+                to_back,
+                to_floor: f64::INFINITY,
+            });
         }
-        let region = if place.pitch.to_degrees() > SIDES_TO_BACK { Region::Sides } else { Region::Back };
+        let region = if place.pitch.to_degrees() > SIDES_TO_BACK {
+            Region::Sides
+        } else {
+            Region::Back
+        };
         // The floor falls smoothly from the sides to the back.
         let t = smoothstep((SIDES_TO_BACK + 15.0 - place.pitch.to_degrees()) / 40.0);
         let floor = scale * (SIDES_FLOOR + t * (BACK_FLOOR - SIDES_FLOOR));
         let to_floor = place.height - floor;
-        (to_floor > 0.0).then_some(Spot { region, behind_hairline, to_sides: f64::INFINITY, to_back: f64::INFINITY, to_floor })
+        (to_floor > 0.0).then_some(Spot {
+            region,
+            behind_hairline,
+            to_sides: f64::INFINITY,
+            to_back: f64::INFINITY,
+            to_floor,
+        })
     }
 
     /// Distance behind the hairline along the skin, metres; negative in front of it.
@@ -132,7 +172,10 @@ impl Regions {
         let back = self.recession / (0.085 * self.skull.scale);
         if u <= 1.0 {
             // Flat in the middle, turning back towards the corner.
-            (self.front - back * u.powf(2.4), back * 2.4 * u.powf(1.4) / self.corner)
+            (
+                self.front - back * u.powf(2.4),
+                back * 2.4 * u.powf(1.4) / self.corner,
+            )
         } else {
             // From the corner the temple's line runs down and slightly forward.
             let forward = 0.55 * (side - self.corner).min(0.35);
@@ -146,13 +189,18 @@ impl Regions {
         let wide = TOP_HALF_WIDTH.to_radians();
         let limit = if pitch > FRONTAL_TO_MID {
             // In front the top narrows or widens to the corner of the hairline.
-            let t = smoothstep((pitch - FRONTAL_TO_MID) / (self.front.to_degrees() - FRONTAL_TO_MID).max(1.0));
+            let t = smoothstep(
+                (pitch - FRONTAL_TO_MID) / (self.front.to_degrees() - FRONTAL_TO_MID).max(1.0),
+            );
             wide + t * (self.corner - wide)
         } else {
             let t = ((MID_TO_CROWN - pitch) / (MID_TO_CROWN - CROWN_END)).clamp(0.0, 1.0);
             wide * (1.0 - t.powi(3)).sqrt()
         };
-        (limit.min(FRAC_PI_2), (limit - place.side.abs()) * place.radius)
+        (
+            limit.min(FRAC_PI_2),
+            (limit - place.side.abs()) * place.radius,
+        )
     }
 }
 
@@ -172,7 +220,8 @@ struct Waves {
 
 impl Waves {
     fn at(&self, along: f64) -> f64 {
-        self.waviness * noise(self.seed, along / 0.017) + self.roughness * noise(self.seed ^ 0x9e37_79b9, along / 0.0045)
+        self.waviness * noise(self.seed, along / 0.017)
+            + self.roughness * noise(self.seed ^ 0x9e37_79b9, along / 0.0045)
     }
 }
 

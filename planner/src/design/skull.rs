@@ -48,16 +48,29 @@ impl Skull {
         let axes = Matrix3::from_rows(&[forward.transpose(), left.transpose(), up.transpose()]);
         let ears = (anatomy.left_ear.raw() + anatomy.right_ear.raw()) / 2.0;
         // The head's length in a band over the ears, near the midline: forehead to occiput.
-        let band = head.vertices().iter().map(|p| axes * (p.raw() - ears)).filter(|q| (0.03..=0.07).contains(&q.z) && q.y.abs() < 0.04);
-        let (back, front) = band.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), q| (lo.min(q.x), hi.max(q.x)));
+        let band = head
+            .vertices()
+            .iter()
+            .map(|p| axes * (p.raw() - ears))
+            .filter(|q| (0.03..=0.07).contains(&q.z) && q.y.abs() < 0.04);
+        let (back, front) = band.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), q| {
+            (lo.min(q.x), hi.max(q.x))
+        });
         let length = front - back;
         if !(0.11..=0.30).contains(&length) {
-            return Err(DesignError::NoSkull { what: "length over the ears" });
+            return Err(DesignError::NoSkull {
+                what: "length over the ears",
+            });
         }
         let scale = length / ADULT_LENGTH;
         let center_height = CENTER_HEIGHT * scale;
         let center = ears + forward * (0.5 * (front + back)) + up * center_height;
-        Ok(Self { axes, center, center_height, scale })
+        Ok(Self {
+            axes,
+            center,
+            center_height,
+            scale,
+        })
     }
 
     /// A head-frame point in skull coordinates, metres.
@@ -74,7 +87,13 @@ impl Skull {
     pub fn place(&self, p: &Vector3<f64>) -> Place {
         let q = self.local(p);
         let arm = q.x.hypot(q.z);
-        Place { radius: q.norm(), arm, pitch: q.x.atan2(q.z), side: q.y.atan2(arm), height: q.z + self.center_height }
+        Place {
+            radius: q.norm(),
+            arm,
+            pitch: q.x.atan2(q.z),
+            side: q.y.atan2(arm),
+            height: q.z + self.center_height,
+        }
     }
 
     /// The outline in the midline plane: pitch and distance from the middle, from the nasion's pitch up and back, one step per degree.
@@ -97,7 +116,10 @@ impl Skull {
                 fill(&mut outline, start, a, b);
             }
         }
-        (0..).zip(outline).map_while(|(k, r)| r.map(|r| (start - f64::from(k).to_radians(), r))).collect()
+        (0..)
+            .zip(outline)
+            .map_while(|(k, r)| r.map(|r| (start - f64::from(k).to_radians(), r)))
+            .collect()
     }
 }
 
@@ -115,7 +137,9 @@ fn fill(outline: &mut [Option<f64>], start: f64, a: (f64, f64), b: (f64, f64)) {
         return;
     }
     for k in first..=(last as usize) {
-        let Some(slot) = outline.get_mut(k) else { break };
+        let Some(slot) = outline.get_mut(k) else {
+            break;
+        };
         let ray = (start - (k as f64).to_radians()).sin_cos();
         // Where the ray meets the segment's line.
         let (dx, dz) = (b.0 - a.0, b.1 - a.1);

@@ -19,12 +19,22 @@ impl Grid {
     /// Sorts points into cubes of about `radius`.
     pub fn new(points: &[Vector3<f64>], radius: f64) -> Self {
         let start = points.first().copied().unwrap_or_default();
-        let (low, high) = points.iter().fold((start, start), |(lo, hi), p| (lo.inf(p), hi.sup(p)));
+        let (low, high) = points
+            .iter()
+            .fold((start, start), |(lo, hi), p| (lo.inf(p), hi.sup(p)));
         let extent = (high - low).add_scalar(1e-9);
-        let least = (extent.x * extent.y * extent.z / MOST_CUBES).cbrt().max(extent.max() / 1e4);
+        let least = (extent.x * extent.y * extent.z / MOST_CUBES)
+            .cbrt()
+            .max(extent.max() / 1e4);
         let edge = radius.max(least);
         let size = [extent.x, extent.y, extent.z].map(|e| (e / edge).floor() as usize + 1);
-        let mut grid = Self { low, edge, size, starts: vec![0; size.iter().product::<usize>() + 1], order: vec![0; points.len()] };
+        let mut grid = Self {
+            low,
+            edge,
+            size,
+            starts: vec![0; size.iter().product::<usize>() + 1],
+            order: vec![0; points.len()],
+        };
         let cubes: Vec<usize> = points.iter().map(|p| grid.flat(grid.cube(p))).collect();
         for &c in &cubes {
             grid.starts[c + 1] += 1;
@@ -43,7 +53,13 @@ impl Grid {
     fn cube(&self, p: &Vector3<f64>) -> [usize; 3] {
         let q = (p - self.low) / self.edge;
         // Casts saturate: a place outside counts to the cube nearest to it.
-        [q.x, q.y, q.z].iter().zip(self.size).map(|(c, n)| (c.max(0.0) as usize).min(n - 1)).collect::<Vec<_>>().try_into().unwrap_or([0; 3])
+        [q.x, q.y, q.z]
+            .iter()
+            .zip(self.size)
+            .map(|(c, n)| (c.max(0.0) as usize).min(n - 1))
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap_or([0; 3])
     }
 
     const fn flat(&self, [x, y, z]: [usize; 3]) -> usize {
@@ -58,7 +74,9 @@ impl Grid {
             for y in low[1]..=high[1] {
                 let row = self.flat([0, y, z]);
                 let (from, to) = (self.starts[row + low[0]], self.starts[row + high[0] + 1]);
-                self.order[from as usize..to as usize].iter().for_each(|&i| visit(i));
+                self.order[from as usize..to as usize]
+                    .iter()
+                    .for_each(|&i| visit(i));
             }
         }
     }
@@ -70,8 +88,15 @@ mod tests {
 
     #[test]
     fn finds_what_a_full_search_finds() {
-        let points: Vec<Vector3<f64>> =
-            (0..500).map(|i| Vector3::new(f64::from(i * 37 % 101), f64::from(i * 53 % 89), f64::from(i * 11 % 7)) * 0.01).collect();
+        let points: Vec<Vector3<f64>> = (0..500)
+            .map(|i| {
+                Vector3::new(
+                    f64::from(i * 37 % 101),
+                    f64::from(i * 53 % 89),
+                    f64::from(i * 11 % 7),
+                ) * 0.01
+            })
+            .collect();
         let grid = Grid::new(&points, 0.05);
         for p in points.iter().step_by(29) {
             for radius in [0.01, 0.05, 0.13] {
@@ -82,7 +107,11 @@ mod tests {
                     }
                 });
                 found.sort_unstable();
-                let wanted: Vec<u32> = (0u32..).zip(&points).filter(|(_, q)| (*q - p).norm() <= radius).map(|(i, _)| i).collect();
+                let wanted: Vec<u32> = (0u32..)
+                    .zip(&points)
+                    .filter(|(_, q)| (*q - p).norm() <= radius)
+                    .map(|(i, _)| i)
+                    .collect();
                 assert_eq!(found, wanted);
             }
         }

@@ -14,7 +14,11 @@ const GONE: u32 = u32::MAX;
 impl Heap {
     pub fn new(weights: Vec<f64>) -> Self {
         let n = weights.len();
-        let mut heap = Self { weights, items: (0u32..).take(n).collect(), places: (0u32..).take(n).collect() };
+        let mut heap = Self {
+            weights,
+            items: (0u32..).take(n).collect(),
+            places: (0u32..).take(n).collect(),
+        };
         for i in (0..n / 2).rev() {
             heap.sink(i);
         }

@@ -69,7 +69,9 @@ pub struct DotField {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {
     /// A zone is so scattered that places in it are not found.
-    #[error("zone \"{zone}\" is too scattered to lay {wanted} dots in; leave the zone out or scan the scalp whole")]
+    #[error(
+        "zone \"{zone}\" is too scattered to lay {wanted} dots in; leave the zone out or scan the scalp whole"
+    )]
     Scattered {
         /// Which.
         zone: String,
@@ -102,8 +104,14 @@ pub fn layout(
     let mut set = everything;
     let mut layers: Vec<Vec<u32>> = Vec::with_capacity(counts.len());
     for (k, (keep, fraction)) in counts.iter().zip(&treatment.layers).enumerate().rev() {
-        let (from, to) = if k + 1 == counts.len() { (0.15, 0.75) } else { (0.75, 0.9) };
-        let thinned = eliminate(&candidates, &set, keep, *fraction, &|share| progress(from + (to - from) * share));
+        let (from, to) = if k + 1 == counts.len() {
+            (0.15, 0.75)
+        } else {
+            (0.75, 0.9)
+        };
+        let thinned = eliminate(&candidates, &set, keep, *fraction, &|share| {
+            progress(from + (to - from) * share)
+        });
         if k + 1 < counts.len() {
             // What goes when thinning down to layer k belongs to the layer above it; what went last is the most welcome there.
             let mut layer = thinned.gone;
@@ -122,22 +130,32 @@ pub fn layout(
 fn layer_counts(quotas: &[u32], layers: &[f64]) -> Vec<Vec<u32>> {
     let total: u32 = quotas.iter().sum();
     let weights: Vec<f64> = quotas.iter().map(|&q| f64::from(q)).collect();
-    let mut counts: Vec<Vec<u32>> =
-        layers.iter().map(|share| apportion(&weights, (f64::from(total) * share.min(1.0)).round() as u32)).collect();
+    let mut counts: Vec<Vec<u32>> = layers
+        .iter()
+        .map(|share| apportion(&weights, (f64::from(total) * share.min(1.0)).round() as u32))
+        .collect();
     if let Some(last) = counts.last_mut() {
         last.clone_from_slice(quotas);
     }
     // A zone never shrinks from one layer to the next.
     for k in (1..counts.len()).rev() {
         let above = counts[k].clone();
-        counts[k - 1].iter_mut().zip(above).for_each(|(below, above)| *below = (*below).min(above));
+        counts[k - 1]
+            .iter_mut()
+            .zip(above)
+            .for_each(|(below, above)| *below = (*below).min(above));
     }
     counts
 }
 
 /// Places drawn at random, each zone's in proportion to its quota, as dense as the design asks.
-fn candidates(head: &SurfaceMesh<Head>, scalp: &Scalp, seed: u64) -> Result<Vec<Candidate>, LayoutError> {
-    let mut all = Vec::with_capacity(scalp.quotas.iter().sum::<u32>() as usize * CANDIDATES as usize);
+fn candidates(
+    head: &SurfaceMesh<Head>,
+    scalp: &Scalp,
+    seed: u64,
+) -> Result<Vec<Candidate>, LayoutError> {
+    let mut all =
+        Vec::with_capacity(scalp.quotas.iter().sum::<u32>() as usize * CANDIDATES as usize);
     for (zone, &quota) in (0u8..).zip(&scalp.quotas) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         // A stream of its own: a zone's dots do not depend on how many were drawn before it.
@@ -153,7 +171,10 @@ fn candidates(head: &SurfaceMesh<Head>, scalp: &Scalp, seed: u64) -> Result<Vec<
             .collect();
         let wanted = u64::from(quota) * u64::from(CANDIDATES);
         let scattered = || LayoutError::Scattered {
-            zone: scalp.zones.get(zone as usize).map_or_else(String::new, |z| z.name.clone()),
+            zone: scalp
+                .zones
+                .get(zone as usize)
+                .map_or_else(String::new, |z| z.name.clone()),
             wanted: quota,
         };
         if shares.is_empty() && quota > 0 {
@@ -177,7 +198,12 @@ fn candidates(head: &SurfaceMesh<Head>, scalp: &Scalp, seed: u64) -> Result<Vec<
 }
 
 /// One place on a triangle, or `None` when it is in another zone or loses the draw for the density.
-fn draw(head: &SurfaceMesh<Head>, scalp: &Scalp, share: &Share, rng: &mut ChaCha8Rng) -> Option<Candidate> {
+fn draw(
+    head: &SurfaceMesh<Head>,
+    scalp: &Scalp,
+    share: &Share,
+    rng: &mut ChaCha8Rng,
+) -> Option<Candidate> {
     let (mut u, mut v, chance) = (unit(rng), unit(rng), unit(rng));
     if u + v > 1.0 {
         (u, v) = (1.0 - u, 1.0 - v);
@@ -211,13 +237,19 @@ fn finish(
     let skin = skin::Skin::new(head, &scalp.patch);
     let mut dots = Vec::with_capacity(layers.iter().map(Vec::len).sum());
     for (layer, members) in (1u8..).zip(layers) {
-        let places: Vec<(u8, Vector3<f64>)> =
-            members.iter().map(|&i| (candidates[i as usize].zone, candidates[i as usize].position)).collect();
+        let places: Vec<(u8, Vector3<f64>)> = members
+            .iter()
+            .map(|&i| (candidates[i as usize].zone, candidates[i as usize].position))
+            .collect();
         let shades = shade::deal(&places, treatment, seed, layer);
         for (&i, shade) in members.iter().zip(shades) {
             let c = &candidates[i as usize];
             let design = &treatment.zones[c.zone as usize];
-            let normal = skin.normal(c.triangle, &c.position).ok_or(LayoutError::NoNormal { triangle: c.triangle })?;
+            let normal = skin
+                .normal(c.triangle, &c.position)
+                .ok_or(LayoutError::NoNormal {
+                    triangle: c.triangle,
+                })?;
             dots.push(LaidDot {
                 position: Point::from_raw(c.position),
                 triangle: c.triangle,
@@ -230,7 +262,10 @@ fn finish(
             });
         }
     }
-    Ok(DotField { dots, layers: layers.len() as u8 })
+    Ok(DotField {
+        dots,
+        layers: layers.len() as u8,
+    })
 }
 
 #[cfg(test)]
@@ -241,7 +276,13 @@ mod tests {
     fn layers_grow_in_every_zone() {
         let counts = layer_counts(&[7, 1, 12, 0], &[0.3, 0.7, 1.0]);
         assert_eq!(counts[2], vec![7, 1, 12, 0]);
-        assert_eq!(counts.iter().map(|c| c.iter().sum::<u32>()).collect::<Vec<_>>(), vec![6, 14, 20]);
+        assert_eq!(
+            counts
+                .iter()
+                .map(|c| c.iter().sum::<u32>())
+                .collect::<Vec<_>>(),
+            vec![6, 14, 20]
+        );
         for pair in counts.windows(2) {
             assert!(pair[0].iter().zip(&pair[1]).all(|(a, b)| a <= b));
         }

@@ -46,10 +46,15 @@ impl<'a> Skin<'a> {
         let sub = |p: &Vector3<f64>, q: &Vector3<f64>| (p - position).cross(&(q - position)).norm();
         let shares = [sub(&b, &c), sub(&c, &a), sub(&a, &b)];
         let sum: f64 = shares.iter().sum();
-        let blended = corners.iter().zip(shares).try_fold(Vector3::zeros(), |n, (&v, share)| {
-            self.normals[v as usize].map(|normal| n + normal * (share / sum))
-        });
-        blended.and_then(Direction::new).or_else(|| self.head.face_normal(triangle as usize))
+        let blended = corners
+            .iter()
+            .zip(shares)
+            .try_fold(Vector3::zeros(), |n, (&v, share)| {
+                self.normals[v as usize].map(|normal| n + normal * (share / sum))
+            });
+        blended
+            .and_then(Direction::new)
+            .or_else(|| self.head.face_normal(triangle as usize))
     }
 }
 

@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RegisterError {
     /// The file is no JSON of the expected form.
-    #[error("line {line} column {column}: {reason}; a landmarks file is {{\"unit\": \"mm\", \"points\": {{\"nasion\": [x, y, z], …}}}}")]
+    #[error(
+        "line {line} column {column}: {reason}; a landmarks file is {{\"unit\": \"mm\", \"points\": {{\"nasion\": [x, y, z], …}}}}"
+    )]
     Syntax {
         /// The line, from 1.
         line: usize,
@@ -33,6 +35,16 @@ pub enum RegisterError {
         /// Millimetres per unit by `units_mm`.
         mm: f64,
     },
+    /// The scan was read in another unit than the landmarks name.
+    #[error(
+        "the landmarks say one unit is {landmarks_mm} mm, but the scan was read with {scan_mm}; give both in the scan's own unit"
+    )]
+    UnitDiffers {
+        /// Millimetres per unit in the landmarks file.
+        landmarks_mm: f64,
+        /// Millimetres per unit the scan was read with.
+        scan_mm: f64,
+    },
     /// A point is NaN or infinite.
     #[error("point \"{name}\" is not finite; pick it again")]
     NotFinite {
@@ -56,7 +68,9 @@ pub enum RegisterError {
         found: String,
     },
     /// A landmark is not on the scan.
-    #[error("{landmark} lies {distance_mm:.1} mm from the scan's surface, at most {limit_mm:.0} mm is plausible; pick it again, or is the unit wrong?")]
+    #[error(
+        "{landmark} lies {distance_mm:.1} mm from the scan's surface, at most {limit_mm:.0} mm is plausible; pick it again, or is the unit wrong?"
+    )]
     OffSurface {
         /// Which.
         landmark: &'static str,
@@ -74,7 +88,9 @@ pub enum RegisterError {
         degrees: f64,
     },
     /// A distance between landmarks that no head has.
-    #[error("{what} is {value_mm:.0} mm, on a head it is {low_mm:.0} to {high_mm:.0} mm; pick the landmarks again, or is the unit wrong?")]
+    #[error(
+        "{what} is {value_mm:.0} mm, on a head it is {low_mm:.0} to {high_mm:.0} mm; pick the landmarks again, or is the unit wrong?"
+    )]
     Implausible {
         /// Which distance.
         what: &'static str,
@@ -96,7 +112,9 @@ pub enum RegisterError {
         below: f64,
     },
     /// No dome above: not a head, or no scalp.
-    #[error("only {above:.0}% of a skull's dome is there above the landmarks; the scalp was not scanned, or the landmarks are not this scan's")]
+    #[error(
+        "only {above:.0}% of a skull's dome is there above the landmarks; the scalp was not scanned, or the landmarks are not this scan's"
+    )]
     NoScalp {
         /// Share of a closed dome found above, percent.
         above: f64,

@@ -46,7 +46,11 @@ impl Landmark {
     }
 
     fn named(name: &str) -> Option<Self> {
-        let key: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        let key: String = name
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
         Some(match key.as_str() {
             "nasion" | "nz" | "nas" => Self::Nasion,
             "lpa" | "leftpreauricular" | "lefttragion" | "tragionleft" => Self::LeftEar,
@@ -82,12 +86,20 @@ impl Landmarks {
     /// No JSON of this form, an unknown or contradictory unit, a point that is not finite, or one landmark under two names at two places.
     pub fn parse(bytes: &[u8]) -> Result<Self, RegisterError> {
         let bytes_without_mark = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let file: File = serde_json::from_slice(bytes_without_mark)
-            .map_err(|e| RegisterError::Syntax { line: e.line(), column: e.column(), reason: reason(&e) })?;
+        let file: File =
+            serde_json::from_slice(bytes_without_mark).map_err(|e| RegisterError::Syntax {
+                line: e.line(),
+                column: e.column(),
+                reason: reason(&e),
+            })?;
         let named = file.unit.as_deref().map(unit).transpose()?;
         let mm_per_unit = match (named, file.units_mm) {
-            (_, Some(mm)) if !(mm.is_finite() && (1e-4..=1e5).contains(&mm)) => return Err(RegisterError::UnitValue { mm }),
-            (Some(named), Some(mm)) if (named / mm - 1.0).abs() > 1e-6 => return Err(RegisterError::TwoUnits { named, mm }),
+            (_, Some(mm)) if !(mm.is_finite() && (1e-4..=1e5).contains(&mm)) => {
+                return Err(RegisterError::UnitValue { mm });
+            }
+            (Some(named), Some(mm)) if (named / mm - 1.0).abs() > 1e-6 => {
+                return Err(RegisterError::TwoUnits { named, mm });
+            }
             (named, mm) => mm.or(named),
         };
         let mut points: BTreeMap<Landmark, Vector3<f64>> = BTreeMap::new();
@@ -100,10 +112,17 @@ impl Landmarks {
                 && let Some(before) = points.insert(landmark, p)
                 && (before - p).norm() > 1e-9 * before.norm().max(p.norm())
             {
-                return Err(RegisterError::Twice { landmark: landmark.name() });
+                return Err(RegisterError::Twice {
+                    landmark: landmark.name(),
+                });
             }
         }
-        Ok(Self { points, names: file.points.into_keys().collect(), mm_per_unit, digest: Digest::of(bytes) })
+        Ok(Self {
+            points,
+            names: file.points.into_keys().collect(),
+            mm_per_unit,
+            digest: Digest::of(bytes),
+        })
     }
 
     /// One landmark, in file units and the scan's frame.
@@ -140,14 +159,18 @@ impl Landmarks {
 fn unit(text: &str) -> Result<f64, RegisterError> {
     match text.trim().parse::<UnitChoice>() {
         Ok(UnitChoice::Given(unit)) => Ok(unit.metres() / Unit::Millimetre.metres()),
-        Ok(UnitChoice::Auto) | Err(_) => Err(RegisterError::UnitName { text: text.chars().take(20).collect() }),
+        Ok(UnitChoice::Auto) | Err(_) => Err(RegisterError::UnitName {
+            text: text.chars().take(20).collect(),
+        }),
     }
 }
 
 /// serde's message without the place, which stands in the error's own fields.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
+    text.rsplit_once(" at line ")
+        .map_or(text.as_str(), |(reason, _)| reason)
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -156,11 +179,15 @@ mod tests {
 
     #[test]
     fn synonyms_in_any_case_and_both_unit_keys() {
-        let a = Landmarks::parse(br#"{"unit":"CM","points":{"NZ":[1,2,3],"lpa":[4,5,6],"Fpz":[0,0,0]}}"#).unwrap();
+        let a = Landmarks::parse(
+            br#"{"unit":"CM","points":{"NZ":[1,2,3],"lpa":[4,5,6],"Fpz":[0,0,0]}}"#,
+        )
+        .unwrap();
         assert_eq!(a.get(Landmark::Nasion), Some(Vector3::new(1.0, 2.0, 3.0)));
         assert_eq!(a.mm_per_unit(), Some(10.0));
         assert_eq!(a.file_points().len(), 2);
-        let b = Landmarks::parse(br#"{"units_mm":48.5,"points":{"Left Preauricular":[4,5,6]}}"#).unwrap();
+        let b = Landmarks::parse(br#"{"units_mm":48.5,"points":{"Left Preauricular":[4,5,6]}}"#)
+            .unwrap();
         assert_eq!(b.mm_per_unit(), Some(48.5));
         assert!(b.get(Landmark::LeftEar).is_some());
     }
@@ -168,11 +195,29 @@ mod tests {
     #[test]
     fn refusals_name_the_trouble() {
         let error = |json: &str| Landmarks::parse(json.as_bytes()).unwrap_err();
-        assert!(matches!(error(r#"{"points":{"nasion":[1,2]}}"#), RegisterError::Syntax { line: 1, .. }));
-        assert!(matches!(error(r#"{"unit":"furlong","points":{}}"#), RegisterError::UnitName { .. }));
-        assert!(matches!(error(r#"{"unit":"mm","units_mm":1000,"points":{}}"#), RegisterError::TwoUnits { .. }));
-        assert!(matches!(error(r#"{"units_mm":0,"points":{}}"#), RegisterError::UnitValue { .. }));
-        assert!(matches!(error(r#"{"points":{"Nz":[0,0,1],"nasion":[0,1,0]}}"#), RegisterError::Twice { .. }));
-        assert!(matches!(error(r#"{"points":{"Nz":[0,0,1e999]}}"#), RegisterError::Syntax { .. }));
+        assert!(matches!(
+            error(r#"{"points":{"nasion":[1,2]}}"#),
+            RegisterError::Syntax { line: 1, .. }
+        ));
+        assert!(matches!(
+            error(r#"{"unit":"furlong","points":{}}"#),
+            RegisterError::UnitName { .. }
+        ));
+        assert!(matches!(
+            error(r#"{"unit":"mm","units_mm":1000,"points":{}}"#),
+            RegisterError::TwoUnits { .. }
+        ));
+        assert!(matches!(
+            error(r#"{"units_mm":0,"points":{}}"#),
+            RegisterError::UnitValue { .. }
+        ));
+        assert!(matches!(
+            error(r#"{"points":{"Nz":[0,0,1],"nasion":[0,1,0]}}"#),
+            RegisterError::Twice { .. }
+        ));
+        assert!(matches!(
+            error(r#"{"points":{"Nz":[0,0,1e999]}}"#),
+            RegisterError::Syntax { .. }
+        ));
     }
 }

@@ -30,13 +30,28 @@ pub(super) fn domes(head: &SurfaceMesh<Head>) -> (f64, f64) {
 }
 
 /// How far the surface near the midline sticks out beyond a point in front and a point behind, metres, within `band` below them.
-pub(super) fn protrusions(head: &SurfaceMesh<Head>, front: &Vector3<f64>, back: &Vector3<f64>, band: f64) -> (f64, f64) {
-    let near = |p: &Vector3<f64>, at: &Vector3<f64>| (p.y - at.y).abs() < 0.015 && (at.z - band..=at.z).contains(&p.z);
+pub(super) fn protrusions(
+    head: &SurfaceMesh<Head>,
+    front: &Vector3<f64>,
+    back: &Vector3<f64>,
+    band: f64,
+) -> (f64, f64) {
+    let near = |p: &Vector3<f64>, at: &Vector3<f64>| {
+        (p.y - at.y).abs() < 0.015 && (at.z - band..=at.z).contains(&p.z)
+    };
     let vertices = head.vertices().iter().map(|p| p.raw());
     vertices.fold((0.0, 0.0), |(f, b), p| {
         (
-            if near(&p, front) { f64::max(f, p.x - front.x) } else { f },
-            if near(&p, back) { f64::max(b, back.x - p.x) } else { b },
+            if near(&p, front) {
+                f64::max(f, p.x - front.x)
+            } else {
+                f
+            },
+            if near(&p, back) {
+                f64::max(b, back.x - p.x)
+            } else {
+                b
+            },
         )
     })
 }

@@ -16,7 +16,9 @@ pub enum ScanError {
         source: std::io::Error,
     },
     /// The file is larger than any scan of a head.
-    #[error("the file has {bytes} bytes, the most read is {limit}; thin the scan out (a head needs no edges below 0.3 mm)")]
+    #[error(
+        "the file has {bytes} bytes, the most read is {limit}; thin the scan out (a head needs no edges below 0.3 mm)"
+    )]
     TooLarge {
         /// Its size.
         bytes: u64,
@@ -71,7 +73,9 @@ pub enum ScanError {
         available: usize,
     },
     /// The file ends too early.
-    #[error("unexpected end of file: {read} of {declared} declared {element} elements are there; the file was cut short, copy it again")]
+    #[error(
+        "unexpected end of file: {read} of {declared} declared {element} elements are there; the file was cut short, copy it again"
+    )]
     Truncated {
         /// The element being read.
         element: String,
@@ -115,7 +119,9 @@ pub enum ScanError {
         missing: &'static str,
     },
     /// A vertex is NaN or infinite.
-    #[error("vertex {vertex} (counted from 0) is not finite ({x}, {y}, {z}); repair or export the scan again")]
+    #[error(
+        "vertex {vertex} (counted from 0) is not finite ({x}, {y}, {z}); repair or export the scan again"
+    )]
     NotFinite {
         /// The vertex.
         vertex: usize,
@@ -127,7 +133,9 @@ pub enum ScanError {
         z: f64,
     },
     /// A face names a vertex that is not there.
-    #[error("face {face} (counted from 0) uses vertex {index}, but there are only {vertices}; export the scan again")]
+    #[error(
+        "face {face} (counted from 0) uses vertex {index}, but there are only {vertices}; export the scan again"
+    )]
     IndexOutOfRange {
         /// The face.
         face: usize,
@@ -185,7 +193,9 @@ pub enum ScanError {
         longest_mm: f64,
     },
     /// The file's own comment names another unit than its size or the landmarks.
-    #[error("the file's comment says {comment}, but only as {fits} would it be a head; name the unit with --unit")]
+    #[error(
+        "the file's comment says {comment}, but only as {fits} would it be a head; name the unit with --unit"
+    )]
     UnitComment {
         /// The unit in the comment.
         comment: Unit,
@@ -193,7 +203,9 @@ pub enum ScanError {
         fits: String,
     },
     /// Two parts of head size and nothing to choose by.
-    #[error("two separate parts of similar size ({first} and {second} triangles); give landmarks, or cut one away")]
+    #[error(
+        "two separate parts of similar size ({first} and {second} triangles); give landmarks, or cut one away"
+    )]
     TwoParts {
         /// Triangles of the larger part.
         first: usize,
@@ -201,7 +213,9 @@ pub enum ScanError {
         second: usize,
     },
     /// The surface branches too often to be repaired.
-    #[error("{edges} edges are shared by more than two faces, near ({x:.4}, {y:.4}, {z:.4}) in file units; repair the mesh")]
+    #[error(
+        "{edges} edges are shared by more than two faces, near ({x:.4}, {y:.4}, {z:.4}) in file units; repair the mesh"
+    )]
     NonManifold {
         /// How many edges.
         edges: usize,
@@ -213,7 +227,9 @@ pub enum ScanError {
         z: f64,
     },
     /// The surface has no inside.
-    #[error("the surface has no inside and outside (it turns over on itself near vertex {vertex}); repair the mesh")]
+    #[error(
+        "the surface has no inside and outside (it turns over on itself near vertex {vertex}); repair the mesh"
+    )]
     NotOrientable {
         /// A vertex at the contradiction.
         vertex: u32,
@@ -221,7 +237,10 @@ pub enum ScanError {
 }
 
 fn wrong_size(given: &Option<Unit>, longest: f64, fits: &[Fit]) -> String {
-    let (unit, how) = given.map_or((Unit::Millimetre, "as millimetres (no unit is known)"), |u| (u, "in the unit given"));
+    let (unit, how) = given.map_or(
+        (Unit::Millimetre, "as millimetres (no unit is known)"),
+        |u| (u, "in the unit given"),
+    );
     let mm = longest * unit.metres() * 1e3;
     let advice = if fits.is_empty() {
         "no unit makes it one; is this a scan of a head?".to_owned()
@@ -229,5 +248,7 @@ fn wrong_size(given: &Option<Unit>, longest: f64, fits: &[Fit]) -> String {
         let options: Vec<String> = fits.iter().map(Fit::to_string).collect();
         format!("if it is one, say --unit {}", options.join(" or --unit "))
     };
-    format!("the scan is {mm:.3} mm long {how}, a head is 110 to 300 mm (650 with shoulders); {advice}")
+    format!(
+        "the scan is {mm:.3} mm long {how}, a head is 110 to 300 mm (650 with shoulders); {advice}"
+    )
 }

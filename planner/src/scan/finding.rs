@@ -139,7 +139,7 @@ impl ScanFinding {
             }
             Self::MoreHoles { holes, widest } => format!("{holes} more openings, the widest {:.1} mm; no dots are placed across them", widest.mm()),
             Self::Coarse { median_edge } => {
-                format!("coarse: the median edge is {:.1} mm, dots follow flat facets; scan finer than 5 mm", median_edge.mm())
+                format!("the median edge is {:.1} mm, dots follow flat facets; scan finer than 5 mm", median_edge.mm())
             }
             Self::FarOrigin { distance } => format!("the scan lies {:.1} m from its origin", distance.m()),
         }
@@ -148,6 +148,10 @@ impl ScanFinding {
     /// As the plan stores it.
     #[must_use]
     pub fn to_plan(&self) -> Finding {
-        Finding { stage: "scan".into(), code: self.code().into(), text: self.text() }
+        Finding {
+            stage: "scan".into(),
+            code: self.code().into(),
+            text: self.text(),
+        }
     }
 }

@@ -76,11 +76,21 @@ pub struct Scanned {
 ///
 /// # Errors
 /// As [`read`], and when the file cannot be read.
-pub fn read_file(path: &Path, unit: UnitChoice, landmarks: Option<&Landmarks>) -> Result<Scanned, ScanError> {
-    let io = |source| ScanError::Io { path: path.to_owned(), source };
+pub fn read_file(
+    path: &Path,
+    unit: UnitChoice,
+    landmarks: Option<&Landmarks>,
+) -> Result<Scanned, ScanError> {
+    let io = |source| ScanError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let bytes = std::fs::metadata(path).map_err(io)?.len();
     if bytes > LARGEST_FILE {
-        return Err(ScanError::TooLarge { bytes, limit: LARGEST_FILE });
+        return Err(ScanError::TooLarge {
+            bytes,
+            limit: LARGEST_FILE,
+        });
     }
     read(&std::fs::read(path).map_err(io)?, unit, landmarks)
 }
@@ -91,21 +101,39 @@ pub fn read_file(path: &Path, unit: UnitChoice, landmarks: Option<&Landmarks>) -
 ///
 /// # Errors
 /// Bytes that are no scan, a broken file, a surface that cannot be repaired without guessing, or a size that is not a head's.
-pub fn read(bytes: &[u8], unit: UnitChoice, landmarks: Option<&Landmarks>) -> Result<Scanned, ScanError> {
+pub fn read(
+    bytes: &[u8],
+    unit: UnitChoice,
+    landmarks: Option<&Landmarks>,
+) -> Result<Scanned, ScanError> {
     let soup = parse(bytes)?;
     let (format, comment, faces_in_file) = (soup.format, soup.comment, soup.faces);
     let points: Vec<Vector3<f64>> = landmarks.map(Landmarks::file_points).unwrap_or_default();
-    let repair::Repaired { vertices, triangles, mut findings } = repair::repair(soup, &points)?;
+    let repair::Repaired {
+        vertices,
+        triangles,
+        mut findings,
+    } = repair::repair(soup, &points)?;
     let (low, high) = bounds(&vertices);
-    let settled = unit::settle(unit, landmarks.and_then(Landmarks::mm_per_unit), comment, (high - low).into())?;
+    let settled = unit::settle(
+        unit,
+        landmarks.and_then(Landmarks::mm_per_unit),
+        comment,
+        (high - low).into(),
+    )?;
     match settled.source {
         UnitSource::Assumed => findings.push(ScanFinding::UnitAssumed),
         UnitSource::Comment => findings.extend(comment.map(ScanFinding::UnitFromComment)),
         UnitSource::Given | UnitSource::Landmarks => findings.extend(
-            comment.filter(|c| (c.metres() / settled.metres - 1.0).abs() > 1e-6).map(|comment| ScanFinding::UnitCommentDiffers { comment }),
+            comment
+                .filter(|c| (c.metres() / settled.metres - 1.0).abs() > 1e-6)
+                .map(|comment| ScanFinding::UnitCommentDiffers { comment }),
         ),
     }
-    let vertices: Vec<Point<Scan>> = vertices.iter().map(|v| Point::from_raw(v * settled.metres)).collect();
+    let vertices: Vec<Point<Scan>> = vertices
+        .iter()
+        .map(|v| Point::from_raw(v * settled.metres))
+        .collect();
     let distance = Length::from_m(0.5 * settled.metres * (low + high).norm());
     if distance > FAR {
         findings.push(ScanFinding::FarOrigin { distance });
@@ -116,7 +144,8 @@ pub fn read(bytes: &[u8], unit: UnitChoice, landmarks: Option<&Landmarks>) -> Re
         findings.push(ScanFinding::Coarse { median_edge });
     }
     // Scaling can only overflow for coordinates beyond 1e305, which the size check has refused.
-    let mesh = SurfaceMesh::new(vertices, triangles).map_err(|_| ScanError::NoFaces { vertices: 0 })?;
+    let mesh =
+        SurfaceMesh::new(vertices, triangles).map_err(|_| ScanError::NoFaces { vertices: 0 })?;
     Ok(Scanned {
         mesh,
         findings,
@@ -135,7 +164,10 @@ fn parse(bytes: &[u8]) -> Result<Soup, ScanError> {
         return Err(ScanError::Empty);
     }
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(ScanError::TooLarge { bytes: bytes.len() as u64, limit: LARGEST_FILE });
+        return Err(ScanError::TooLarge {
+            bytes: bytes.len() as u64,
+            limit: LARGEST_FILE,
+        });
     }
     if bytes.starts_with(b"ply") {
         return ply::parse(bytes);
@@ -145,34 +177,57 @@ fn parse(bytes: &[u8]) -> Result<Soup, ScanError> {
         return stl::parse_binary(bytes);
     }
     if let Some(looks_like) = foreign(bytes) {
-        return Err(ScanError::UnknownFormat { looks_like: looks_like.to_owned() });
+        return Err(ScanError::UnknownFormat {
+            looks_like: looks_like.to_owned(),
+        });
     }
     if let Some(why) = wide_text(bytes) {
-        return Err(ScanError::NotText { why: why.to_owned() });
+        return Err(ScanError::NotText {
+            why: why.to_owned(),
+        });
     }
-    let is_text = !bytes.contains(&0) || std::str::from_utf8(bytes).is_ok_and(|t| !t.contains('\0'));
+    let is_text =
+        !bytes.contains(&0) || std::str::from_utf8(bytes).is_ok_and(|t| !t.contains('\0'));
     match std::str::from_utf8(bytes) {
         Ok(text) if is_text => parse_text(text.trim_start_matches('\u{feff}')),
-        Err(e) if is_text => Err(ScanError::NotText { why: format!("byte {} is no UTF-8", e.valid_up_to()) }),
+        Err(e) if is_text => Err(ScanError::NotText {
+            why: format!("byte {} is no UTF-8", e.valid_up_to()),
+        }),
         // What is left is binary and no known format: most likely a binary STL that was cut or whose count lies.
         _ if bytes.len() >= 84 => stl::parse_binary(bytes),
-        _ => Err(ScanError::UnknownFormat { looks_like: "unknown binary data".into() }),
+        _ => Err(ScanError::UnknownFormat {
+            looks_like: "unknown binary data".into(),
+        }),
     }
 }
 
 fn parse_text(text: &str) -> Result<Soup, ScanError> {
-    let first = text.lines().map(str::trim_start).find(|l| !l.is_empty() && !l.starts_with('#')).unwrap_or_default();
-    if first.get(..5).is_some_and(|w| w.eq_ignore_ascii_case("solid")) {
+    let first = text
+        .lines()
+        .map(str::trim_start)
+        .find(|l| !l.is_empty() && !l.starts_with('#'))
+        .unwrap_or_default();
+    if first
+        .get(..5)
+        .is_some_and(|w| w.eq_ignore_ascii_case("solid"))
+    {
         return stl::parse_ascii(text);
     }
     let obj = |line: &str| {
         let word = line.split_whitespace().next();
-        matches!(word, Some("v" | "vn" | "vt" | "vp" | "f" | "o" | "g" | "s" | "mtllib" | "usemtl" | "l" | "p"))
+        matches!(
+            word,
+            Some(
+                "v" | "vn" | "vt" | "vp" | "f" | "o" | "g" | "s" | "mtllib" | "usemtl" | "l" | "p"
+            )
+        )
     };
     if obj(first) {
         return obj::parse(text);
     }
-    Err(ScanError::UnknownFormat { looks_like: format!("text that starts with \"{}\"", soup::excerpt(first)) })
+    Err(ScanError::UnknownFormat {
+        looks_like: format!("text that starts with \"{}\"", soup::excerpt(first)),
+    })
 }
 
 /// Formats that are often mistaken for a scan, by their first bytes.
@@ -187,7 +242,10 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
         (b"OFF", "an OFF mesh"),
         (b"<?xml", "XML"),
     ];
-    MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name)
+    MAGICS
+        .iter()
+        .find(|(magic, _)| bytes.starts_with(magic))
+        .map(|(_, name)| *name)
 }
 
 fn wide_text(bytes: &[u8]) -> Option<&'static str> {
@@ -206,29 +264,55 @@ fn wide_text(bytes: &[u8]) -> Option<&'static str> {
 
 fn bounds(vertices: &[Vector3<f64>]) -> (Vector3<f64>, Vector3<f64>) {
     let start = vertices.first().copied().unwrap_or_default();
-    vertices.iter().fold((start, start), |(low, high), v| (low.inf(v), high.sup(v)))
+    vertices
+        .iter()
+        .fold((start, start), |(low, high), v| (low.inf(v), high.sup(v)))
 }
 
 /// Tells the openings, widest first; whether there are none.
-fn holes(vertices: &[Point<Scan>], triangles: &[[u32; 3]], findings: &mut Vec<ScanFinding>) -> bool {
+fn holes(
+    vertices: &[Point<Scan>],
+    triangles: &[[u32; 3]],
+    findings: &mut Vec<ScanFinding>,
+) -> bool {
     let mut holes: Vec<(Length, Point<Scan>, usize)> = topology::loops(triangles)
         .into_iter()
         .map(|ring| {
-            let points: Vec<Vector3<f64>> = ring.iter().map(|&i| vertices[i as usize].raw()).collect();
+            let points: Vec<Vector3<f64>> =
+                ring.iter().map(|&i| vertices[i as usize].raw()).collect();
             let center = points.iter().sum::<Vector3<f64>>() / points.len() as f64;
-            // Twice the radius about the middle: within a factor of two for any shape, and exact for a round hole.
-            let radius = points.iter().map(|p| (p - center).norm()).fold(0.0, f64::max);
-            (Length::from_m(2.0 * radius), Point::from_raw(center), ring.len())
+            (width(&points), Point::from_raw(center), ring.len())
         })
         .collect();
     holes.sort_by(|a, b| b.0.m().total_cmp(&a.0.m()));
     let closed = holes.is_empty();
     let rest = holes.split_off(holes.len().min(LISTED_HOLES));
-    findings.extend(holes.into_iter().map(|(diameter, center, edges)| ScanFinding::Hole { center, diameter, edges }));
+    findings.extend(
+        holes
+            .into_iter()
+            .map(|(diameter, center, edges)| ScanFinding::Hole {
+                center,
+                diameter,
+                edges,
+            }),
+    );
     if let Some((widest, ..)) = rest.first() {
-        findings.push(ScanFinding::MoreHoles { holes: rest.len(), widest: *widest });
+        findings.push(ScanFinding::MoreHoles {
+            holes: rest.len(),
+            widest: *widest,
+        });
     }
     closed
+}
+
+/// The greatest distance between two points; of a long ring only some hundred are looked at, which understates it by a few edges.
+fn width(points: &[Vector3<f64>]) -> Length {
+    let some: Vec<&Vector3<f64>> = points.iter().step_by(points.len() / 256 + 1).collect();
+    let pairs = some
+        .iter()
+        .enumerate()
+        .flat_map(|(i, p)| some[i + 1..].iter().map(move |q| (*p - *q).norm()));
+    Length::from_m(pairs.fold(0.0, f64::max))
 }
 
 fn median_edge(vertices: &[Point<Scan>], triangles: &[[u32; 3]]) -> Length {

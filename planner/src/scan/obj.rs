@@ -12,7 +12,11 @@ pub(super) fn parse(text: &str) -> Result<Soup, ScanError> {
     let mut soup = Soup::new(Format::Obj);
     let mut faces: Vec<(usize, Vec<i64>)> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
-        let bad = |what| ScanError::BadLine { line: number, what, text: excerpt(line) };
+        let bad = |what| ScanError::BadLine {
+            line: number,
+            what,
+            text: excerpt(line),
+        };
         let mut words = line.split_whitespace();
         match words.next() {
             Some("v") => {
@@ -64,8 +68,21 @@ mod tests {
 
     #[test]
     fn wrong_numbers_are_named() {
-        assert!(matches!(parse(&format!("{SQUARE}f 1 2 9\n")), Err(ScanError::IndexOutOfRange { face: 0, index: 8, vertices: 4 })));
-        assert!(matches!(parse(&format!("{SQUARE}f 1 2 0\n")), Err(ScanError::BadLine { line: 6, .. })));
-        assert!(matches!(parse(&format!("{SQUARE}f -9 2 1\n")), Err(ScanError::IndexOutOfRange { index: -5, .. })));
+        assert!(matches!(
+            parse(&format!("{SQUARE}f 1 2 9\n")),
+            Err(ScanError::IndexOutOfRange {
+                face: 0,
+                index: 8,
+                vertices: 4
+            })
+        ));
+        assert!(matches!(
+            parse(&format!("{SQUARE}f 1 2 0\n")),
+            Err(ScanError::BadLine { line: 6, .. })
+        ));
+        assert!(matches!(
+            parse(&format!("{SQUARE}f -9 2 1\n")),
+            Err(ScanError::IndexOutOfRange { index: -5, .. })
+        ));
     }
 }

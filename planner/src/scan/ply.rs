@@ -5,7 +5,10 @@ use std::io::{Cursor, ErrorKind};
 
 use nalgebra::Vector3;
 use ply_rs_bw::parser::{Parser, Reader};
-use ply_rs_bw::ply::{ElementDef, Encoding, Header, Property, PropertyAccess, PropertyAccessResult, PropertyType, ScalarType};
+use ply_rs_bw::ply::{
+    ElementDef, Encoding, Header, Property, PropertyAccess, PropertyAccessResult, PropertyType,
+    ScalarType,
+};
 
 use super::error::ScanError;
 use super::soup::{Format, Soup};
@@ -82,11 +85,21 @@ fn integers(property: &Property) -> Option<Vec<i64>> {
 pub(super) fn parse(bytes: &[u8]) -> Result<Soup, ScanError> {
     let parser = Parser::<Item>::new();
     let mut reader = Reader::new(Cursor::new(bytes));
-    let header = parser.read_header(&mut reader).map_err(|e| ScanError::Header { reason: one_line(&e.to_string()) })?;
-    let offset = usize::try_from(reader.get_ref().position()).unwrap_or(bytes.len()).min(bytes.len());
+    let header = parser
+        .read_header(&mut reader)
+        .map_err(|e| ScanError::Header {
+            reason: one_line(&e.to_string()),
+        })?;
+    let offset = usize::try_from(reader.get_ref().position())
+        .unwrap_or(bytes.len())
+        .min(bytes.len());
     check_counts(&header, offset, bytes.len() - offset)?;
     let ascii = header.encoding == Encoding::Ascii;
-    let mut soup = Soup::new(if ascii { Format::PlyAscii } else { Format::PlyBinary });
+    let mut soup = Soup::new(if ascii {
+        Format::PlyAscii
+    } else {
+        Format::PlyBinary
+    });
     soup.comment = header.comments.iter().find_map(|c| unit_in(c));
     let mut faces = None;
     for definition in header.elements.values() {
@@ -106,7 +119,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Soup, ScanError> {
     }
     // Faces are taken last: elements may come in any order and a face can only be checked against all vertices.
     let Some(faces) = faces else {
-        return Err(ScanError::PointCloud { points: soup.vertices.len() });
+        return Err(ScanError::PointCloud {
+            points: soup.vertices.len(),
+        });
     };
     for item in faces {
         soup.push_polygon(&item.corners)?;
@@ -121,33 +136,52 @@ fn read_element(
     header: &Header,
 ) -> Result<Vec<Item>, ScanError> {
     let start = reader.get_ref().position();
-    parser.read_payload_for_element(reader, definition, header).map_err(|e| {
-        if e.kind() == ErrorKind::UnexpectedEof {
-            let bytes = *reader.get_ref().get_ref();
-            let body = bytes.get(usize::try_from(start).unwrap_or(usize::MAX)..).unwrap_or_default();
-            ScanError::Truncated {
-                element: definition.name.clone(),
-                read: complete(definition, &header.encoding, body),
-                declared: definition.count,
+    parser
+        .read_payload_for_element(reader, definition, header)
+        .map_err(|e| {
+            if e.kind() == ErrorKind::UnexpectedEof {
+                let bytes = *reader.get_ref().get_ref();
+                let body = bytes
+                    .get(usize::try_from(start).unwrap_or(usize::MAX)..)
+                    .unwrap_or_default();
+                ScanError::Truncated {
+                    element: definition.name.clone(),
+                    read: complete(definition, &header.encoding, body),
+                    declared: definition.count,
+                }
+            } else {
+                let reason = format!(
+                    "element \"{}\": {}",
+                    definition.name,
+                    one_line(&e.to_string())
+                );
+                ScanError::Body {
+                    line: e.line().filter(|_| header.encoding == Encoding::Ascii),
+                    reason,
+                }
             }
-        } else {
-            let reason = format!("element \"{}\": {}", definition.name, one_line(&e.to_string()));
-            ScanError::Body { line: e.line().filter(|_| header.encoding == Encoding::Ascii), reason }
-        }
-    })
+        })
 }
 
 /// How many complete elements a body that was cut short still holds.
 fn complete(definition: &ElementDef, encoding: &Encoding, body: &[u8]) -> usize {
     let parser = Parser::<Item>::new();
     if *encoding == Encoding::Ascii {
-        return body.iter().filter(|&&b| b == b'\n').count().min(definition.count);
+        return body
+            .iter()
+            .filter(|&&b| b == b'\n')
+            .count()
+            .min(definition.count);
     }
     let mut cursor = Cursor::new(body);
     (0..definition.count)
         .take_while(|_| match encoding {
-            Encoding::BinaryBigEndian => parser.read_big_endian_element(&mut cursor, definition).is_ok(),
-            _ => parser.read_little_endian_element(&mut cursor, definition).is_ok(),
+            Encoding::BinaryBigEndian => parser
+                .read_big_endian_element(&mut cursor, definition)
+                .is_ok(),
+            _ => parser
+                .read_little_endian_element(&mut cursor, definition)
+                .is_ok(),
         })
         .count()
 }
@@ -179,7 +213,9 @@ fn check_counts(header: &Header, offset: usize, available: usize) -> Result<(), 
                 .sum(),
         };
         if stride == 0 && definition.count > 0 {
-            return Err(ScanError::Header { reason: format!("element \"{}\" has no property", definition.name) });
+            return Err(ScanError::Header {
+                reason: format!("element \"{}\" has no property", definition.name),
+            });
         }
         let needed = stride * definition.count as u128;
         total += needed;
@@ -198,13 +234,22 @@ fn check_counts(header: &Header, offset: usize, available: usize) -> Result<(), 
 
 /// A unit that a comment names as a word of its own ("head, mm, RAS"; "units: metres"). A lone "in" or "m" is too often something else.
 fn unit_in(comment: &str) -> Option<Unit> {
-    let words = comment.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
-    words.into_iter().filter(|w| w.len() > 1 && w != "in").find_map(|w| unit_named(&w))
+    let words = comment
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(str::to_ascii_lowercase);
+    words
+        .into_iter()
+        .filter(|w| w.len() > 1 && w != "in")
+        .find_map(|w| unit_named(&w))
 }
 
 fn one_line(message: &str) -> String {
     let text = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= 160 { text } else { format!("{}…", text.chars().take(160).collect::<String>()) }
+    if text.chars().count() <= 160 {
+        text
+    } else {
+        format!("{}…", text.chars().take(160).collect::<String>())
+    }
 }
 
 #[cfg(test)]
@@ -230,7 +275,9 @@ mod tests {
     #[test]
     fn big_endian_reads_as_little_endian() {
         let head = |order: &str| {
-            format!("ply\nformat binary_{order}_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty double z\nelement face 1\nproperty list ushort int vertex_indices\nend_header\n")
+            format!(
+                "ply\nformat binary_{order}_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty double z\nelement face 1\nproperty list ushort int vertex_indices\nend_header\n"
+            )
         };
         let coordinates = [(1.0f32, 2.0f32, 3.0f64), (4.0, 5.0, 6.0), (-7.0, 8.0, 9.0)];
         let (mut little, mut big) = (head("little").into_bytes(), head("big").into_bytes());
@@ -259,7 +306,14 @@ mod tests {
             .to_vec();
         bytes.extend([0u8; 12]);
         bytes.extend(u32::MAX.to_le_bytes());
-        assert!(matches!(parse(&bytes), Err(ScanError::Truncated { read: 0, declared: 1, .. })));
+        assert!(matches!(
+            parse(&bytes),
+            Err(ScanError::Truncated {
+                read: 0,
+                declared: 1,
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -270,7 +324,10 @@ mod tests {
 
     #[test]
     fn units_in_comments() {
-        assert_eq!(unit_in("decimated Colin27 head, mm, RAS"), Some(Unit::Millimetre));
+        assert_eq!(
+            unit_in("decimated Colin27 head, mm, RAS"),
+            Some(Unit::Millimetre)
+        );
         assert_eq!(unit_in("units: metres"), Some(Unit::Metre));
         assert_eq!(unit_in("made in Blender, I'm told"), None);
     }

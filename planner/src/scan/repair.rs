@@ -22,12 +22,32 @@ pub(super) struct Repaired {
 
 /// Repairs what is unambiguous. `landmarks` (file units) choose among separate parts.
 pub(super) fn repair(soup: Soup, landmarks: &[Vector3<f64>]) -> Result<Repaired, ScanError> {
-    let Soup { mut vertices, mut triangles, faces, .. } = soup;
-    if let Some((vertex, v)) = vertices.iter().enumerate().find(|(_, v)| !v.iter().all(|c| c.is_finite())) {
-        return Err(ScanError::NotFinite { vertex, x: v.x, y: v.y, z: v.z });
+    let Soup {
+        mut vertices,
+        mut triangles,
+        faces,
+        ..
+    } = soup;
+    if let Some((vertex, v)) = vertices
+        .iter()
+        .enumerate()
+        .find(|(_, v)| !v.iter().all(|c| c.is_finite()))
+    {
+        return Err(ScanError::NotFinite {
+            vertex,
+            x: v.x,
+            y: v.y,
+            z: v.z,
+        });
     }
     if triangles.is_empty() {
-        return Err(if faces == 0 { ScanError::NoFaces { vertices: vertices.len() } } else { ScanError::OnlyDegenerate { faces } });
+        return Err(if faces == 0 {
+            ScanError::NoFaces {
+                vertices: vertices.len(),
+            }
+        } else {
+            ScanError::OnlyDegenerate { faces }
+        });
     }
     let mut findings = Vec::new();
     let vertices_before = vertices.len();
@@ -36,14 +56,32 @@ pub(super) fn repair(soup: Soup, landmarks: &[Vector3<f64>]) -> Result<Repaired,
     cut_flaps(&vertices, &mut triangles, &mut findings)?;
     keep_head(&vertices, &mut triangles, landmarks, &mut findings)?;
     orient(&vertices, &mut triangles, &mut findings)?;
-    let joined: usize = findings.iter().map(|f| if let ScanFinding::Joined { vertices } = f { *vertices } else { 0 }).sum();
+    let joined: usize = findings
+        .iter()
+        .map(|f| {
+            if let ScanFinding::Joined { vertices } = f {
+                *vertices
+            } else {
+                0
+            }
+        })
+        .sum();
     compact(&mut vertices, &mut triangles);
     let unused = vertices_before - joined - vertices.len();
-    let dropped_parts = findings.iter().any(|f| matches!(f, ScanFinding::Parts { .. } | ScanFinding::NonManifold { .. }));
+    let dropped_parts = findings.iter().any(|f| {
+        matches!(
+            f,
+            ScanFinding::Parts { .. } | ScanFinding::NonManifold { .. }
+        )
+    });
     if unused > 0 && !dropped_parts {
         findings.push(ScanFinding::Unused { vertices: unused });
     }
-    Ok(Repaired { vertices, triangles, findings })
+    Ok(Repaired {
+        vertices,
+        triangles,
+        findings,
+    })
 }
 
 fn area(vertices: &[Vector3<f64>], t: &[u32; 3]) -> f64 {
@@ -53,16 +91,25 @@ fn area(vertices: &[Vector3<f64>], t: &[u32; 3]) -> f64 {
 
 fn key(v: &Vector3<f64>) -> [u64; 3] {
     // +0.0 makes -0.0 and 0.0 the same vertex.
-    [(v.x + 0.0).to_bits(), (v.y + 0.0).to_bits(), (v.z + 0.0).to_bits()]
+    [
+        (v.x + 0.0).to_bits(),
+        (v.y + 0.0).to_bits(),
+        (v.z + 0.0).to_bits(),
+    ]
 }
 
 fn join(vertices: &[Vector3<f64>], triangles: &mut [[u32; 3]], findings: &mut Vec<ScanFinding>) {
     let mut first: HashMap<[u64; 3], u32> = HashMap::with_capacity(vertices.len());
-    let target: Vec<u32> = (0u32..).zip(vertices).map(|(i, v)| *first.entry(key(v)).or_insert(i)).collect();
+    let target: Vec<u32> = (0u32..)
+        .zip(vertices)
+        .map(|(i, v)| *first.entry(key(v)).or_insert(i))
+        .collect();
     let gone = vertices.len() - first.len();
     if gone > 0 {
         findings.push(ScanFinding::Joined { vertices: gone });
-        triangles.iter_mut().for_each(|t| *t = t.map(|i| target[i as usize]));
+        triangles
+            .iter_mut()
+            .for_each(|t| *t = t.map(|i| target[i as usize]));
     }
 }
 
@@ -75,7 +122,10 @@ fn drop_degenerate(
     let before = triangles.len();
     triangles.retain(|t| {
         let [a, b, c] = t.map(|i| vertices[i as usize]);
-        let longest = (b - a).norm_squared().max((c - b).norm_squared()).max((a - c).norm_squared());
+        let longest = (b - a)
+            .norm_squared()
+            .max((c - b).norm_squared())
+            .max((a - c).norm_squared());
         // Relative to its longest edge: a height below a billionth of it is rounding, not a triangle.
         t[0] != t[1] && t[1] != t[2] && t[2] != t[0] && 2.0 * area(vertices, t) > 1e-9 * longest
     });
@@ -101,7 +151,11 @@ fn drop_degenerate(
 }
 
 /// Cuts away flaps: sheets that hang on an edge of a much larger sheet.
-fn cut_flaps(vertices: &[Vector3<f64>], triangles: &mut Vec<[u32; 3]>, findings: &mut Vec<ScanFinding>) -> Result<(), ScanError> {
+fn cut_flaps(
+    vertices: &[Vector3<f64>],
+    triangles: &mut Vec<[u32; 3]>,
+    findings: &mut Vec<ScanFinding>,
+) -> Result<(), ScanError> {
     let sides = topology::sides(triangles);
     let branching: Vec<&[Side]> = topology::edges(&sides).filter(|e| e.len() > 2).collect();
     if branching.is_empty() {
@@ -121,20 +175,39 @@ fn cut_flaps(vertices: &[Vector3<f64>], triangles: &mut Vec<[u32; 3]>, findings:
         let largest = ids.iter().map(|i| areas[i]).fold(0.0, f64::max);
         cut.extend(ids.into_iter().filter(|i| areas[i] <= FLAP_SHARE * largest));
     }
-    let keep: Vec<bool> = (0u32..).take(triangles.len()).map(|i| !cut.contains(&sheets.find(i))).collect();
+    let keep: Vec<bool> = (0u32..)
+        .take(triangles.len())
+        .map(|i| !cut.contains(&sheets.find(i)))
+        .collect();
     let (edges, before) = (branching.len(), triangles.len());
     retain(triangles, &keep);
     // What still branches is dropped if it is little: that leaves small openings, which are reported and kept clear of.
     let sides = topology::sides(triangles);
     let left: Vec<&[Side]> = topology::edges(&sides).filter(|e| e.len() > 2).collect();
-    let doomed: HashSet<u32> = left.iter().flat_map(|e| e.iter().map(|s| s.triangle)).collect();
+    let doomed: HashSet<u32> = left
+        .iter()
+        .flat_map(|e| e.iter().map(|s| s.triangle))
+        .collect();
     if doomed.len() as f64 > BRANCH_SHARE * triangles.len() as f64 {
-        let place = left.first().map_or_else(Vector3::zeros, |e| vertices[e[0].low as usize]);
-        return Err(ScanError::NonManifold { edges: left.len(), x: place.x, y: place.y, z: place.z });
+        let place = left
+            .first()
+            .map_or_else(Vector3::zeros, |e| vertices[e[0].low as usize]);
+        return Err(ScanError::NonManifold {
+            edges: left.len(),
+            x: place.x,
+            y: place.y,
+            z: place.z,
+        });
     }
-    let keep: Vec<bool> = (0u32..).take(triangles.len()).map(|i| !doomed.contains(&i)).collect();
+    let keep: Vec<bool> = (0u32..)
+        .take(triangles.len())
+        .map(|i| !doomed.contains(&i))
+        .collect();
     retain(triangles, &keep);
-    findings.push(ScanFinding::NonManifold { edges, triangles: before - triangles.len() });
+    findings.push(ScanFinding::NonManifold {
+        edges,
+        triangles: before - triangles.len(),
+    });
     Ok(())
 }
 
@@ -178,20 +251,33 @@ fn keep_head(
     let mut order: Vec<u32> = sizes.keys().copied().collect();
     order.sort_by(|a, b| {
         let vote = |i: &u32| votes.get(i).copied().unwrap_or(0);
-        vote(b).cmp(&vote(a)).then(sizes[b].0.total_cmp(&sizes[a].0)).then(a.cmp(b))
+        vote(b)
+            .cmp(&vote(a))
+            .then(sizes[b].0.total_cmp(&sizes[a].0))
+            .then(a.cmp(b))
     });
     let (head, second) = (order[0], order[1]);
     if landmarks.is_empty() && sizes[&second].0 > 0.5 * sizes[&head].0 {
-        return Err(ScanError::TwoParts { first: sizes[&head].1, second: sizes[&second].1 });
+        return Err(ScanError::TwoParts {
+            first: sizes[&head].1,
+            second: sizes[&second].1,
+        });
     }
     let before = triangles.len();
     triangles.retain(|t| parts.find(t[0]) == head);
-    findings.push(ScanFinding::Parts { parts: order.len() - 1, triangles: before - triangles.len() });
+    findings.push(ScanFinding::Parts {
+        parts: order.len() - 1,
+        triangles: before - triangles.len(),
+    });
     Ok(())
 }
 
 /// Winds all triangles alike and outward.
-fn orient(vertices: &[Vector3<f64>], triangles: &mut [[u32; 3]], findings: &mut Vec<ScanFinding>) -> Result<(), ScanError> {
+fn orient(
+    vertices: &[Vector3<f64>],
+    triangles: &mut [[u32; 3]],
+    findings: &mut Vec<ScanFinding>,
+) -> Result<(), ScanError> {
     let sides = topology::sides(triangles);
     let mut neighbours: Vec<[(u32, u32, u32); 3]> = vec![[(u32::MAX, 0, 0); 3]; triangles.len()];
     let mut filled = vec![0usize; triangles.len()];
@@ -210,10 +296,18 @@ fn orient(vertices: &[Vector3<f64>], triangles: &mut [[u32; 3]], findings: &mut 
             continue;
         }
         let sheet = walk(start, triangles, &neighbours, &filled, &mut turned)?;
-        let flips: Vec<usize> = sheet.iter().copied().filter(|&i| turned[i] == Some(true)).collect();
+        let flips: Vec<usize> = sheet
+            .iter()
+            .copied()
+            .filter(|&i| turned[i] == Some(true))
+            .collect();
         // The smaller group was the wrong one.
         let most = flips.len() * 2 > sheet.len();
-        mixed += if most { sheet.len() - flips.len() } else { flips.len() };
+        mixed += if most {
+            sheet.len() - flips.len()
+        } else {
+            flips.len()
+        };
         for &i in &sheet {
             if turned[i] == Some(!most) {
                 triangles[i].swap(1, 2);
@@ -246,7 +340,8 @@ fn walk(
         for &(other, low, high) in &neighbours[i][..filled[i]] {
             let j = other as usize;
             // Neighbours agree when they run along the shared edge in opposite directions.
-            let same_way = topology::runs(&triangles[i], low, high) == topology::runs(&triangles[j], low, high);
+            let same_way = topology::runs(&triangles[i], low, high)
+                == topology::runs(&triangles[j], low, high);
             let wanted = turn != same_way;
             match turned[j] {
                 None => {
@@ -264,11 +359,13 @@ fn walk(
 
 /// Six times the signed volume about the area's centre: positive when wound outward, also for a head open at the neck.
 fn volume(vertices: &[Vector3<f64>], triangles: &[[u32; 3]]) -> f64 {
-    let (sum, total) = triangles.iter().fold((Vector3::zeros(), 0.0), |(sum, total), t| {
-        let [a, b, c] = t.map(|i| vertices[i as usize]);
-        let w = area(vertices, t);
-        (sum + (a + b + c) * (w / 3.0), total + w)
-    });
+    let (sum, total) = triangles
+        .iter()
+        .fold((Vector3::zeros(), 0.0), |(sum, total), t| {
+            let [a, b, c] = t.map(|i| vertices[i as usize]);
+            let w = area(vertices, t);
+            (sum + (a + b + c) * (w / 3.0), total + w)
+        });
     let center = if total > 0.0 { sum / total } else { sum };
     triangles
         .iter()
@@ -282,14 +379,19 @@ fn volume(vertices: &[Vector3<f64>], triangles: &[[u32; 3]]) -> f64 {
 /// Drops vertices without a triangle; the order stays.
 fn compact(vertices: &mut Vec<Vector3<f64>>, triangles: &mut [[u32; 3]]) {
     let mut used = vec![false; vertices.len()];
-    triangles.iter().flatten().for_each(|&i| used[i as usize] = true);
+    triangles
+        .iter()
+        .flatten()
+        .for_each(|&i| used[i as usize] = true);
     let mut new = vec![0u32; vertices.len()];
     let mut next = 0;
     for (place, used) in new.iter_mut().zip(&used) {
         *place = next;
         next += u32::from(*used);
     }
-    triangles.iter_mut().for_each(|t| *t = t.map(|i| new[i as usize]));
+    triangles
+        .iter_mut()
+        .for_each(|t| *t = t.map(|i| new[i as usize]));
     let mut keep = used.iter();
     vertices.retain(|_| keep.next().copied().unwrap_or(false));
 }

@@ -66,7 +66,14 @@ pub fn report(scan: &Scanned) -> Report {
         area_cm2: scan.mesh.area().cm2(),
         median_edge_mm: scan.median_edge.mm(),
         closed: scan.closed,
-        findings: scan.findings.iter().map(|f| Entry { code: f.code(), text: f.text() }).collect(),
+        findings: scan
+            .findings
+            .iter()
+            .map(|f| Entry {
+                code: f.code(),
+                text: f.text(),
+            })
+            .collect(),
     }
 }
 
@@ -83,9 +90,23 @@ pub fn text(scan: &Scanned) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(out, "format      {}, {} faces", r.format, r.faces_in_file);
-    let _ = writeln!(out, "unit        1 unit = {} mm ({})", r.mm_per_unit, r.unit_source);
-    let _ = writeln!(out, "surface     {} vertices, {} triangles, {}", r.vertices, r.triangles, if r.closed { "closed" } else { "open" });
-    let _ = writeln!(out, "size        {:.1} × {:.1} × {:.1} mm, {:.0} cm²", r.size_mm[0], r.size_mm[1], r.size_mm[2], r.area_cm2);
+    let _ = writeln!(
+        out,
+        "unit        1 unit = {} mm ({})",
+        r.mm_per_unit, r.unit_source
+    );
+    let _ = writeln!(
+        out,
+        "surface     {} vertices, {} triangles, {}",
+        r.vertices,
+        r.triangles,
+        if r.closed { "closed" } else { "open" }
+    );
+    let _ = writeln!(
+        out,
+        "size        {:.1} × {:.1} × {:.1} mm, {:.0} cm²",
+        r.size_mm[0], r.size_mm[1], r.size_mm[2], r.area_cm2
+    );
     let _ = writeln!(out, "median edge {:.2} mm", r.median_edge_mm);
     let _ = writeln!(out, "digest      {}", scan.digest.short());
     if r.findings.is_empty() {

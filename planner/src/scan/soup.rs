@@ -48,7 +48,13 @@ pub(super) struct Soup {
 
 impl Soup {
     pub fn new(format: Format) -> Self {
-        Self { format, vertices: Vec::new(), triangles: Vec::new(), faces: 0, comment: None }
+        Self {
+            format,
+            vertices: Vec::new(),
+            triangles: Vec::new(),
+            faces: 0,
+            comment: None,
+        }
     }
 
     /// Adds a polygon as a fan; polygons with fewer than three corners count as faces and are left to the degenerate count.
@@ -60,11 +66,19 @@ impl Soup {
                 .ok()
                 .filter(|&i| i < self.vertices.len())
                 .and_then(|i| u32::try_from(i).ok())
-                .ok_or(ScanError::IndexOutOfRange { face, index: i, vertices: self.vertices.len() })
+                .ok_or(ScanError::IndexOutOfRange {
+                    face,
+                    index: i,
+                    vertices: self.vertices.len(),
+                })
         };
-        let checked = corners.iter().map(|&i| index(i)).collect::<Result<Vec<u32>, _>>()?;
+        let checked = corners
+            .iter()
+            .map(|&i| index(i))
+            .collect::<Result<Vec<u32>, _>>()?;
         if let [first, rest @ ..] = checked.as_slice() {
-            self.triangles.extend(rest.windows(2).map(|pair| [*first, pair[0], pair[1]]));
+            self.triangles
+                .extend(rest.windows(2).map(|pair| [*first, pair[0], pair[1]]));
         }
         Ok(())
     }
@@ -72,6 +86,10 @@ impl Soup {
 
 /// At most 60 characters of a line, without control characters, for messages.
 pub(super) fn excerpt(line: &str) -> String {
-    let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(60).collect();
+    let clean: String = line
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(60)
+        .collect();
     clean.trim().to_owned()
 }

@@ -18,7 +18,11 @@ pub(crate) fn sides(triangles: &[[u32; 3]]) -> Vec<Side> {
     let mut sides: Vec<Side> = (0u32..)
         .zip(triangles)
         .flat_map(|(triangle, t)| {
-            [(t[0], t[1]), (t[1], t[2]), (t[2], t[0])].map(|(a, b)| Side { low: a.min(b), high: a.max(b), triangle })
+            [(t[0], t[1]), (t[1], t[2]), (t[2], t[0])].map(|(a, b)| Side {
+                low: a.min(b),
+                high: a.max(b),
+                triangle,
+            })
         })
         .collect();
     sides.sort_unstable();
@@ -42,7 +46,11 @@ pub(crate) fn boundary(triangles: &[[u32; 3]]) -> Vec<(u32, u32)> {
         .filter(|edge| edge.len() == 1)
         .map(|edge| {
             let side = edge[0];
-            if runs(&triangles[side.triangle as usize], side.low, side.high) { (side.low, side.high) } else { (side.high, side.low) }
+            if runs(&triangles[side.triangle as usize], side.low, side.high) {
+                (side.low, side.high)
+            } else {
+                (side.high, side.low)
+            }
         })
         .collect()
 }
@@ -84,7 +92,9 @@ pub(crate) struct Sets {
 impl Sets {
     /// `n` sets of one.
     pub fn new(n: usize) -> Self {
-        Self { parent: (0u32..).take(n).collect() }
+        Self {
+            parent: (0u32..).take(n).collect(),
+        }
     }
 
     /// The set's representative.

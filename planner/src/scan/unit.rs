@@ -68,7 +68,11 @@ impl FromStr for UnitChoice {
         if lower == "auto" {
             return Ok(Self::Auto);
         }
-        unit_named(&lower).map(Self::Given).ok_or_else(|| UnknownUnit { text: text.to_owned() })
+        unit_named(&lower)
+            .map(Self::Given)
+            .ok_or_else(|| UnknownUnit {
+                text: text.to_owned(),
+            })
     }
 }
 
@@ -153,20 +157,35 @@ pub fn settle(
     let fits: Vec<Fit> = Unit::ALL
         .into_iter()
         .filter(|u| is_head_sized(longest * u.metres(), shortest * u.metres()))
-        .map(|unit| Fit { unit, longest_mm: longest * unit.metres() * 1e3 })
+        .map(|unit| Fit {
+            unit,
+            longest_mm: longest * unit.metres() * 1e3,
+        })
         .collect();
-    let wrong = |given: Option<Unit>| ScanError::WrongSize { given, longest, fits: fits.clone() };
+    let wrong = |given: Option<Unit>| ScanError::WrongSize {
+        given,
+        longest,
+        fits: fits.clone(),
+    };
     let (metres, source) = match (choice, landmarks_mm_per_unit) {
         (UnitChoice::Given(unit), Some(mm)) if (mm * 1e-3 / unit.metres() - 1.0).abs() > 1e-6 => {
-            return Err(ScanError::UnitConflict { given: unit, landmarks_mm: mm });
+            return Err(ScanError::UnitConflict {
+                given: unit,
+                landmarks_mm: mm,
+            });
         }
         (UnitChoice::Given(unit), _) => (unit.metres(), UnitSource::Given),
         (UnitChoice::Auto, Some(mm)) => (mm * 1e-3, UnitSource::Landmarks),
         (UnitChoice::Auto, None) => match comment {
-            Some(unit) if fits.iter().any(|f| f.unit == unit) => (unit.metres(), UnitSource::Comment),
+            Some(unit) if fits.iter().any(|f| f.unit == unit) => {
+                (unit.metres(), UnitSource::Comment)
+            }
             Some(unit) if !fits.is_empty() => {
                 let options: Vec<String> = fits.iter().map(Fit::to_string).collect();
-                return Err(ScanError::UnitComment { comment: unit, fits: options.join(" or ") });
+                return Err(ScanError::UnitComment {
+                    comment: unit,
+                    fits: options.join(" or "),
+                });
             }
             _ => (Unit::Millimetre.metres(), UnitSource::Assumed),
         },
@@ -176,7 +195,10 @@ pub fn settle(
     }
     match (choice, landmarks_mm_per_unit) {
         (UnitChoice::Given(unit), _) => Err(wrong(Some(unit))),
-        (UnitChoice::Auto, Some(mm)) => Err(ScanError::LandmarkUnitSize { landmarks_mm: mm, longest_mm: longest * metres * 1e3 }),
+        (UnitChoice::Auto, Some(mm)) => Err(ScanError::LandmarkUnitSize {
+            landmarks_mm: mm,
+            longest_mm: longest * metres * 1e3,
+        }),
         (UnitChoice::Auto, None) => Err(wrong(None)),
     }
 }
@@ -189,33 +211,60 @@ mod tests {
 
     #[test]
     fn inches_and_metres_are_never_taken_for_millimetres() {
-        for (unit, per_mm) in [(Unit::Inch, 1.0 / 25.4), (Unit::Metre, 1e-3), (Unit::Centimetre, 0.1)] {
+        for (unit, per_mm) in [
+            (Unit::Inch, 1.0 / 25.4),
+            (Unit::Metre, 1e-3),
+            (Unit::Centimetre, 0.1),
+        ] {
             let sides = HEAD_MM.map(|s| s * per_mm);
             match settle(UnitChoice::Auto, None, None, sides) {
-                Err(ScanError::WrongSize { given: None, fits, .. }) => {
+                Err(ScanError::WrongSize {
+                    given: None, fits, ..
+                }) => {
                     assert_eq!(fits.iter().map(|f| f.unit).collect::<Vec<_>>(), vec![unit]);
                 }
                 other => panic!("{other:?}"),
             }
-            assert_eq!(settle(UnitChoice::Given(unit), None, None, sides).unwrap().source, UnitSource::Given);
+            assert_eq!(
+                settle(UnitChoice::Given(unit), None, None, sides)
+                    .unwrap()
+                    .source,
+                UnitSource::Given
+            );
         }
-        assert_eq!(settle(UnitChoice::Auto, None, None, HEAD_MM).unwrap().source, UnitSource::Assumed);
+        assert_eq!(
+            settle(UnitChoice::Auto, None, None, HEAD_MM)
+                .unwrap()
+                .source,
+            UnitSource::Assumed
+        );
     }
 
     #[test]
     fn landmarks_name_the_unit_and_contradictions_are_refused() {
         let lps = [8.56, 7.95, 5.19];
-        assert_eq!(settle(UnitChoice::Auto, Some(48.5), None, lps).unwrap().source, UnitSource::Landmarks);
+        assert_eq!(
+            settle(UnitChoice::Auto, Some(48.5), None, lps)
+                .unwrap()
+                .source,
+            UnitSource::Landmarks
+        );
         assert!(matches!(
             settle(UnitChoice::Given(Unit::Millimetre), Some(48.5), None, lps),
             Err(ScanError::UnitConflict { .. })
         ));
-        assert!(matches!(settle(UnitChoice::Auto, Some(1.0), None, lps), Err(ScanError::LandmarkUnitSize { .. })));
+        assert!(matches!(
+            settle(UnitChoice::Auto, Some(1.0), None, lps),
+            Err(ScanError::LandmarkUnitSize { .. })
+        ));
     }
 
     #[test]
     fn names_are_read_in_any_case() {
-        assert_eq!("MM".parse::<UnitChoice>().unwrap(), UnitChoice::Given(Unit::Millimetre));
+        assert_eq!(
+            "MM".parse::<UnitChoice>().unwrap(),
+            UnitChoice::Given(Unit::Millimetre)
+        );
         assert_eq!("auto".parse::<UnitChoice>().unwrap(), UnitChoice::Auto);
         assert!("furlong".parse::<UnitChoice>().is_err());
     }

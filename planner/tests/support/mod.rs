@@ -27,7 +27,13 @@ pub fn head(times: u32) -> Shape {
     let g = (1.0 + 5f64.sqrt()) / 2.0;
     let mut vertices: Vec<Vector3<f64>> = [(-1.0, g), (1.0, g), (-1.0, -g), (1.0, -g)]
         .into_iter()
-        .flat_map(|(a, b)| [Vector3::new(a, b, 0.0), Vector3::new(0.0, a, b), Vector3::new(b, 0.0, a)])
+        .flat_map(|(a, b)| {
+            [
+                Vector3::new(a, b, 0.0),
+                Vector3::new(0.0, a, b),
+                Vector3::new(b, 0.0, a),
+            ]
+        })
         .map(|v| v.normalize())
         .collect();
     let edge = 2.0 / (g * g + 1.0).sqrt();
@@ -38,7 +44,11 @@ pub fn head(times: u32) -> Shape {
             for c in b + 1..12 {
                 let [p, q, r] = [a, b, c].map(|i| vertices[i as usize]);
                 if near(&p, &q) && near(&q, &r) && near(&r, &p) {
-                    triangles.push(if p.dot(&q.cross(&r)) > 0.0 { [a, b, c] } else { [a, c, b] });
+                    triangles.push(if p.dot(&q.cross(&r)) > 0.0 {
+                        [a, b, c]
+                    } else {
+                        [a, c, b]
+                    });
                 }
             }
         }
@@ -57,8 +67,13 @@ pub fn head(times: u32) -> Shape {
         }
         triangles = halved;
     }
-    vertices.iter_mut().for_each(|v| *v = v.component_mul(&Vector3::from(HALF)));
-    let mut shape = Shape { vertices, triangles };
+    vertices
+        .iter_mut()
+        .for_each(|v| *v = v.component_mul(&Vector3::from(HALF)));
+    let mut shape = Shape {
+        vertices,
+        triangles,
+    };
     shape.cut(|p| p.z < -65.0);
     shape
 }
@@ -67,7 +82,14 @@ impl Shape {
     /// Cuts away the triangles whose middle is chosen.
     pub fn cut(&mut self, away: impl Fn(&Vector3<f64>) -> bool) {
         let vertices = &self.vertices;
-        self.triangles.retain(|t| !away(&(t.iter().map(|&i| vertices[i as usize]).sum::<Vector3<f64>>() / 3.0)));
+        self.triangles.retain(|t| {
+            !away(
+                &(t.iter()
+                    .map(|&i| vertices[i as usize])
+                    .sum::<Vector3<f64>>()
+                    / 3.0),
+            )
+        });
     }
 
     /// As a PLY text with every digit.
@@ -96,7 +118,11 @@ fn on(forward: f64, left: f64, z: f64) -> Vector3<f64> {
 
 /// The ears set of landmarks as JSON, moved with the head.
 pub fn landmarks(motion: &Isometry3<f64>, names: [&str; 3]) -> String {
-    let points = [on(1.0, 0.0, -15.0), on(0.0, 1.0, -45.0), on(0.0, -1.0, -45.0)];
+    let points = [
+        on(1.0, 0.0, -15.0),
+        on(0.0, 1.0, -45.0),
+        on(0.0, -1.0, -45.0),
+    ];
     let entries: Vec<String> = names
         .iter()
         .zip(points)
@@ -105,14 +131,18 @@ pub fn landmarks(motion: &Isometry3<f64>, names: [&str; 3]) -> String {
             format!("\"{name}\": [{:e}, {:e}, {:e}]", p.x, p.y, p.z)
         })
         .collect();
-    format!("{{\"unit\": \"mm\", \"points\": {{{}}}}}", entries.join(", "))
+    format!(
+        "{{\"unit\": \"mm\", \"points\": {{{}}}}}",
+        entries.join(", ")
+    )
 }
 
 pub const NAMES: [&str; 3] = ["nasion", "LPA", "RPA"];
 
 /// A treatment of the top with so many dots.
 pub fn treatment(dots: u32) -> Treatment {
-    let text = include_str!("../../treatments/default.toml").replace("dots = 12000", &format!("dots = {dots}"));
+    let text = include_str!("../../treatments/default.toml")
+        .replace("dots = 12000", &format!("dots = {dots}"));
     Treatment::parse(&text).unwrap()
 }
 
@@ -127,10 +157,21 @@ pub struct Laid {
 
 pub fn lay(shape: &Shape, motion: &Isometry3<f64>, treatment: &Treatment, seed: u64) -> Laid {
     let landmarks = Landmarks::parse(landmarks(motion, NAMES).as_bytes()).unwrap();
-    let scan = scan::read(shape.ply(motion).as_bytes(), UnitChoice::Auto, Some(&landmarks)).unwrap();
+    let scan = scan::read(
+        shape.ply(motion).as_bytes(),
+        UnitChoice::Auto,
+        Some(&landmarks),
+    )
+    .unwrap();
     let registration = register::head_from_scan(&landmarks, &scan).unwrap();
     let head = scan.mesh.transformed(&registration.head_from_scan);
     let scalp = design::scalp(&head, &registration.anatomy, treatment, seed).unwrap();
     let field = dots::layout(&head, &scalp, treatment, seed, &|_| ()).unwrap();
-    Laid { scan, registration, head, scalp, field }
+    Laid {
+        scan,
+        registration,
+        head,
+        scalp,
+        field,
+    }
 }
