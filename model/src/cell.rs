@@ -25,20 +25,6 @@ pub struct Tool {
     pub stroke: Length,
 }
 
-impl Default for Tool {
-    /// The tool shipped for the simulator: 120 mm from flange to nose, 30 mm cone, 5 mm stroke.
-    fn default() -> Self {
-        Self {
-            flange_from_tip: Transform::from_xyz_rpy([0.0, 0.0, 0.160], [0.0, 0.0, 0.0]),
-            nose_radius: Length::from_mm(1.5),
-            cone_length: Length::from_mm(70.0),
-            body_radius: Length::from_mm(18.0),
-            body_length: Length::from_mm(90.0),
-            stroke: Length::from_mm(5.0),
-        }
-    }
-}
-
 /// A box in the room that nothing may touch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SceneBox {
@@ -63,4 +49,163 @@ pub struct Cell {
     pub floor_z: f64,
     /// Solid things: chair, table, the person's shoulders and trunk. Attached to the base, not to the head.
     pub boxes: Vec<SceneBox>,
+}
+
+/// The cell shipped with the product: a person seated before an arm on a pedestal.
+const SHIPPED: &str = include_str!("../../launch/cells/default.toml");
+
+/// Why a cell file is not accepted.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CellFileError {
+    /// Not TOML, an unknown or missing key, a wrong type.
+    #[error("{0}")]
+    Syntax(String),
+    /// A number that is not finite, or a size that is not positive.
+    #[error("{key} must be finite{}", if *.positive { " and positive" } else { "" })]
+    Number {
+        /// The key.
+        key: String,
+        /// Whether it must be positive too.
+        positive: bool,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CellFile {
+    floor_z_mm: f64,
+    head: PoseFile,
+    tool: ToolFile,
+    #[serde(default)]
+    boxes: Vec<BoxFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PoseFile {
+    xyz_mm: [f64; 3],
+    rpy_deg: [f64; 3],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToolFile {
+    mount_xyz_mm: [f64; 3],
+    mount_rpy_deg: [f64; 3],
+    nose_radius_mm: f64,
+    cone_length_mm: f64,
+    body_radius_mm: f64,
+    body_length_mm: f64,
+    stroke_mm: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BoxFile {
+    name: String,
+    xyz_mm: [f64; 3],
+    rpy_deg: [f64; 3],
+    size_mm: [f64; 3],
+}
+
+fn number(key: &str, value: f64, positive: bool) -> Result<f64, CellFileError> {
+    if !value.is_finite() || (positive && value <= 0.0) {
+        return Err(CellFileError::Number {
+            key: key.to_owned(),
+            positive,
+        });
+    }
+    Ok(value)
+}
+
+fn pose<To: crate::frames::Frame, From: crate::frames::Frame>(
+    key: &str,
+    xyz_mm: [f64; 3],
+    rpy_deg: [f64; 3],
+) -> Result<Transform<To, From>, CellFileError> {
+    for value in xyz_mm.iter().chain(&rpy_deg) {
+        number(key, *value, false)?;
+    }
+    Ok(Transform::from_xyz_rpy(
+        xyz_mm.map(|c| c * 1e-3),
+        rpy_deg.map(f64::to_radians),
+    ))
+}
+
+impl Cell {
+    /// The shipped cell around an arm.
+    ///
+    /// # Errors
+    /// Never: the shipped file is read by a test.
+    pub fn shipped(arm: ArmSource) -> Result<Self, CellFileError> {
+        Self::parse(SHIPPED, arm)
+    }
+
+    /// A cell from the text of a cell file (see `launch/cells/default.toml` for every key).
+    ///
+    /// # Errors
+    /// No TOML, unknown or missing keys, numbers out of range.
+    pub fn parse(text: &str, arm: ArmSource) -> Result<Self, CellFileError> {
+        let file: CellFile = toml::from_str(text)
+            .map_err(|e| CellFileError::Syntax(e.to_string().trim_end().to_owned()))?;
+        let length = |key: &str, mm: f64| number(key, mm, true).map(Length::from_mm);
+        let tool = Tool {
+            flange_from_tip: pose(
+                "tool.mount",
+                file.tool.mount_xyz_mm,
+                file.tool.mount_rpy_deg,
+            )?,
+            nose_radius: length("tool.nose_radius_mm", file.tool.nose_radius_mm)?,
+            cone_length: length("tool.cone_length_mm", file.tool.cone_length_mm)?,
+            body_radius: length("tool.body_radius_mm", file.tool.body_radius_mm)?,
+            body_length: length("tool.body_length_mm", file.tool.body_length_mm)?,
+            stroke: length("tool.stroke_mm", file.tool.stroke_mm)?,
+        };
+        let boxes = file.boxes.into_iter().map(|b| {
+            for edge in b.size_mm {
+                number("boxes.size_mm", edge, true)?;
+            }
+            let size = b.size_mm.map(|e| e * 1e-3);
+            Ok(SceneBox {
+                base_from_box: pose("boxes", b.xyz_mm, b.rpy_deg)?,
+                name: b.name,
+                size,
+            })
+        });
+        Ok(Self {
+            arm,
+            tool,
+            base_from_head: pose("head", file.head.xyz_mm, file.head.rpy_deg)?,
+            floor_z: number("floor_z_mm", file.floor_z_mm, false)? * 1e-3,
+            boxes: boxes.collect::<Result<_, CellFileError>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_cell_reads_and_wrong_ones_are_refused_by_key() {
+        assert!(Cell::shipped(ArmSource::ur5e()).is_ok());
+        let refuse = |from: &str, to: &str| {
+            Cell::parse(&SHIPPED.replacen(from, to, 1), ArmSource::ur5e()).unwrap_err()
+        };
+        assert!(
+            refuse("stroke_mm = 5", "stroke_mm = 0")
+                .to_string()
+                .contains("tool.stroke_mm")
+        );
+        assert!(
+            refuse("floor_z_mm = -750", "floor_z_mm = nan")
+                .to_string()
+                .contains("floor_z_mm")
+        );
+        assert!(
+            refuse("stroke_mm", "strokes_mm")
+                .to_string()
+                .contains("strokes_mm")
+        );
+    }
 }

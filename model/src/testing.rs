@@ -36,13 +36,10 @@ pub fn ball(radius: f64, rings: usize, whole: bool) -> SurfaceMesh<Head> {
     SurfaceMesh::new(vertices, triangles).unwrap()
 }
 
-/// A UR5e-class arm in front of a ball-shaped head, nothing else in the room but the floor.
+/// A UR5e-class arm in front of a head, nothing else in the room but the floor.
 pub fn cell() -> crate::cell::Cell {
-    crate::cell::Cell {
-        arm: crate::arm::ArmSource::ur5e(),
-        tool: crate::cell::Tool::default(),
-        base_from_head: crate::frames::Transform::from_xyz_rpy([0.55, 0.0, 0.15], [0.0; 3]),
-        floor_z: -0.8,
-        boxes: Vec::new(),
-    }
+    let mut cell = crate::cell::Cell::shipped(crate::arm::ArmSource::ur5e()).unwrap();
+    cell.base_from_head = crate::frames::Transform::from_xyz_rpy([0.55, 0.0, 0.15], [0.0; 3]);
+    cell.boxes.clear();
+    cell
 }

@@ -1,0 +1,87 @@
+//! `stipple-planner check-scan`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use stipple_planner::register::{self, Landmarks};
+use stipple_planner::scan::{self, UnitChoice};
+
+use super::show;
+
+/// Largest landmarks file read, bytes.
+pub const LANDMARKS_LIMIT: u64 = 16 << 20;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  stipple-planner check-scan head.ply
+  stipple-planner check-scan head.obj --landmarks head.landmarks.json --unit cm --json")]
+pub struct Arguments {
+    /// The scan: PLY, STL or OBJ.
+    scan: PathBuf,
+    /// The landmarks: checked too, and used to find the head among other parts.
+    #[arg(long, value_name = "JSON")]
+    landmarks: Option<PathBuf>,
+    /// The scan's unit: mm, cm, m, inch, or auto (what landmarks or file say).
+    #[arg(long, default_value = "auto")]
+    unit: UnitChoice,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads landmarks, naming the file in errors.
+pub fn read_landmarks(path: &std::path::Path) -> anyhow::Result<Landmarks> {
+    let bytes = show::read(path, LANDMARKS_LIMIT)?;
+    Landmarks::parse(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Reads a scan, naming the file in errors.
+pub fn read_scan(
+    path: &std::path::Path,
+    unit: UnitChoice,
+    landmarks: Option<&Landmarks>,
+) -> anyhow::Result<scan::Scanned> {
+    scan::read_file(path, unit, landmarks).with_context(|| path.display().to_string())
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let landmarks = arguments
+        .landmarks
+        .as_deref()
+        .map(read_landmarks)
+        .transpose()?;
+    let scan = read_scan(&arguments.scan, arguments.unit, landmarks.as_ref())?;
+    let registration = landmarks
+        .map(|l| register::head_from_scan(&l, &scan))
+        .transpose()
+        .with_context(|| {
+            arguments
+                .landmarks
+                .as_deref()
+                .map_or_else(String::new, |p| p.display().to_string())
+        })?;
+    let findings = registration.as_ref().map_or(&[][..], |r| &r.findings);
+    if arguments.json {
+        let mut report = scan::report::json(&scan);
+        if let Some(object) = report.as_object_mut() {
+            object.insert("registered".into(), registration.is_some().into());
+            object.insert(
+                "registration_findings".into(),
+                serde_json::to_value(findings)?,
+            );
+        }
+        return show::print_json(&report);
+    }
+    show::print(&scan::report::text(&scan));
+    if let Some(registration) = &registration {
+        show::print(&format!(
+            "head frame  from {:?} landmarks\n",
+            registration.set
+        ));
+    }
+    for finding in findings {
+        show::print(&format!("finding     {}: {}\n", finding.code, finding.text));
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! `stipple-planner plan`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use stipple_model::arm::ArmSource;
+use stipple_model::cell::Cell;
+use stipple_model::digest::Digest;
+use stipple_model::treatment::Treatment;
+use stipple_planner::compose::{self, Inputs};
+use stipple_planner::export;
+use stipple_planner::register;
+use stipple_planner::scan::UnitChoice;
+
+use super::check_scan::{LANDMARKS_LIMIT, read_landmarks, read_scan};
+use super::show;
+
+/// Largest treatment or cell file read, bytes.
+const TEXT_LIMIT: u64 = 1 << 20;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Beside FILE.plan, FILE.stages.json says how long each stage took.
+
+Examples:
+  stipple-planner plan --scan head.ply --landmarks head.landmarks.json \\
+      --treatment planner/treatments/default.toml --out head.plan
+  stipple-planner plan --scan head.stl --unit m --landmarks head.landmarks.json \\
+      --treatment planner/treatments/full-scalp.toml --arm my-arm.urdf --cell my-cell.toml --seed 7 --out head.plan")]
+pub struct Arguments {
+    /// The scan: PLY, STL or OBJ.
+    #[arg(long)]
+    scan: PathBuf,
+    /// The landmarks that make the head frame.
+    #[arg(long, value_name = "JSON")]
+    landmarks: PathBuf,
+    /// The treatment's design.
+    #[arg(long, value_name = "TOML")]
+    treatment: PathBuf,
+    /// The arm: `ur5e`, or a URDF file.
+    #[arg(long, default_value = "ur5e")]
+    arm: String,
+    /// The work cell: tool, expected head pose, surroundings. Default: the one shipped (launch/cells/default.toml).
+    #[arg(long, value_name = "TOML")]
+    cell: Option<PathBuf>,
+    /// The scan's unit: mm, cm, m, inch, or auto (what landmarks or file say).
+    #[arg(long, default_value = "auto")]
+    unit: UnitChoice,
+    /// Seed of every random choice: same inputs and seed, same plan.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where the plan goes.
+    #[arg(long, value_name = "FILE.plan")]
+    out: PathBuf,
+    /// Print the summary (plan.json) instead of the text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where the timing of a plan lies: it is no part of the plan, which is the same whenever it is made.
+pub fn stages_path(plan: &Path) -> PathBuf {
+    plan.with_extension("stages.json")
+}
+
+fn text_file(path: &Path) -> anyhow::Result<String> {
+    String::from_utf8(show::read(path, TEXT_LIMIT)?)
+        .map_err(|_| anyhow::anyhow!("{}: not UTF-8 text", path.display()))
+}
+
+fn stages(composed: &[(compose::Stage, Duration)], reading: Duration) -> BTreeMap<String, f64> {
+    let timed = composed
+        .iter()
+        .map(|(stage, took)| (stage.name().to_owned(), took.as_secs_f64()));
+    std::iter::once(("scan".to_owned(), reading.as_secs_f64()))
+        .chain(timed)
+        .collect()
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let treatment_text = text_file(&arguments.treatment)?;
+    let treatment = Treatment::parse(&treatment_text)
+        .with_context(|| arguments.treatment.display().to_string())?;
+    let arm = ArmSource::open(&arguments.arm).context("--arm")?;
+    let cell = match &arguments.cell {
+        Some(path) => {
+            Cell::parse(&text_file(path)?, arm).with_context(|| path.display().to_string())?
+        }
+        None => Cell::shipped(arm)?,
+    };
+    let landmarks_digest = Digest::of(&show::read(&arguments.landmarks, LANDMARKS_LIMIT)?);
+    let landmarks = read_landmarks(&arguments.landmarks)?;
+    let scan = read_scan(&arguments.scan, arguments.unit, Some(&landmarks))?;
+    let registration = register::head_from_scan(&landmarks, &scan)
+        .with_context(|| arguments.landmarks.display().to_string())?;
+    let reading = began.elapsed();
+    let bar = show::bar();
+    let inputs = Inputs {
+        scan: &scan,
+        registration: &registration,
+        landmarks_digest,
+        treatment: &treatment,
+        treatment_text: &treatment_text,
+        cell,
+        seed: arguments.seed,
+    };
+    let composed = compose::plan(inputs, &|stage, share| {
+        bar.set_message(stage.name());
+        bar.set_position((share * 1000.0) as u64);
+    })?;
+    bar.finish_and_clear();
+    let digest = composed.plan.write(&arguments.out)?;
+    let stages = stages(&composed.stages, reading);
+    show::write(
+        &stages_path(&arguments.out),
+        serde_json::to_string_pretty(&stages)?.as_bytes(),
+    )?;
+    let summary = export::summary(&composed.plan, &digest, Some(stages));
+    if arguments.json {
+        return show::print_json(&summary);
+    }
+    show::print(&text(&summary, &composed.stages, reading, &arguments.out));
+    Ok(())
+}
+
+/// The summary for a person.
+fn text(
+    summary: &export::Summary,
+    stages: &[(compose::Stage, Duration)],
+    reading: Duration,
+    out: &Path,
+) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "zone        layer   dots   area cm²   per cm²   asked   ρ      CV"
+    );
+    for zone in &summary.zones {
+        for layer in &zone.layers {
+            let number = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.3}"));
+            let _ = writeln!(
+                text,
+                "{:<12}{:>5}{:>7}{:>11.1}{:>10.1}{:>8.1}   {:<7}{}",
+                zone.zone,
+                layer.layer,
+                layer.count,
+                layer.area_cm2,
+                layer.density_per_cm2,
+                layer.target_per_cm2,
+                number(layer.rho),
+                number(layer.cv_nn)
+            );
+        }
+    }
+    for finding in &summary.findings {
+        let _ = writeln!(
+            text,
+            "finding     {} {}: {}",
+            finding.stage, finding.code, finding.text
+        );
+    }
+    for (reason, count) in &summary.skipped {
+        let _ = writeln!(text, "skipped     {count} {reason}");
+    }
+    let _ = writeln!(
+        text,
+        "planned     {} of {} dots in {} layers",
+        summary.planned, summary.dots, summary.layers
+    );
+    let _ = writeln!(
+        text,
+        "estimate    {:.0} min for all layers, pauses not counted",
+        summary.session_estimate_s / 60.0
+    );
+    let times = stages
+        .iter()
+        .map(|(stage, took)| format!("{} {:.2}", stage.name(), took.as_secs_f64()));
+    let times: Vec<String> = std::iter::once(format!("scan {:.2}", reading.as_secs_f64()))
+        .chain(times)
+        .collect();
+    let _ = writeln!(text, "seconds     {}", times.join(", "));
+    let _ = writeln!(
+        text,
+        "plan        {} ({})",
+        out.display(),
+        &summary.digest[..12]
+    );
+    text
+}

@@ -1,0 +1,309 @@
+//! The whole road: a scan, its registration and a treatment become a plan.
+
+use std::time::{Duration, Instant};
+
+use stipple_model::cell::Cell;
+use stipple_model::clearance::{CellError, WorkCell};
+use stipple_model::digest::Digest;
+use stipple_model::frames::{Base, Head, Point, Transform};
+use stipple_model::limits::HOVER;
+use stipple_model::plan::{Dot, DotId, Inconsistency, Outcome, Plan, Provenance, Shade};
+use stipple_model::treatment::Treatment;
+use stipple_model::units::Time;
+
+use crate::design::{self, DesignError};
+use crate::dots::{self, DotField, LayoutError};
+use crate::measure;
+use crate::poses::{self, Placed, Site, Surroundings};
+use crate::register::{Anatomy, Registration};
+use crate::scan::Scanned;
+use crate::sequence;
+
+/// Time a dot takes besides the arm's motion and the needle's way: settling, checks, dwell. Source: measured on the simulator.
+const OVERHEAD: Time = Time::from_ms(70.0);
+/// How fast the needle stage is taken to move, m/s, for the estimate only.
+const STROKE_SPEED: f64 = 0.1;
+
+/// The stages of planning, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Zones, hairline and density on the head.
+    Design,
+    /// The dots.
+    Dots,
+    /// The order in which they are run.
+    Sequence,
+    /// The head's distance field and the arm's geometry.
+    Clearance,
+    /// Arm configurations, and every hop proven clear.
+    Poses,
+    /// Measures and the plan itself.
+    Plan,
+}
+
+impl Stage {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Design => "design",
+            Self::Dots => "dots",
+            Self::Sequence => "sequence",
+            Self::Clearance => "clearance",
+            Self::Poses => "poses",
+            Self::Plan => "plan",
+        }
+    }
+}
+
+/// What a plan is made from.
+pub struct Inputs<'a> {
+    /// The scan, checked.
+    pub scan: &'a Scanned,
+    /// Its head frame.
+    pub registration: &'a Registration,
+    /// Digest of the landmarks file.
+    pub landmarks_digest: Digest,
+    /// The treatment.
+    pub treatment: &'a Treatment,
+    /// The treatment file's text.
+    pub treatment_text: &'a str,
+    /// Arm, tool and room. Its `base_from_head` is where an upright head is expected: origin midway between the ears, x level forward.
+    pub cell: Cell,
+    /// Seed of every random choice.
+    pub seed: u64,
+}
+
+/// A plan and how long each stage took.
+pub struct Composed {
+    /// The plan.
+    pub plan: Plan,
+    /// Wall-clock time of each stage.
+    pub stages: Vec<(Stage, Duration)>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// The design does not fit the head.
+    #[error(transparent)]
+    Design(#[from] DesignError),
+    /// The dots cannot be laid.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// Arm, tool or room.
+    #[error(transparent)]
+    Cell(#[from] CellError),
+    /// The plan came out contradictory: a fault of this program.
+    #[error("the plan contradicts itself: {0}; please report this")]
+    Inconsistent(#[from] Inconsistency),
+}
+
+/// Where the head frame is expected, when an upright head is expected at `base_from_upright`.
+///
+/// The head frame's pitch and height depend on which landmarks it was built on; ears and the level forward direction do not.
+#[must_use]
+pub fn expected_head(
+    base_from_upright: &Transform<Base, Head>,
+    anatomy: &Anatomy,
+) -> Transform<Base, Head> {
+    use nalgebra::{Isometry3, Rotation3, Translation3, UnitQuaternion};
+    let (x, z) = (anatomy.forward.raw(), anatomy.up.raw());
+    let y = z.cross(&x);
+    let rotation =
+        UnitQuaternion::from_rotation_matrix(&Rotation3::from_basis_unchecked(&[x, y, z]));
+    let middle = 0.5 * (anatomy.left_ear.raw() + anatomy.right_ear.raw());
+    let head_from_upright = Isometry3::from_parts(Translation3::from(middle), rotation);
+    Transform::from_raw(base_from_upright.raw() * head_from_upright.inverse())
+}
+
+/// The layers of a layout on their way through order and poses.
+struct Layer {
+    /// Indices into the layout's dots.
+    dots: Vec<usize>,
+    sites: Vec<Site>,
+    order: Vec<u32>,
+}
+
+fn layers(field: &DotField) -> Vec<Layer> {
+    let of = |k: u8| {
+        let dots: Vec<usize> = (0..field.dots.len())
+            .filter(|i| field.dots[*i].layer == k)
+            .collect();
+        let site = |i: &usize| {
+            let dot = &field.dots[*i];
+            Site {
+                position: dot.position,
+                normal: dot.normal,
+                needle: -dot.normal,
+            }
+        };
+        Layer {
+            sites: dots.iter().map(site).collect(),
+            dots,
+            order: Vec::new(),
+        }
+    };
+    (1..=field.layers).map(of).collect()
+}
+
+/// Plans. `progress` is told each stage and the share of it that is done.
+///
+/// # Errors
+/// A design that does not fit the head, or an arm, tool or room that cannot be used. Dots that cannot be placed are no error: they carry
+/// a reason.
+pub fn plan(
+    inputs: Inputs<'_>,
+    progress: &(dyn Fn(Stage, f64) + Sync),
+) -> Result<Composed, ComposeError> {
+    let mut stages = Vec::new();
+    let mut clock = Instant::now();
+    let mut finish = |stage| {
+        progress(stage, 1.0);
+        stages.push((stage, clock.elapsed()));
+        clock = Instant::now();
+    };
+    let Inputs {
+        scan,
+        registration,
+        landmarks_digest,
+        treatment,
+        treatment_text,
+        mut cell,
+        seed,
+    } = inputs;
+    let head = scan.mesh.transformed(&registration.head_from_scan);
+    cell.base_from_head = expected_head(&cell.base_from_head, &registration.anatomy);
+    let scalp = design::scalp(&head, &registration.anatomy, treatment, seed)?;
+    finish(Stage::Design);
+    let field = dots::layout(&head, &scalp, treatment, seed, &|share| {
+        progress(Stage::Dots, share)
+    })?;
+    finish(Stage::Dots);
+    let mut layers = layers(&field);
+    for layer in &mut layers {
+        let points: Vec<Point<Head>> = layer.sites.iter().map(|s| s.position).collect();
+        layer.order = sequence::tour(&points);
+    }
+    finish(Stage::Sequence);
+    let work = WorkCell::new(&cell, &head)?;
+    finish(Stage::Clearance);
+    let surroundings = Surroundings {
+        cell: &work,
+        base_from_head: cell.base_from_head,
+        keep_outs: &scalp.keep_outs,
+    };
+    let count = layers.len() as f64;
+    let placed: Vec<Placed> = (0..)
+        .zip(&layers)
+        .map(|(k, layer)| {
+            let share = move |done: f64| progress(Stage::Poses, (f64::from(k) + done) / count);
+            poses::place(&surroundings, &layer.sites, &layer.order, None, &share)
+        })
+        .collect();
+    finish(Stage::Poses);
+    let provenance = Provenance {
+        planner_version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed,
+        scan_digest: scan.digest,
+        landmarks_digest,
+        treatment: treatment_text.to_owned(),
+        metres_per_scan_unit: scan.metres_per_unit,
+    };
+    let findings = scan.findings.iter().map(crate::scan::ScanFinding::to_plan);
+    let findings = findings
+        .chain(registration.findings.clone())
+        .chain(scalp.findings.clone())
+        .collect();
+    let plan = Plan {
+        provenance,
+        head_from_scan: registration.head_from_scan,
+        cell,
+        head,
+        shades: treatment
+            .shades
+            .iter()
+            .map(|s| Shade {
+                name: s.name.clone(),
+                rgb: s.rgb,
+            })
+            .collect(),
+        layers: field.layers,
+        measures: measure::measure(
+            field.dots.iter().map(measure::Placed::from),
+            &scalp.zones,
+            &treatment.layers,
+        ),
+        dots: join(&field, &layers, &placed),
+        sequence: sequence_of(&layers, &placed),
+        findings,
+        session_estimate: estimate(&layers, &placed, &field),
+        patch: scalp.patch,
+        keep_outs: scalp.keep_outs,
+        zones: scalp.zones,
+    };
+    plan.check()?;
+    finish(Stage::Plan);
+    Ok(Composed { plan, stages })
+}
+
+/// The layout's dots with their outcomes.
+fn join(field: &DotField, layers: &[Layer], placed: &[Placed]) -> Vec<Dot> {
+    let mut outcomes = vec![None; field.dots.len()];
+    for (layer, placed) in layers.iter().zip(placed) {
+        for (dot, outcome) in layer.dots.iter().zip(&placed.outcomes) {
+            outcomes[*dot] = Some(match outcome {
+                Ok(pose) => Outcome::Planned {
+                    roll: pose.roll,
+                    hover: pose.hover,
+                },
+                Err(reason) => Outcome::Skipped(*reason),
+            });
+        }
+    }
+    let join = |(dot, outcome): (&dots::LaidDot, Option<Outcome>)| Dot {
+        position: dot.position,
+        normal: dot.normal,
+        needle: -dot.normal,
+        depth: dot.depth,
+        diameter: dot.diameter,
+        shade: dot.shade,
+        zone: dot.zone,
+        layer: dot.layer,
+        // Every dot is in one layer, so every dot has an outcome.
+        outcome: outcome.unwrap_or(Outcome::Skipped(
+            stipple_model::plan::SkipReason::Unconnected,
+        )),
+    };
+    field.dots.iter().zip(outcomes).map(join).collect()
+}
+
+fn sequence_of(layers: &[Layer], placed: &[Placed]) -> Vec<Vec<DotId>> {
+    let id = |layer: &Layer, site: u32| DotId(layer.dots[site as usize] as u32);
+    layers
+        .iter()
+        .zip(placed)
+        .map(|(layer, p)| p.order.iter().map(|&site| id(layer, site)).collect())
+        .collect()
+}
+
+/// The arm's motions, the needle's way out and in, and the rest a dot takes, over all layers.
+fn estimate(layers: &[Layer], placed: &[Placed], field: &DotField) -> Time {
+    let seconds = layers.iter().zip(placed).map(|(layer, placed)| {
+        let motion: f64 = placed
+            .hops
+            .iter()
+            .map(stipple_model::motion::Trajectory::duration)
+            .sum();
+        let needle: f64 = placed
+            .order
+            .iter()
+            .map(|&site| {
+                let depth = field.dots[layer.dots[site as usize]].depth;
+                2.0 * (HOVER + depth).m() / STROKE_SPEED + OVERHEAD.s()
+            })
+            .sum();
+        motion + needle
+    });
+    Time::from_s(seconds.sum())
+}

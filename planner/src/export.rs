@@ -1,0 +1,265 @@
+//! What a plan is turned into for others: dots.csv, hops.csv, plan.json. Columns and keys are fixed; scripts rely on them.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::Serialize;
+use stipple_model::clearance::WorkCell;
+use stipple_model::digest::Digest;
+use stipple_model::frames::Scan;
+use stipple_model::joints::Joints;
+use stipple_model::limits::HOVER;
+use stipple_model::motion::{HopError, HopTarget, hop};
+use stipple_model::plan::{DotId, Outcome, Plan};
+
+/// Rows of hops.csv are at most this far apart in time, seconds.
+const HOP_ROWS: f64 = 0.02;
+
+/// Why something cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The table could not be written.
+    #[error("{0}")]
+    Csv(#[from] csv::Error),
+    /// A hop that the plan promises does not exist: the plan was not made by this planner.
+    #[error("the plan's hop to dot {} does not hold: {source}; plan again", dot.0)]
+    Hop {
+        /// The dot.
+        dot: DotId,
+        /// Why.
+        source: HopError,
+    },
+}
+
+/// Writes `dot,layer,zone,x_m,y_m,z_m,nx,ny,nz,depth_mm,diameter_mm,shade`: every dot in the scan's frame, scaled to metres; n is the
+/// outward skin normal.
+///
+/// # Errors
+/// When the writer fails.
+pub fn dots(plan: &Plan, to: impl Write) -> Result<(), ExportError> {
+    let scan_from_head = plan.head_from_scan.inverse();
+    let mut table = csv::Writer::from_writer(to);
+    table.write_record([
+        "dot",
+        "layer",
+        "zone",
+        "x_m",
+        "y_m",
+        "z_m",
+        "nx",
+        "ny",
+        "nz",
+        "depth_mm",
+        "diameter_mm",
+        "shade",
+    ])?;
+    for (i, dot) in plan.dots.iter().enumerate() {
+        let p: stipple_model::frames::Point<Scan> = scan_from_head * dot.position;
+        let (p, n) = (p.raw(), (scan_from_head * dot.normal).raw());
+        let zone = plan
+            .zones
+            .get(dot.zone as usize)
+            .map_or("", |z| z.name.as_str());
+        let shade = plan
+            .shades
+            .get(dot.shade as usize)
+            .map_or("", |s| s.name.as_str());
+        let mut row = vec![i.to_string(), dot.layer.to_string(), zone.to_owned()];
+        row.extend(p.iter().map(|c| format!("{c:.9}")));
+        row.extend(n.iter().map(|c| format!("{c:.9}")));
+        row.extend([
+            format!("{:.4}", dot.depth.mm()),
+            format!("{:.4}", dot.diameter.mm()),
+            shade.to_owned(),
+        ]);
+        table.write_record(row)?;
+    }
+    table.flush().map_err(csv::Error::from)?;
+    Ok(())
+}
+
+/// Writes `dot,t_s,q1..qN`: the arm's way to every dot in the order they are run, rad, with the head where the plan expects it. Time
+/// starts anew with each layer and counts motion only. The first row of a layer is its first dot's hover.
+///
+/// # Errors
+/// When the writer fails or a hop does not exist.
+pub fn hops(plan: &Plan, cell: &WorkCell, to: impl Write) -> Result<(), ExportError> {
+    let mut table = csv::Writer::from_writer(to);
+    let header = ["dot".to_owned(), "t_s".to_owned()].into_iter();
+    table.write_record(header.chain((1..=cell.arm().dof()).map(|k| format!("q{k}"))))?;
+    let mut write = |dot: DotId, t: f64, q: &Joints| {
+        let row = [dot.0.to_string(), format!("{t:.6}")].into_iter();
+        table.write_record(row.chain(q.as_slice().iter().map(|v| format!("{v:.12}"))))
+    };
+    for layer in &plan.sequence {
+        let mut t = 0.0;
+        let mut at: Option<Joints> = None;
+        for &id in layer {
+            let Some(dot) = plan.dot(id) else { continue };
+            let (Outcome::Planned { hover, .. }, Some(pose)) = (dot.outcome, dot.hover_pose(HOVER))
+            else {
+                continue;
+            };
+            let Some(from) = at else {
+                write(id, t, &hover)?;
+                at = Some(hover);
+                continue;
+            };
+            let target = HopTarget {
+                head_from_tip: pose,
+                seed: hover,
+            };
+            let way = hop(cell, &plan.cell.base_from_head, &from, &target)
+                .map_err(|source| ExportError::Hop { dot: id, source })?;
+            for (end, q) in rows(&way) {
+                write(id, t + end, &q)?;
+            }
+            t += way.duration();
+            at = Some(way.end());
+        }
+    }
+    table.flush().map_err(csv::Error::from)?;
+    Ok(())
+}
+
+/// Moments of a motion after its start: every way point, and between them at most [`HOP_ROWS`] apart.
+fn rows(way: &stipple_model::motion::Trajectory) -> Vec<(f64, Joints)> {
+    let mut rows = Vec::new();
+    let mut before = 0.0;
+    for (end, q) in way.way_points().skip(1) {
+        let steps = ((end - before) / HOP_ROWS).ceil().max(1.0) as usize;
+        for k in 1..steps {
+            let t = before + (end - before) * k as f64 / steps as f64;
+            rows.push((t, way.at(t).position));
+        }
+        rows.push((end, q));
+        before = end;
+    }
+    rows
+}
+
+/// plan.json.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// The plan's digest.
+    pub digest: String,
+    /// The planner's version.
+    pub planner_version: String,
+    /// The seed.
+    pub seed: u64,
+    /// Digest of the scan file.
+    pub scan_digest: String,
+    /// The arm.
+    pub arm: String,
+    /// How many layers.
+    pub layers: u8,
+    /// All dots.
+    pub dots: usize,
+    /// Those that will be placed.
+    pub planned: usize,
+    /// Reason → count of those that will not.
+    pub skipped: BTreeMap<&'static str, usize>,
+    /// Per zone, its layers.
+    pub zones: Vec<ZoneSummary>,
+    /// Stage → seconds, when the planner's timing lies beside the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stages_s: Option<BTreeMap<String, f64>>,
+    /// Expected time of all layers, pauses not counted.
+    pub session_estimate_s: f64,
+    /// Where the head is expected.
+    pub base_from_head: PoseSummary,
+    /// What the operator should know.
+    pub findings: Vec<stipple_model::plan::Finding>,
+}
+
+/// A zone in plan.json.
+#[derive(Debug, Serialize)]
+pub struct ZoneSummary {
+    /// Its name.
+    pub zone: String,
+    /// Its area.
+    pub area_cm2: f64,
+    /// After each layer.
+    pub layers: Vec<LayerSummary>,
+}
+
+/// A zone after a layer: all dots up to it.
+#[derive(Debug, Serialize)]
+pub struct LayerSummary {
+    /// The layer, from 1.
+    pub layer: u8,
+    /// Dots so far.
+    pub count: u32,
+    /// The zone's area.
+    pub area_cm2: f64,
+    /// Their density.
+    pub density_per_cm2: f64,
+    /// The density asked for.
+    pub target_per_cm2: f64,
+    /// Smallest distance over the largest possible.
+    pub rho: Option<f64>,
+    /// Coefficient of variation of the nearest-neighbour distance.
+    pub cv_nn: Option<f64>,
+}
+
+/// A pose in plan.json.
+#[derive(Debug, Serialize)]
+pub struct PoseSummary {
+    /// Metres.
+    pub xyz_m: [f64; 3],
+    /// Unit quaternion.
+    pub quaternion_xyzw: [f64; 4],
+}
+
+/// The plan in numbers.
+#[must_use]
+pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f64>>) -> Summary {
+    let mut skipped = BTreeMap::new();
+    for dot in &plan.dots {
+        if let Outcome::Skipped(reason) = dot.outcome {
+            *skipped.entry(reason.key()).or_insert(0) += 1;
+        }
+    }
+    let zones = (0u8..).zip(&plan.zones).map(|(index, zone)| ZoneSummary {
+        zone: zone.name.clone(),
+        area_cm2: zone.area.cm2(),
+        layers: plan
+            .measures
+            .iter()
+            .filter(|m| m.zone == index)
+            .map(|m| layer_summary(m, zone.area.cm2()))
+            .collect(),
+    });
+    let pose = plan.cell.base_from_head.raw();
+    Summary {
+        digest: digest.to_string(),
+        planner_version: plan.provenance.planner_version.clone(),
+        seed: plan.provenance.seed,
+        scan_digest: plan.provenance.scan_digest.to_string(),
+        arm: plan.cell.arm.name.clone(),
+        layers: plan.layers,
+        dots: plan.dots.len(),
+        planned: plan.dots.len() - skipped.values().sum::<usize>(),
+        skipped,
+        zones: zones.collect(),
+        stages_s,
+        session_estimate_s: plan.session_estimate.s(),
+        base_from_head: PoseSummary {
+            xyz_m: pose.translation.vector.into(),
+            quaternion_xyzw: pose.rotation.coords.into(),
+        },
+        findings: plan.findings.clone(),
+    }
+}
+
+fn layer_summary(m: &stipple_model::plan::Measure, area_cm2: f64) -> LayerSummary {
+    LayerSummary {
+        layer: m.layer,
+        count: m.count,
+        area_cm2,
+        density_per_cm2: m.density.per_cm2(),
+        target_per_cm2: m.target.per_cm2(),
+        rho: m.rho,
+        cv_nn: m.cv_nn,
+    }
+}
