@@ -1,6 +1,10 @@
 //! Laws of the core, held against a plant that answers, misbehaves at random, and an operator who asks for anything at any time.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod plant;
 
@@ -215,9 +219,9 @@ fn nuisance() -> impl Strategy<Value = Nuisance> {
         6 => Just(None),
         1 => prop::sample::select(vec![
             JointsStale, HeadStale, HeadFast, HeadOff, OffTarget, OffPatch, NeedleSilent, NeedleFault, NeedleStuck, Force, NotANumber,
-            ArmFails, ArmIgnores, RecordSlow, Slip, ClockBack,
+            ArmFails, ArmIgnores, ArmTwitches, ForeignPermit, RecordSlow, Slip, ClockBack,
         ]),
-        2 => prop::sample::select(vec![HeadFast, HeadOff, OffTarget, OffPatch, ArmFails, RecordSlow]),
+        2 => prop::sample::select(vec![HeadFast, HeadOff, OffTarget, OffPatch, ArmFails, RecordSlow, ArmTwitches, ForeignPermit]),
     ]
 }
 

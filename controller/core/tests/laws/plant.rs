@@ -1,6 +1,6 @@
 //! A plant that answers and can be made to misbehave, and a bench that checks the core on it at every tick.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use stipple_core::*;
 
@@ -13,6 +13,8 @@ pub struct Plant {
     pub arm_failed: bool,
     pub coasting: u32,
     pub extension: f64,
+    /// What the needle was told and has not heard yet: its link is slow.
+    pub link: VecDeque<Option<(f64, u64)>>,
     pub commanded: Option<(f64, u64)>,
     pub permit: u64,
     pub intent: Option<Dot>,
@@ -40,6 +42,8 @@ pub enum Nuisance {
     NotANumber,
     ArmFails,
     ArmIgnores,
+    ArmTwitches,
+    ForeignPermit,
     RecordSlow,
     RecordFails,
     Slip,
@@ -47,6 +51,8 @@ pub enum Nuisance {
 }
 
 const HOP: Micros = Micros::from_ms(100);
+/// Ticks from a command to the needle.
+const LINK: usize = 4;
 const GAP: f64 = 2e-3;
 
 impl Plant {
@@ -58,6 +64,7 @@ impl Plant {
             arm_failed: false,
             coasting: 0,
             extension: 0.0,
+            link: VecDeque::new(),
             commanded: None,
             permit: 0,
             intent: None,
@@ -91,6 +98,10 @@ impl Plant {
                     (None, Some(hop), false, 3);
             }
         }
+        if self.link.len() > LINK {
+            self.commanded = self.link.pop_front().flatten();
+            self.permit = self.commanded.map_or(self.permit, |(_, nonce)| nonce);
+        }
         let goal = self.commanded.map_or(0.0, |(extension, _)| extension);
         let step = 0.1 * 2e-3;
         if self.nuisance != Nuisance::NeedleStuck {
@@ -121,6 +132,8 @@ impl Plant {
                     f64::NAN
                 } else if self.arm_moves() {
                     0.5
+                } else if n == Nuisance::ArmTwitches {
+                    0.02
                 } else {
                     0.001
                 },
@@ -174,7 +187,11 @@ impl Plant {
                 state,
                 extension: self.extension,
                 force: if n == Nuisance::Force { 12.0 } else { 0.1 },
-                permit: self.permit,
+                permit: if n == Nuisance::ForeignPermit {
+                    7
+                } else {
+                    self.permit
+                },
             }),
             intent: self.intent,
             hop_refused: front.filter(|d| self.refuse.contains(&d.0)),
@@ -214,13 +231,10 @@ impl Plant {
                 }
             }
         }
-        self.commanded = match &out.needle {
+        self.link.push_back(match &out.needle {
             NeedleCommand::Retract => None,
-            NeedleCommand::Extend(stroke) => {
-                self.permit = stroke.nonce();
-                Some((stroke.extension(), stroke.nonce()))
-            }
-        };
+            NeedleCommand::Extend(stroke) => Some((stroke.extension(), stroke.nonce())),
+        });
         if let Some(dot) = out.need_hop {
             self.next_hop += 1;
             queue.set_hop(dot, Some(HopId(self.next_hop)));
@@ -325,6 +339,13 @@ impl Bench {
             );
             let needle = sensed.needle.unwrap();
             assert!(now.fresh(needle.at, limits.needle_age) && needle.force <= limits.axial_force);
+            if needle.extension > limits.needle_in {
+                assert_eq!(
+                    needle.permit,
+                    stroke.nonce(),
+                    "the needle is out on another permit"
+                );
+            }
             let now_striking = (stroke.dot().0, stroke.nonce());
             if self.striking != Some(now_striking) {
                 assert!(
