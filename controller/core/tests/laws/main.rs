@@ -169,6 +169,28 @@ fn a_moving_head_draws_the_needle_back_within_a_tick_and_the_dot_counts_as_done(
     }
 }
 
+/// The needle's own report is still "in" when the arm could set off, because the extension has not reached the needle yet.
+#[test]
+fn a_stroke_broken_off_at_once_keeps_the_arm_until_the_needle_can_know_of_it() {
+    let mut bench = Bench::new(3);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(bench.until(2000, |o| o.state == State::Extending));
+    bench.plant.nuisance = Nuisance::OffPatch;
+    assert_eq!(bench.tick(None).state, State::Retracting);
+    bench.plant.nuisance = Nuisance::None;
+    let mut farthest: f64 = 0.0;
+    for _ in 0..100 {
+        bench.tick(None);
+        farthest = farthest.max(bench.plant.extension);
+    }
+    assert!(
+        farthest > Limits::HARDWARE.needle_in,
+        "the needle never came out: the test shows nothing"
+    );
+    assert_eq!(bench.outcomes, [(Dot(0), Outcome::InDoubt)]);
+}
+
 #[test]
 fn clearing_starts_nothing_and_what_does_not_come_back_needs_a_reload() {
     let mut bench = Bench::new(5);

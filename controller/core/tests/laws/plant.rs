@@ -296,6 +296,8 @@ impl Bench {
     pub fn judge(&mut self, sensed: &Sensed, before: &Queue, out: &Output) {
         let now = self.plant.now;
         let limits = Limits::HARDWARE;
+        let moving_out = self.plant.arm.is_some() && self.plant.extension > limits.needle_in;
+        assert!(!moving_out, "the arm is under way with the needle out");
         if let ArmCommand::Follow(_) = out.arm {
             let needle = sensed.needle.unwrap();
             assert_eq!(
