@@ -3,6 +3,8 @@
 mod chance;
 pub mod head;
 pub mod plant;
+#[cfg(feature = "ros")]
+pub mod ros;
 pub mod run;
 #[cfg(test)]
 mod testing;

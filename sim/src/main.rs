@@ -20,21 +20,32 @@ enum Command {
     Run(command::run::Args),
     #[cfg(feature = "view")]
     View(command::view::Args),
+    #[cfg(feature = "ros")]
+    Ros(stipple_sim::ros::Args),
+    #[cfg(not(feature = "ros"))]
+    Ros(command::ros::Args),
 }
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+                tracing_subscriber::EnvFilter::new("warn,stipple_sim::ros=info")
+            }),
         )
         .init();
-    let result = match Cli::parse().command {
+    // What follows --ros-args is for ROS 2, which reads it by itself.
+    let own = std::env::args_os().take_while(|argument| argument != "--ros-args");
+    let result = match Cli::parse_from(own).command {
         Command::Head(args) => command::head::run(&args),
         Command::Run(args) => command::run::run(&args),
         #[cfg(feature = "view")]
         Command::View(args) => command::view::run(&args),
+        #[cfg(feature = "ros")]
+        Command::Ros(args) => stipple_sim::ros::run(&args),
+        #[cfg(not(feature = "ros"))]
+        Command::Ros(args) => command::ros::run(&args),
     };
     match result {
         Ok(code) => code,

@@ -106,7 +106,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// With its plan beside it, a record can be looked at wherever the folder goes.
 fn keep_plan(plan: &Path, beside: &Path) -> anyhow::Result<()> {
     // Copying a file onto itself would empty it.
-    let same = beside.canonicalize().is_ok_and(|b| plan.canonicalize().is_ok_and(|p| p == b));
+    let same = beside
+        .canonicalize()
+        .is_ok_and(|b| plan.canonicalize().is_ok_and(|p| p == b));
     if !same {
         std::fs::copy(plan, beside).with_context(|| format!("{}", beside.display()))?;
     }

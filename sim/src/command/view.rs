@@ -8,7 +8,9 @@ use anyhow::Result;
 use stipple_model::joints::Joints;
 use stipple_model::plan::{Outcome, Plan};
 use stipple_sim::run::{Options, Simulation};
-use stipple_sim::view::{From, Live, Marks, Picture, Subject, draw, is_record, read_record, watch};
+use stipple_sim::view::{
+    Live, Marks, Picture, Subject, Viewpoint, draw, is_record, read_record, watch,
+};
 
 /// Watch a simulated session on a plan, or look at a record, in a window; or draw either as a picture without one.
 ///
@@ -54,7 +56,7 @@ enum Onlooker {
     Top,
 }
 
-impl std::convert::From<Onlooker> for From {
+impl From<Onlooker> for Viewpoint {
     fn from(onlooker: Onlooker) -> Self {
         match onlooker {
             Onlooker::Scene => Self::Scene,

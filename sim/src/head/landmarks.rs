@@ -64,11 +64,18 @@ impl Landmarks {
     }
 }
 
+/// The midline is looked for within this distance of the middle plane, metres: more than the head is skewed.
+const MIDLINE: f64 = 8e-3;
+/// The ears are looked for within this distance of the line between them, metres.
+const EAR_LINE: f64 = 25e-3;
+
 /// Finds them on the surface as scanned; the error is the one that is not there.
 pub fn find(surface: &Surface, anatomy: &Anatomy) -> Result<Points<Vector3<f64>>, &'static str> {
+    let near_midline = some_triangles(surface, |v| v.y.abs() < MIDLINE);
+    let near_ears = some_triangles(surface, |v| v.x.hypot(v.z) < EAR_LINE);
     let midline = |z_mm: f64, forward: f64| {
         let from = anatomy.place(&Vector3::new(0.2 * forward, 0.0, z_mm * 1e-3));
-        first_hit(surface, &from, &Vector3::new(-forward, 0.0, 0.0))
+        first_hit(&near_midline, &from, &Vector3::new(-forward, 0.0, 0.0))
     };
     let levels = |from: i32, to: i32| (from..=to).map(|half| f64::from(half) * 0.5);
     let nasion = levels(30, 90)
@@ -81,16 +88,14 @@ pub fn find(surface: &Surface, anatomy: &Anatomy) -> Result<Points<Vector3<f64>>
         .ok_or("opisthocranion")?;
     let preauricular = |side: f64| {
         let from = anatomy.place(&Vector3::new(0.008, side * 0.12, 0.0));
-        first_hit(surface, &from, &Vector3::new(0.0, -side, 0.0))
+        first_hit(&near_ears, &from, &Vector3::new(0.0, -side, 0.0))
+    };
+    let from_above = |x: f64| {
+        let from = anatomy.place(&Vector3::new(x * 1e-3, 0.0, 0.25));
+        first_hit(&near_midline, &from, &-Vector3::z())
     };
     let vertex = levels(-120, 120)
-        .filter_map(|x| {
-            first_hit(
-                surface,
-                &anatomy.place(&Vector3::new(x * 1e-3, 0.0, 0.25)),
-                &-Vector3::z(),
-            )
-        })
+        .filter_map(from_above)
         .max_by(|a, b| a.z.total_cmp(&b.z))
         .ok_or("vertex")?;
     Ok(Points {
@@ -102,12 +107,27 @@ pub fn find(surface: &Surface, anatomy: &Anatomy) -> Result<Points<Vector3<f64>>
     })
 }
 
-/// Where a ray first meets the surface.
-fn first_hit(surface: &Surface, from: &Vector3<f64>, way: &Vector3<f64>) -> Option<Vector3<f64>> {
-    let nearest = surface
+/// The corners of the triangles with a corner where `wanted` says so.
+fn some_triangles(
+    surface: &Surface,
+    wanted: impl Fn(&Vector3<f64>) -> bool,
+) -> Vec<[Vector3<f64>; 3]> {
+    let corners = |t: &[u32; 3]| t.map(|i| surface.vertices[i as usize]);
+    surface
         .triangles
         .iter()
-        .filter_map(|t| ray_triangle(from, way, t.map(|i| surface.vertices[i as usize])));
+        .map(corners)
+        .filter(|c| c.iter().any(&wanted))
+        .collect()
+}
+
+/// Where a ray first meets one of the triangles.
+fn first_hit(
+    triangles: &[[Vector3<f64>; 3]],
+    from: &Vector3<f64>,
+    way: &Vector3<f64>,
+) -> Option<Vector3<f64>> {
+    let nearest = triangles.iter().filter_map(|t| ray_triangle(from, way, *t));
     nearest.min_by(f64::total_cmp).map(|s| from + way * s)
 }
 

@@ -167,11 +167,20 @@ fn noise_out_of_range_is_refused() {
 
 /// Where a line from outside meets the skin of the noiseless shape, as a distance from `center`, metres.
 fn extent(anatomy: &Anatomy, center: Vector3<f64>, way: Vector3<f64>) -> f64 {
-    let steps = (0..1500).map(|i| 0.15 - f64::from(i) * 1e-4);
-    steps
-        .into_iter()
-        .find(|s| anatomy.distance(&(center + way * *s)) < 0.0)
-        .unwrap_or(0.0)
+    let inside = |s: f64| anatomy.distance(&(center + way * s)) < 0.0;
+    let coarse = (0..60)
+        .map(|i| 0.15 - f64::from(i) * 2e-3)
+        .find(|s| inside(*s));
+    let (mut low, mut high) = coarse.map_or((0.0, 0.0), |s| (s, s + 2e-3));
+    for _ in 0..6 {
+        let middle = 0.5 * (low + high);
+        if inside(middle) {
+            low = middle
+        } else {
+            high = middle
+        }
+    }
+    low
 }
 
 #[test]
@@ -180,7 +189,7 @@ fn fifty_heads_have_a_populations_sizes() {
     for seed in 0..50 {
         let anatomy = Anatomy::random(&mut ChaCha8Rng::seed_from_u64(seed));
         let at = |x: f64, z: f64| anatomy.place(&(Vector3::new(x, 0.0, z) * 1e-3));
-        let level = |from: i32, to: i32| (from / 4..=to / 4).map(|z| f64::from(z) * 4.0);
+        let level = |from: i32, to: i32| (from / 8..=to / 8).map(|z| f64::from(z) * 8.0);
         let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
         let back =
             largest(&mut level(-10, 70).map(|z| extent(&anatomy, at(0.0, z), -Vector3::x())));

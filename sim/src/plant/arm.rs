@@ -382,7 +382,11 @@ mod tests {
         let (mut arm, start) = arm();
         let motion = hop(&arm, start, 0.5);
         arm.follow(HopId(1), &motion).unwrap();
-        run(&mut arm, 100);
+        // A third of the way.
+        run(
+            &mut arm,
+            (motion.duration() / 3.0 / (TICK as f64 * 1e-6)) as u64,
+        );
         let speed = arm.velocity.max_abs();
         assert!(speed > 0.1);
         arm.cancel().unwrap();

@@ -118,6 +118,8 @@ pub enum Ending {
     Interrupted,
 }
 
+/// Time given to the head filter to settle before the start.
+const WARM_UP: Micros = Micros::from_ms(500);
 /// Time after which the session must be ready.
 const READY_TIME: Micros = Micros::from_ms(5_000);
 /// What the operator waits before resuming a session that has paused by itself.
@@ -218,7 +220,7 @@ impl Simulation {
     }
 
     fn start(&mut self, selection: Selection) -> Result<(), RunError> {
-        while self.view.state != State::Ready {
+        while self.view.state != State::Ready || self.now < WARM_UP {
             if self.now > READY_TIME {
                 return Err(RunError::NotReady(self.view.message.text()));
             }
@@ -226,7 +228,9 @@ impl Simulation {
         }
         self.session.start(selection)?;
         self.began = self.now;
-        self.tick();
+        if let Some(Err(denied)) = self.tick().reply {
+            return Err(RunError::NotReady(denied.text()));
+        }
         self.pauses.remaining = self.view.progress.remaining();
         Ok(())
     }

@@ -83,6 +83,8 @@ fn what_the_record_holds_is_not_struck_again() {
     assert_eq!((ending, report.planned), (Ending::Finished, 5));
     assert_eq!(simulation.plant.strikes().len(), 5);
     assert_eq!(report.invariants.unwrap().breaks, 0, "{:?}", report.remarks);
+    // One writer at a time.
+    drop(simulation);
     assert!(matches!(
         Simulation::new(&admitted, &options),
         Err(RunError::Start(StartError::NothingLeft { layer: 1 }))

@@ -15,7 +15,7 @@ mod stage;
 mod window;
 
 pub use marks::{Mark, Marks};
-pub use picture::{From, Picture, draw};
+pub use picture::{Picture, Viewpoint, draw};
 pub use record::{Recorded, is_record, read_record};
 pub use window::{Live, watch};
 

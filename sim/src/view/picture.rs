@@ -11,7 +11,7 @@ use super::{Subject, ViewError, quietly};
 
 /// Where the onlooker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum From {
+pub enum Viewpoint {
     /// Beside arm and head.
     #[default]
     Scene,
@@ -36,7 +36,7 @@ pub struct Picture<'a> {
     /// Where the arm is, rad.
     pub joints: Joints,
     /// Where the onlooker stands.
-    pub from: From,
+    pub from: Viewpoint,
     /// Pixels across and down, 16 to 8192 each.
     pub size: [u32; 2],
 }

@@ -9,7 +9,7 @@ use stipple_model::joints::Joints;
 use stipple_model::plan::Plan;
 
 use super::marks::{Mark, Marks};
-use super::{Subject, picture::From};
+use super::{Subject, picture::Viewpoint};
 
 const SKIN: Color = Color::new(0.86, 0.68, 0.57, 1.0);
 const METAL: Color = Color::new(0.62, 0.65, 0.70, 1.0);
@@ -47,7 +47,7 @@ pub struct Stage {
     room: Vec<(SceneNode3d, Isometry3<f64>)>,
     discs: SceneNode3d,
     shades: Vec<Color>,
-    places: Vec<InstanceData3d>,
+    places: Vec<Place>,
     shade_of: Vec<u8>,
 }
 
@@ -153,9 +153,10 @@ impl Stage {
                     .unwrap_or(BLACK);
                 let (color, size) = look(*mark, shade)?;
                 Some(InstanceData3d {
+                    position: place.position,
+                    deformation: place.frame * Mat3::from_diagonal(Vec3::splat(DISC * size)),
                     color,
-                    deformation: place.deformation * Mat3::from_diagonal(Vec3::splat(size)),
-                    ..place.clone()
+                    ..InstanceData3d::default()
                 })
             });
         let instances: Vec<_> = shown.collect();
@@ -200,16 +201,20 @@ impl Stage {
     }
 }
 
-/// A disc lying on the skin.
-fn place(dot: &stipple_model::plan::Dot) -> InstanceData3d {
+/// Where a disc lies on the skin.
+struct Place {
+    position: Vec3,
+    /// Its axes, the last one outward.
+    frame: Mat3,
+}
+
+fn place(dot: &stipple_model::plan::Dot) -> Place {
     let normal = vec3(&dot.normal.raw());
     let across = vec3(&dot.normal.any_perpendicular().raw());
     let frame = Mat3::from_cols(across, normal.cross(across), normal);
-    let position = vec3(&dot.position.raw()) + normal * FLOAT;
-    InstanceData3d {
-        position,
-        deformation: frame * Mat3::from_diagonal(Vec3::splat(DISC)),
-        ..InstanceData3d::default()
+    Place {
+        position: vec3(&dot.position.raw()) + normal * FLOAT,
+        frame,
     }
 }
 
@@ -237,14 +242,14 @@ fn room(scene: &mut SceneNode3d, plan: &Plan) -> Vec<(SceneNode3d, Isometry3<f64
 
 /// A camera that looks at the subject from somewhere.
 #[must_use]
-pub fn camera(subject: &Subject, from: From) -> OrbitCamera3d {
+pub fn camera(subject: &Subject, from: Viewpoint) -> OrbitCamera3d {
     let base_from_head = &subject.plan.cell.base_from_head;
     let head_from_base = base_from_head.raw().inverse();
     let room_up = head_from_base * Vector3::z();
     let (low, high) = subject.plan.head.bounds();
     let middle = (low.raw() + high.raw()) * 0.5;
     let (eye, at, up) = match from {
-        From::Scene => {
+        Viewpoint::Scene => {
             let to_arm = head_from_base.translation.vector - middle;
             let level = to_arm - room_up * to_arm.dot(&room_up);
             let side = room_up
@@ -259,20 +264,20 @@ pub fn camera(subject: &Subject, from: From) -> OrbitCamera3d {
             )
         }
         // Head axes: x forward, y left, z up.
-        From::Front => (middle + Vector3::new(0.62, 0.0, 0.12), middle, Vector3::z()),
-        From::Left => (middle + Vector3::new(0.0, 0.62, 0.12), middle, Vector3::z()),
-        From::Right => (
+        Viewpoint::Front => (middle + Vector3::new(0.62, 0.0, 0.12), middle, Vector3::z()),
+        Viewpoint::Left => (middle + Vector3::new(0.0, 0.62, 0.12), middle, Vector3::z()),
+        Viewpoint::Right => (
             middle + Vector3::new(0.0, -0.62, 0.12),
             middle,
             Vector3::z(),
         ),
-        From::Back => (
+        Viewpoint::Back => (
             middle + Vector3::new(-0.62, 0.0, 0.12),
             middle,
             Vector3::z(),
         ),
         // Straight down has no up; a little from the front keeps the face below.
-        From::Top => (middle + Vector3::new(0.10, 0.0, 0.62), middle, Vector3::z()),
+        Viewpoint::Top => (middle + Vector3::new(0.10, 0.0, 0.62), middle, Vector3::z()),
     };
     let mut camera = OrbitCamera3d::new_with_frustum(0.7, 0.01, 20.0, vec3(&eye), vec3(&at));
     camera.set_up_axis(vec3(&up));

@@ -11,7 +11,7 @@ use stipple_model::plan::DotId;
 use super::marks::Marks;
 use super::picture::legend;
 use super::stage::{BACKGROUND, Stage, camera};
-use super::{From, Subject, ViewError, quietly};
+use super::{Subject, ViewError, Viewpoint, quietly};
 use crate::run::{Simulation, TICK};
 
 /// What the window shows.
@@ -43,7 +43,7 @@ struct Controls {
 
 impl Controls {
     /// Whether the camera is to go somewhere.
-    fn key(&mut self, key: Key) -> Option<From> {
+    fn key(&mut self, key: Key) -> Option<Viewpoint> {
         match key {
             Key::Space => self.paused = !self.paused,
             Key::Add | Key::Equals | Key::Up => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
@@ -55,12 +55,12 @@ impl Controls {
                     Some(_) => None,
                 }
             }
-            Key::Key1 => return Some(From::Scene),
-            Key::Key2 => return Some(From::Front),
-            Key::Key3 => return Some(From::Left),
-            Key::Key4 => return Some(From::Right),
-            Key::Key5 => return Some(From::Back),
-            Key::Key6 => return Some(From::Top),
+            Key::Key1 => return Some(Viewpoint::Scene),
+            Key::Key2 => return Some(Viewpoint::Front),
+            Key::Key3 => return Some(Viewpoint::Left),
+            Key::Key4 => return Some(Viewpoint::Right),
+            Key::Key5 => return Some(Viewpoint::Back),
+            Key::Key6 => return Some(Viewpoint::Top),
             _ => {}
         }
         None
@@ -89,7 +89,7 @@ pub fn watch(subject: &Subject, live: &mut Live, layer: Option<u8>) -> Result<()
         Live::Record { joints, .. } => *joints,
     };
     let mut stage = Stage::new(subject, &joints);
-    let mut camera = camera(subject, From::Scene);
+    let mut camera = camera(subject, Viewpoint::Scene);
     let mut controls = Controls {
         paused: false,
         speed: REAL_TIME,
