@@ -198,7 +198,7 @@ pub fn plan(
         .zip(&layers)
         .map(|(k, layer)| {
             let share = move |done: f64| progress(Stage::Poses, (f64::from(k) + done) / count);
-            poses::place(&surroundings, &layer.sites, &layer.order, None, &share)
+            poses::place(&surroundings, &layer.sites, &layer.order, &share)
         })
         .collect();
     finish(Stage::Poses);

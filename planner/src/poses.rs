@@ -13,6 +13,8 @@ use stipple_model::motion::{Trajectory, hop_to_joints};
 use stipple_model::plan::{KeepOut, SkipReason, tip_pose};
 use stipple_model::units::Angle;
 
+use crate::sequence;
+
 /// Rolls tried over a full turn.
 const ROLLS: usize = 24;
 /// The roll follows its reference by at most this much a dot, rad.
@@ -28,6 +30,13 @@ const SINGULAR: f64 = 0.02;
 const BRANCH_JUMP: f64 = 0.6;
 /// Dots along the order that stand for all when start configurations are compared.
 const SCOUTS: usize = 120;
+
+/// Start poses compared at most.
+const MOST_STARTS: usize = 64;
+/// Runs over one layer, each on one branch of the arm.
+const MOST_RUNS: usize = 4;
+/// Dots tried as the entry of a run before it is given up.
+const MOST_ENTRIES: usize = 20;
 
 /// A dot as the arm sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,13 +59,13 @@ pub struct Pose {
 }
 
 /// The outcome of one layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Placed {
     /// By index into the sites.
     pub outcomes: Vec<Result<Pose, SkipReason>>,
     /// The planned sites in the order they are run.
     pub order: Vec<u32>,
-    /// The motion to each of `order`; the first from the configuration given as start (or standing still without one).
+    /// The motion to each of `order`; the first stands still.
     pub hops: Vec<Trajectory>,
 }
 
@@ -204,130 +213,169 @@ impl Surroundings<'_> {
         (reached, way)
     }
 
-    /// The start configuration from which most of the layer can be reached without changing branch.
+    /// The start from which most of the given dots can be reached without changing branch: its place in `order`, its pose, its phase.
     fn best_start(
         &self,
         sites: &[Site],
         order: &[u32],
         near: &Joints,
     ) -> Option<(usize, Pose, f64)> {
-        let allowed: Vec<u32> = order
-            .iter()
-            .copied()
-            .filter(|i| self.ruled_out(&sites[*i as usize]).is_none())
-            .collect();
-        let step = (allowed.len() / SCOUTS).max(1);
+        let step = (order.len() / SCOUTS).max(1);
         // The first dots may be the hardest to reach; try others along the way until one can be.
-        for first in (0..allowed.len()).step_by(step).take(40) {
-            let site = sites[allowed[first] as usize];
-            let Ok(poses) = self.all(&site, near) else {
-                continue;
-            };
-            let scouts: Vec<u32> = allowed[first..]
-                .iter()
-                .chain(&allowed[..first])
-                .copied()
-                .step_by(step)
-                .collect();
-            let scored = poses.par_iter().map(|pose| {
-                let phase = Self::reference(&site, 0.0).map_or(0.0, |r| pose.roll.rad() - r);
-                let (reached, way) = self.scout(sites, &scouts, pose, phase);
-                (reached, way, *pose, phase)
-            });
-            let mut scored: Vec<_> = scored.collect();
-            scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)));
-            let place = order.iter().position(|i| *i == allowed[first])?;
-            return scored
-                .first()
-                .map(|(_, _, pose, phase)| (place, *pose, *phase));
-        }
-        None
+        let candidates: Vec<usize> = (0..order.len()).step_by(step).take(SCOUTS).collect();
+        let found = candidates.par_iter().find_map_first(|&place| {
+            let poses = self.all(&sites[order[place] as usize], near).ok()?;
+            Some((place, poses))
+        });
+        let (place, mut poses) = found?;
+        poses.truncate(MOST_STARTS);
+        let site = sites[order[place] as usize];
+        let scouts: Vec<u32> = order[place..]
+            .iter()
+            .chain(&order[..place])
+            .copied()
+            .step_by(step)
+            .collect();
+        let scored = poses.par_iter().map(|pose| {
+            let phase = Self::reference(&site, 0.0).map_or(0.0, |r| pose.roll.rad() - r);
+            let (reached, way) = self.scout(sites, &scouts, pose, phase);
+            (reached, way, *pose, phase)
+        });
+        let mut scored: Vec<_> = scored.collect();
+        scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)));
+        scored
+            .first()
+            .map(|(_, _, pose, phase)| (place, *pose, *phase))
     }
 
-    /// The first of `poses` that a proven hop leads to.
-    fn connect(
-        &self,
-        poses: impl IntoIterator<Item = Pose>,
-        from: &Joints,
-    ) -> Option<(Pose, Trajectory)> {
-        poses.into_iter().find_map(|pose| {
-            let hop = hop_to_joints(self.cell, &self.base_from_head, from, &pose.hover).ok()?;
-            Some((pose, hop))
-        })
+    /// A proven hop to a pose.
+    fn connect(&self, from: &Joints, pose: &Pose) -> Option<Trajectory> {
+        hop_to_joints(self.cell, &self.base_from_head, from, &pose.hover).ok()
+    }
+
+    /// Why a dot that no run reached cannot be placed.
+    fn why_not(&self, site: &Site, near: &Joints) -> SkipReason {
+        self.all(site, near)
+            .err()
+            .unwrap_or(SkipReason::Unconnected)
+    }
+}
+
+/// One layer's placement as it grows.
+struct Placing<'a> {
+    surroundings: &'a Surroundings<'a>,
+    sites: &'a [Site],
+    placed: Placed,
+    /// Where the arm is.
+    at: Option<Joints>,
+}
+
+impl Placing<'_> {
+    /// Works through `order` on one branch; returns the dots that it could not reach.
+    fn run(&mut self, order: &[u32], progress: &dyn Fn(usize)) -> Vec<u32> {
+        let near = self
+            .at
+            .unwrap_or_else(|| self.surroundings.cell.arm().mid_range());
+        let Some((first, start, phase)) = self.surroundings.best_start(self.sites, order, &near)
+        else {
+            return order.to_vec();
+        };
+        let (mut pose, mut from) = (start, self.sites[order[first] as usize]);
+        let mut began = false;
+        let mut left = Vec::new();
+        let mut failed_entries = 0;
+        // Forwards from the start; what lies before it comes last.
+        for (done, &i) in order[first..].iter().chain(&order[..first]).enumerate() {
+            if done % 64 == 0 {
+                progress(done);
+            }
+            let site = self.sites[i as usize];
+            let next = self.surroundings.follow(
+                &site,
+                &pose,
+                &from,
+                Surroundings::reference(&site, phase),
+            );
+            let entry_allowed = began || failed_entries < MOST_ENTRIES;
+            let Some(next) = next.filter(|_| entry_allowed) else {
+                left.push(i);
+                continue;
+            };
+            let origin = self.at.unwrap_or(next.hover);
+            let Some(hop) = self.surroundings.connect(&origin, &next) else {
+                failed_entries += usize::from(!began);
+                left.push(i);
+                continue;
+            };
+            (pose, from, began, self.at) = (next, site, true, Some(next.hover));
+            self.placed.outcomes[i as usize] = Ok(next);
+            self.placed.order.push(i);
+            self.placed.hops.push(hop);
+        }
+        left
     }
 }
 
 /// Places one layer's sites in the given order; dots that cannot be placed drop out of it with a reason.
 ///
-/// `start` is where the arm is before (the end of the layer before), if known. `progress` gets the share done.
+/// The layer is worked off in runs, each on one branch of the arm; what a run cannot reach is left to the next, in an order of its own.
+/// `progress` gets the share done.
 pub fn place(
     surroundings: &Surroundings<'_>,
     sites: &[Site],
     order: &[u32],
-    start: Option<&Joints>,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Placed {
     let mut outcomes: Vec<Result<Pose, SkipReason>> =
-        vec![Err(SkipReason::OutOfReach); sites.len()];
-    let mut placed = Placed {
-        outcomes: Vec::new(),
+        vec![Err(SkipReason::Unconnected); sites.len()];
+    let mut remaining = Vec::with_capacity(order.len());
+    for &i in order {
+        match surroundings.ruled_out(&sites[i as usize]) {
+            Some(why) => outcomes[i as usize] = Err(why),
+            None => remaining.push(i),
+        }
+    }
+    let placed = Placed {
+        outcomes,
         order: Vec::new(),
         hops: Vec::new(),
     };
-    let near = start
-        .copied()
-        .unwrap_or_else(|| surroundings.cell.arm().mid_range());
-    let Some((first, mut at, phase)) = surroundings.best_start(sites, order, &near) else {
-        for (i, site) in sites.iter().enumerate() {
-            let why = surroundings
-                .ruled_out(site)
-                .or_else(|| surroundings.all(site, &near).err());
-            outcomes[i] = Err(why.unwrap_or(SkipReason::Unconnected));
-        }
-        return Placed { outcomes, ..placed };
+    let mut placing = Placing {
+        surroundings,
+        sites,
+        placed,
+        at: None,
     };
-    let mut from = sites[order[first] as usize];
-    let mut began = false;
-    for (done, &i) in order.iter().enumerate() {
-        if done % 256 == 0 {
-            progress(done as f64 / order.len() as f64);
+    let total = order.len().max(1) as f64;
+    for run in 0..MOST_RUNS {
+        if remaining.is_empty() {
+            break;
         }
-        let site = sites[i as usize];
-        if let Some(why) = surroundings.ruled_out(&site) {
-            outcomes[i as usize] = Err(why);
-            continue;
+        if run > 0 {
+            let points: Vec<Point<Head>> = remaining
+                .iter()
+                .map(|i| sites[*i as usize].position)
+                .collect();
+            remaining = sequence::tour(&points)
+                .into_iter()
+                .map(|k| remaining[k as usize])
+                .collect();
         }
-        let followed =
-            surroundings.follow(&site, &at, &from, Surroundings::reference(&site, phase));
-        let origin = if began {
-            at.hover
-        } else {
-            start
-                .copied()
-                .unwrap_or(followed.map_or(at.hover, |p| p.hover))
-        };
-        let connected = followed.and_then(|pose| surroundings.connect([pose], &origin));
-        let connected = connected.map_or_else(
-            || {
-                let poses = surroundings.all(&site, &at.hover)?;
-                let origin = if began { at.hover } else { poses[0].hover };
-                // The nearest few: a way to one of them is a way to the dot.
-                surroundings
-                    .connect(poses.into_iter().take(6), &origin)
-                    .ok_or(SkipReason::Unconnected)
-            },
-            Ok,
-        );
-        match connected {
-            Ok((pose, hop)) => {
-                (at, from, began) = (pose, site, true);
-                outcomes[i as usize] = Ok(pose);
-                placed.order.push(i);
-                placed.hops.push(hop);
-            }
-            Err(why) => outcomes[i as usize] = Err(why),
+        let before = placing.placed.order.len();
+        remaining = placing.run(&remaining, &|done| progress((before + done) as f64 / total));
+        if placing.placed.order.len() == before {
+            break;
         }
     }
+    let near = surroundings.cell.arm().mid_range();
+    let reasons: Vec<(u32, SkipReason)> = remaining
+        .par_iter()
+        .map(|&i| (i, surroundings.why_not(&sites[i as usize], &near)))
+        .collect();
+    let mut placed = placing.placed;
+    for (i, why) in reasons {
+        placed.outcomes[i as usize] = Err(why);
+    }
     progress(1.0);
-    Placed { outcomes, ..placed }
+    placed
 }
