@@ -10,17 +10,20 @@ use stipple_controller::SAFETY_NOTICE;
 #[command(name = "stipple-controller", version, after_help = AFTER)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 const AFTER: &str = "\
 Examples:
+  stipple-controller --ros-args --params-file launch/params/controller.yaml
+  stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
   stipple-controller admit head.plan            check a plan as the node does before anything may move
   stipple-controller admit head.plan --json     the same, for scripts
 
-The node itself (`node`) and its command-line operator (`session`) are part of builds with the feature `ros`.
+Without a command it is the node. What follows --ros-args is for ROS 2: parameters (--params-file, -p), remaps (-r), namespace. The node and
+its command-line operator (`session`) are part of builds with the feature `ros`.
 
-Exit code: 0 done, 1 not admitted, 2 bad input or usage.";
+Exit code: 0 done, 1 not admitted or not finished, 2 bad input or usage, 130 session stopped by a signal.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -32,13 +35,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// The controller node (needs a build with the feature `ros`).
-    #[cfg(not(feature = "ros"))]
-    #[command(disable_help_flag = true)]
-    Node {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-        rest: Vec<String>,
-    },
+    /// The controller node, as without a command.
+    Node,
+    /// Operates a running node from the command line.
+    #[cfg(feature = "ros")]
+    Session(stipple_controller::ros::operate::Args),
     /// Operates a running node from the command line (needs a build with the feature `ros`).
     #[cfg(not(feature = "ros"))]
     #[command(disable_help_flag = true)]
@@ -49,15 +50,43 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let arguments = Arguments::parse_from(own_arguments());
     eprintln!("{SAFETY_NOTICE}");
-    match Arguments::parse().command {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+        )
+        .init();
+    match arguments.command.unwrap_or(Command::Node) {
         Command::Admit { plan, json } => admit(&plan, json),
+        #[cfg(feature = "ros")]
+        Command::Node => ended(stipple_controller::ros::run().map(|()| 0)),
+        #[cfg(feature = "ros")]
+        Command::Session(args) => ended(stipple_controller::ros::operate::run(&args)),
         #[cfg(not(feature = "ros"))]
-        Command::Node { .. } | Command::Session { .. } => {
+        Command::Node | Command::Session { .. } => {
             eprintln!(
                 "this stipple-controller was built without ROS 2; build it with `cargo build -p stipple-controller --features ros` \
                  in a ROS 2 environment (launch/setup makes one)"
             );
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// All before `--ros-args`; ROS 2 reads the rest by itself.
+fn own_arguments() -> impl Iterator<Item = std::ffi::OsString> {
+    std::env::args_os().take_while(|argument| argument != "--ros-args")
+}
+
+#[cfg(feature = "ros")]
+fn ended(result: Result<u8, impl std::error::Error>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("stipple-controller: {error}");
             ExitCode::from(2)
         }
     }
@@ -87,7 +116,9 @@ fn admit(path: &std::path::Path, json: bool) -> ExitCode {
             plan.plan().dots.len()
         ),
         Ok(_) => {}
-        Err(error) => eprintln!("{}: {error}", path.display()),
+        // The file's own errors name it already.
+        Err(error @ AdmitError::File(_)) => eprintln!("{error}"),
+        Err(error) => eprintln!("{}: not admitted: {error}", path.display()),
     }
     code
 }

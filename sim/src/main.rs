@@ -14,6 +14,9 @@ struct Cli {
     command: Command,
 }
 
+/// What is logged unless RUST_LOG says otherwise. The graphics layer reports every driver it tries in vain.
+const LOG: &str = "warn,wgpu_hal=off";
+
 #[derive(Subcommand)]
 enum Command {
     Head(command::head::Args),

@@ -1,0 +1,265 @@
+//! The control loop: one thread that ticks the session every 2 ms and never touches ROS.
+//!
+//! What it needs comes in through [`Inputs`](super::inputs::Inputs) and [`Errand`]s; what it has to say leaves as [`Event`]s and through
+//! the ports. None of these waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use stipple_core::{Command, Message, NeedleCommand, State};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use super::arm::RosArm;
+use super::inputs::RosHead;
+use super::load::{About, Loaded};
+use super::needle::RosNeedle;
+use super::program::{Clock, Ending, ProgramError, thread};
+use crate::ports::{ArmPort as _, NeedlePort as _, Ports};
+use crate::session::{DotResult, Progress, Selection, SessionView};
+
+/// From tick to tick.
+const PERIOD: Duration = Duration::from_millis(2);
+
+/// A tick that begins this much late is counted as a slip.
+const SLIP: Duration = Duration::from_millis(1);
+
+/// What the loop is asked to do between two ticks.
+pub enum Errand {
+    /// Start on a selection.
+    Start(Selection, oneshot::Sender<Result<(), String>>),
+    /// Any other command of the operator.
+    Command(Command, oneshot::Sender<Result<(), String>>),
+    /// Give the plan back, if its session is at rest.
+    Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
+    /// Take a plan.
+    Install(Box<Loaded>),
+}
+
+/// What the loop has to say.
+pub enum Event {
+    /// Something about the state has changed.
+    State(SessionView, Option<Arc<About>>),
+    /// The record holds a dot's outcome.
+    Result(DotResult, Arc<About>),
+}
+
+/// How the loop keeps its time.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// Ticks so far.
+    pub ticks: AtomicU64,
+    /// Of these late by more than a millisecond.
+    pub slips: AtomicU64,
+    /// Latest of all since last asked, µs.
+    pub worst_us: AtomicU64,
+}
+
+/// A running loop.
+pub struct Cycle {
+    /// Takes errands.
+    pub errands: Sender<Errand>,
+    /// How it keeps its time.
+    pub pace: Arc<Pace>,
+    ending: Ending,
+    thread: JoinHandle<Option<Box<Loaded>>>,
+}
+
+impl Cycle {
+    /// Starts it; what it has to say comes out of the other half.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        clock: Clock,
+        arm: RosArm,
+        needle: RosNeedle,
+        head: RosHead,
+    ) -> Result<(Self, UnboundedReceiver<Event>), ProgramError> {
+        let (errands, wanted) = channel();
+        let (say, events) = unbounded_channel();
+        let (pace, ending) = (Arc::new(Pace::default()), Ending::default());
+        let run = Loop {
+            clock,
+            arm,
+            needle,
+            head,
+            loaded: None,
+            wanted,
+            answer: None,
+            say,
+            said: None,
+            pace: Arc::clone(&pace),
+        };
+        let until = ending.clone();
+        let thread = thread("cycle", move || run.run(&until))?;
+        let cycle = Self {
+            errands,
+            pace,
+            ending,
+            thread,
+        };
+        Ok((cycle, events))
+    }
+
+    /// Ends it; from here on the needle device hears nothing. Gives back what was loaded.
+    #[must_use]
+    pub fn finish(self) -> Option<Box<Loaded>> {
+        self.ending.ask();
+        self.thread.join().ok().flatten()
+    }
+}
+
+struct Loop {
+    clock: Clock,
+    arm: RosArm,
+    needle: RosNeedle,
+    head: RosHead,
+    loaded: Option<Box<Loaded>>,
+    wanted: Receiver<Errand>,
+    /// Of the command that the next tick takes.
+    answer: Option<oneshot::Sender<Result<(), String>>>,
+    say: UnboundedSender<Event>,
+    said: Option<SessionView>,
+    pace: Arc<Pace>,
+}
+
+/// Where a node without a plan stands.
+const NOTHING_LOADED: SessionView = SessionView {
+    state: State::Safe,
+    fault: None,
+    message: Message::NoPlan,
+    layer: None,
+    dot: None,
+    progress: Progress {
+        planned: 0,
+        placed: 0,
+        skipped: 0,
+        in_doubt: 0,
+    },
+    finished: false,
+    reply: None,
+};
+
+impl Loop {
+    fn run(mut self, ending: &Ending) -> Option<Box<Loaded>> {
+        let mut due = Instant::now();
+        while !ending.asked() {
+            // At most one command a tick: each has its own answer.
+            while self.answer.is_none() {
+                let Ok(errand) = self.wanted.try_recv() else {
+                    break;
+                };
+                self.run_errand(errand);
+            }
+            self.tick();
+            due += PERIOD;
+            let now = Instant::now();
+            if let Some(rest) = due.checked_duration_since(now) {
+                std::thread::sleep(rest);
+                self.count(due.elapsed());
+            } else {
+                self.count(now.saturating_duration_since(due));
+                // What was missed is not caught up with.
+                due = now;
+            }
+        }
+        self.loaded
+    }
+
+    fn count(&self, late: Duration) {
+        self.pace.ticks.fetch_add(1, Ordering::Relaxed);
+        if late > SLIP {
+            self.pace.slips.fetch_add(1, Ordering::Relaxed);
+        }
+        let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+        self.pace.worst_us.fetch_max(late, Ordering::Relaxed);
+    }
+
+    fn run_errand(&mut self, errand: Errand) {
+        // Whoever asked may be gone; what was asked for is done all the same.
+        match (errand, self.loaded.as_mut()) {
+            (Errand::Start(_, answer), None) => {
+                let _ = answer.send(Err("no plan is loaded; load one first".to_owned()));
+            }
+            (Errand::Start(selection, answer), Some(loaded)) => {
+                match loaded.session.start(selection) {
+                    Ok(()) => self.answer = Some(answer),
+                    Err(error) => {
+                        let _ = answer.send(Err(error.to_string()));
+                    }
+                }
+            }
+            (Errand::Command(Command::Stop, answer), None) => {
+                // Without a plan nothing of ours moves; whatever else does shall stop.
+                let _ = answer.send(self.arm.cancel().map_err(|error| error.to_string()));
+            }
+            (Errand::Command(_, answer), None) => {
+                let _ = answer.send(Err("no plan is loaded".to_owned()));
+            }
+            (Errand::Command(command, answer), Some(loaded)) => {
+                loaded.session.command(command);
+                self.answer = Some(answer);
+            }
+            (Errand::Release(answer), loaded) => {
+                let state = loaded.map(|l| l.session.state());
+                let _ = answer.send(match state.filter(|s| !may_load(*s)) {
+                    Some(state) => Err(state),
+                    None => Ok(self.loaded.take()),
+                });
+            }
+            (Errand::Install(loaded), _) => {
+                self.arm.begin_plan(loaded.session.joint_names());
+                self.loaded = Some(loaded);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        let Some(loaded) = self.loaded.as_mut() else {
+            // An idle node still tells the device to keep the needle in.
+            let _ = self.needle.command(&NeedleCommand::Retract);
+            self.tell(NOTHING_LOADED);
+            return;
+        };
+        let mut ports = Ports {
+            arm: &mut self.arm,
+            needle: &mut self.needle,
+            head: &mut self.head,
+        };
+        let mut view = loaded.session.tick(now, &mut ports, &mut loaded.services);
+        if let Some(answer) = self.answer.take() {
+            let reply = view.reply.unwrap_or(Ok(()));
+            let _ = answer.send(reply.map_err(|denied| denied.text().to_owned()));
+        }
+        while let Some(result) = loaded.session.next_result() {
+            let _ = self
+                .say
+                .send(Event::Result(result, Arc::clone(&loaded.about)));
+        }
+        view.reply = None;
+        self.tell(view);
+    }
+
+    fn tell(&mut self, view: SessionView) {
+        if self.said != Some(view) {
+            self.said = Some(view);
+            let about = self.loaded.as_ref().map(|l| Arc::clone(&l.about));
+            let _ = self.say.send(Event::State(view, about));
+        }
+    }
+}
+
+/// The states in which a plan may be loaded: nothing moves and nothing is half done. A fault is one of them because some are cleared by
+/// nothing else.
+#[must_use]
+pub const fn may_load(state: State) -> bool {
+    matches!(
+        state,
+        State::Safe | State::Ready | State::Stopped | State::Faulted
+    )
+}

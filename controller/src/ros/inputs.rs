@@ -1,0 +1,263 @@
+//! The latest of what came in over topics, with the moment it arrived; written by the spinning thread, read in the tick.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
+use r2r::geometry_msgs::msg::PoseStamped;
+use r2r::sensor_msgs::msg;
+use r2r::stipple_msgs::msg as stipple;
+use stipple_core::NeedleState;
+use stipple_model::frames::{Base, Head, Transform};
+use stipple_model::joints::Joints;
+
+use super::program::Clock;
+use crate::ports::{HeadPort, JointState, NeedleReport, Stamped};
+
+/// How far a quaternion's length may be from one. Source: own, single precision and a margin.
+const UNIT_TOLERANCE: f64 = 1e-3;
+
+/// The latest value of one topic. The lock is held for a copy only.
+#[derive(Debug)]
+pub struct Slot<T> {
+    latest: Mutex<Option<Stamped<T>>>,
+    taken: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self {
+            latest: Mutex::new(None),
+            taken: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+}
+
+impl<T: Copy> Slot<T> {
+    /// The latest.
+    #[must_use]
+    pub fn latest(&self) -> Option<Stamped<T>> {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many were taken.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// How many were dropped because they made no sense.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn put(&self, value: Option<T>, clock: &Clock) {
+        let Some(value) = value else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let sequence = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
+        let stamped = Stamped {
+            value,
+            arrived: clock.now(),
+            sequence,
+        };
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamped);
+    }
+
+    fn forget(&self) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// All inputs.
+#[derive(Debug)]
+pub struct Inputs {
+    clock: Clock,
+    base_frame: String,
+    /// Names of the joints in chain order; empty while no plan is loaded.
+    names: Mutex<Arc<[String]>>,
+    reported: OnceLock<Vec<String>>,
+    /// The joints, in chain order.
+    pub joints: Slot<JointState>,
+    /// The needle.
+    pub needle: Slot<NeedleReport>,
+    /// The head.
+    pub head: Slot<Transform<Base, Head>>,
+}
+
+impl Inputs {
+    /// Nothing has come yet. Head poses must carry `base_frame`.
+    #[must_use]
+    pub fn new(clock: Clock, base_frame: String) -> Self {
+        Self {
+            clock,
+            base_frame,
+            names: Mutex::new(Arc::new([])),
+            reported: OnceLock::new(),
+            joints: Slot::default(),
+            needle: Slot::default(),
+            head: Slot::default(),
+        }
+    }
+
+    /// The joints' names as the arm reports them.
+    #[must_use]
+    pub fn reported_names(&self) -> Option<&[String]> {
+        self.reported.get().map(Vec::as_slice)
+    }
+
+    /// From now on joint states are read in this order.
+    pub fn set_names(&self, names: &[String]) {
+        let mut held = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if **held != *names {
+            *held = names.into();
+            self.joints.forget();
+        }
+    }
+
+    /// Takes a joint state. One that lacks a joint of the chain or has a number that is not finite is dropped.
+    pub fn take_joints(&self, message: &msg::JointState) {
+        if !message.name.is_empty() {
+            self.reported.get_or_init(|| message.name.clone());
+        }
+        let names = Arc::clone(&self.names.lock().unwrap_or_else(PoisonError::into_inner));
+        if !names.is_empty() {
+            self.joints.put(joints_of(message, &names), &self.clock);
+        }
+    }
+
+    /// Takes a needle report.
+    pub fn take_needle(&self, message: &stipple::NeedleState) {
+        self.needle.put(needle_of(message), &self.clock);
+    }
+
+    /// Takes a head pose. One in another frame, or not finite, is dropped.
+    pub fn take_head(&self, message: &PoseStamped) {
+        let pose = (message.header.frame_id == self.base_frame).then(|| pose_of(message));
+        self.head.put(pose.flatten(), &self.clock);
+    }
+}
+
+fn joints_of(message: &msg::JointState, names: &[String]) -> Option<JointState> {
+    let (mut position, mut velocity) = (Joints::zeros(names.len()), Joints::zeros(names.len()));
+    if position.dof() != names.len() {
+        return None;
+    }
+    for (joint, name) in names.iter().enumerate() {
+        let index = message.name.iter().position(|reported| reported == name)?;
+        position[joint] = *message.position.get(index)?;
+        velocity[joint] = *message.velocity.get(index)?;
+    }
+    (position.is_finite() && velocity.is_finite()).then_some(JointState { position, velocity })
+}
+
+fn needle_of(message: &stipple::NeedleState) -> Option<NeedleReport> {
+    let state = match message.state {
+        s if s == stipple::NeedleState::RETRACTED as u8 => NeedleState::Retracted,
+        s if s == stipple::NeedleState::EXTENDING as u8 => NeedleState::Extending,
+        s if s == stipple::NeedleState::EXTENDED as u8 => NeedleState::Extended,
+        s if s == stipple::NeedleState::RETRACTING as u8 => NeedleState::Retracting,
+        s if s == stipple::NeedleState::FAULT as u8 => NeedleState::Fault,
+        _ => return None,
+    };
+    (message.extension.is_finite() && message.axial_force.is_finite()).then_some(NeedleReport {
+        state,
+        extension: message.extension,
+        axial_force: message.axial_force,
+        permit: message.permit,
+    })
+}
+
+fn pose_of(message: &PoseStamped) -> Option<Transform<Base, Head>> {
+    let (p, q) = (&message.pose.position, &message.pose.orientation);
+    let rotation = Quaternion::new(q.w, q.x, q.y, q.z);
+    let length = rotation.norm();
+    // Written so that a length that is not a number fails, too.
+    if (length - 1.0).abs() <= UNIT_TOLERANCE {
+        let pose = Transform::from_raw(Isometry3::from_parts(
+            Translation3::new(p.x, p.y, p.z),
+            UnitQuaternion::new_normalize(rotation),
+        ));
+        pose.is_finite().then_some(pose)
+    } else {
+        None
+    }
+}
+
+/// The head tracker over its topic.
+#[derive(Debug, Clone)]
+pub struct RosHead(pub Arc<Inputs>);
+
+impl HeadPort for RosHead {
+    fn head_pose(&self) -> Option<Stamped<Transform<Base, Head>>> {
+        self.0.head.latest()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(names: &[&str], position: &[f64], velocity: &[f64]) -> msg::JointState {
+        msg::JointState {
+            name: names.iter().map(|n| (*n).to_owned()).collect(),
+            position: position.to_vec(),
+            velocity: velocity.to_vec(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn joints_are_read_by_name_and_broken_ones_are_dropped() {
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        inputs.take_joints(&message(&["b", "a"], &[2.0, 1.0], &[0.2, 0.1]));
+        assert!(inputs.joints.latest().is_none(), "no order is known yet");
+        assert_eq!(inputs.reported_names().unwrap(), ["b", "a"]);
+        inputs.set_names(&["a".to_owned(), "b".to_owned()]);
+        inputs.take_joints(&message(
+            &["b", "c", "a"],
+            &[2.0, 9.0, 1.0],
+            &[0.2, 0.9, 0.1],
+        ));
+        let latest = inputs.joints.latest().unwrap();
+        assert_eq!(latest.value.position.as_slice(), [1.0, 2.0]);
+        assert_eq!(latest.value.velocity.as_slice(), [0.1, 0.2]);
+        for broken in [
+            message(&["a"], &[1.0], &[0.0]),
+            message(&["a", "b"], &[1.0, f64::NAN], &[0.0, 0.0]),
+            message(&["a", "b"], &[1.0, 2.0], &[]),
+        ] {
+            inputs.take_joints(&broken);
+        }
+        assert_eq!(inputs.joints.latest().unwrap().sequence, latest.sequence);
+        assert_eq!(inputs.joints.dropped(), 3);
+        inputs.set_names(&["b".to_owned(), "a".to_owned()]);
+        assert!(inputs.joints.latest().is_none(), "read in another order");
+    }
+
+    #[test]
+    fn a_head_pose_must_be_whole_and_in_the_arms_frame() {
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        let mut pose = PoseStamped::default();
+        pose.header.frame_id = "base_link".to_owned();
+        pose.pose.position.x = 0.5;
+        pose.pose.orientation.w = 1.0;
+        inputs.take_head(&pose);
+        assert_eq!(inputs.head.latest().unwrap().value.origin().raw().x, 0.5);
+        let mut elsewhere = pose.clone();
+        elsewhere.header.frame_id = "camera".to_owned();
+        let mut broken = pose.clone();
+        broken.pose.orientation.w = 0.0;
+        let mut nan = pose.clone();
+        nan.pose.position.y = f64::NAN;
+        for bad in [elsewhere, broken, nan] {
+            inputs.take_head(&bad);
+        }
+        assert_eq!(inputs.head.latest().unwrap().sequence, 1);
+        assert_eq!(inputs.head.dropped(), 3);
+    }
+}

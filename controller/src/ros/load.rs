@@ -1,0 +1,305 @@
+//! Loading a plan: everything that can be refused is, before the plan in use is given up.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use stipple_core::{Limits, State};
+use stipple_model::clearance::{CellError, WorkCell};
+use tokio::sync::oneshot;
+
+use super::cycle::{Errand, may_load};
+use super::inputs::Inputs;
+use super::program::{Clock, unix_us};
+use crate::admit::{AdmitError, Admitted, admit_file, check_arm};
+use crate::hops::CellPlanner;
+use crate::record::{Binding, Durability, Record, RecordError};
+use crate::services::ThreadedServices;
+use crate::session::{Session, SessionConfig};
+use crate::skin::SkinError;
+
+/// How long the arm may take to report for the first time.
+const ARM_REPORTS: Duration = Duration::from_secs(10);
+
+/// Why a plan was not loaded; nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Not in this state.
+    #[error("a plan can be loaded in the states safe, ready, stopped and faulted, this is {}; stop first", .0.name())]
+    State(State),
+    /// The plan is not admitted.
+    #[error("{path}: {source}")]
+    Admit {
+        /// The plan.
+        path: PathBuf,
+        /// Why not.
+        source: AdmitError,
+    },
+    /// The arm is another one.
+    #[error(transparent)]
+    Arm(AdmitError),
+    /// The plan's cell.
+    #[error(transparent)]
+    Cell(#[from] CellError),
+    /// The plan's head.
+    #[error(transparent)]
+    Skin(#[from] SkinError),
+    /// The arm has not reported.
+    #[error("no joint states have come in {} s: is the arm's driver running, on the topic joint_states?", ARM_REPORTS.as_secs())]
+    NoArm,
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// No thread for the plan's work.
+    #[error("starting the threads for hops and record: {0}")]
+    Threads(#[from] std::io::Error),
+    /// The control loop is gone; the program ends.
+    #[error("the controller is ending")]
+    Ending,
+}
+
+/// What is told about a loaded plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The session in the record.
+    pub session_id: String,
+    /// Digest of the plan, hexadecimal.
+    pub plan_digest: String,
+    /// Dots of the plan, over all layers.
+    pub dots: u32,
+    /// Of these done, by the record, when it was loaded.
+    pub already_done: u32,
+    record: PathBuf,
+}
+
+/// A plan in use.
+pub struct Loaded {
+    /// Its session.
+    pub session: Session,
+    /// Those who compute its motions and write its record.
+    pub services: ThreadedServices,
+    /// What is told about it.
+    pub about: Arc<About>,
+    planner: CellPlanner,
+}
+
+/// Loads plans.
+pub struct Loader {
+    /// The clock of the program.
+    pub clock: Clock,
+    /// The figures that hold.
+    pub limits: Limits,
+    /// What came in.
+    pub inputs: Arc<Inputs>,
+    /// To the control loop.
+    pub errands: Sender<Errand>,
+}
+
+/// A plan read and checked.
+struct Checked {
+    admitted: Admitted,
+    planner: CellPlanner,
+}
+
+fn check(path: &Path) -> Result<Checked, LoadError> {
+    let admitted = admit_file(path).map_err(|source| LoadError::Admit {
+        path: path.to_owned(),
+        source,
+    })?;
+    let plan = Arc::clone(admitted.plan());
+    let cell = Arc::new(WorkCell::new(&plan.cell, &plan.head)?);
+    Ok(Checked {
+        planner: CellPlanner::new(plan, cell),
+        admitted,
+    })
+}
+
+/// Runs something long where it holds nobody up.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| LoadError::Ending)
+}
+
+impl Loader {
+    /// Loads a plan and opens its record.
+    ///
+    /// # Errors
+    /// The first reason why not; the plan in use stays in use.
+    pub async fn load(
+        &self,
+        path: PathBuf,
+        record: PathBuf,
+        state: State,
+    ) -> Result<Arc<About>, LoadError> {
+        if !may_load(state) {
+            return Err(LoadError::State(state));
+        }
+        let checked = aside(move || check(&path)).await??;
+        self.check_arm(&checked).await?;
+        let old = self.release().await?;
+        let (limits, clock, seen) = (self.limits, self.clock, self.permit_seen());
+        let made = aside(move || exchange(old, checked, &record, limits, clock, seen)).await?;
+        let (loaded, result) = match made {
+            Ok(loaded) => {
+                let about = Arc::clone(&loaded.about);
+                (Some(loaded), Ok(about))
+            }
+            Err((old, error)) => (old, Err(error)),
+        };
+        if let Some(loaded) = loaded {
+            self.inputs.set_names(loaded.session.joint_names());
+            self.errands
+                .send(Errand::Install(loaded))
+                .map_err(|_| LoadError::Ending)?;
+        }
+        result
+    }
+
+    async fn check_arm(&self, checked: &Checked) -> Result<(), LoadError> {
+        let wait = async {
+            loop {
+                if let Some(names) = self.inputs.reported_names() {
+                    return names;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let reported = tokio::time::timeout(ARM_REPORTS, wait)
+            .await
+            .map_err(|_| LoadError::NoArm)?;
+        let plan = checked.planner.clone();
+        let planned = crate::hops::Kinematics::joint_names(&plan);
+        // Other joints beside the arm's, such as a gripper's, do not matter.
+        let ours: Vec<String> = reported
+            .iter()
+            .filter(|name| planned.contains(name))
+            .cloned()
+            .collect();
+        check_arm(planned, &ours)
+            .or_else(|_| check_arm(planned, reported))
+            .map_err(LoadError::Arm)
+    }
+
+    async fn release(&self) -> Result<Option<Box<Loaded>>, LoadError> {
+        let (answer, answered) = oneshot::channel();
+        self.errands
+            .send(Errand::Release(answer))
+            .map_err(|_| LoadError::Ending)?;
+        answered
+            .await
+            .map_err(|_| LoadError::Ending)?
+            .map_err(LoadError::State)
+    }
+
+    /// The largest permit that the needle device has seen.
+    fn permit_seen(&self) -> u64 {
+        self.inputs
+            .needle
+            .latest()
+            .map_or(0, |report| report.value.permit)
+    }
+}
+
+type Made = Result<Box<Loaded>, (Option<Box<Loaded>>, LoadError)>;
+
+/// Puts a plan in the place of the one in use, which comes back when that fails.
+fn exchange(
+    old: Option<Box<Loaded>>,
+    new: Checked,
+    path: &Path,
+    limits: Limits,
+    clock: Clock,
+    permit_seen: u64,
+) -> Made {
+    let binding = Binding {
+        plan: new.admitted.digest(),
+        scan: new.admitted.plan().provenance.scan_digest,
+    };
+    // One record at a time has one writer: the same file is handed on, not opened twice.
+    let (old, held) = match old {
+        None => (None, None),
+        Some(old) => {
+            let Loaded {
+                session,
+                services,
+                about,
+                planner,
+            } = *old;
+            let record = services.finish();
+            (Some((session, about, planner)), record)
+        }
+    };
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let same = old
+        .as_ref()
+        .is_some_and(|(_, about, _)| about.record == path);
+    let (reused, held) = match held {
+        Some(record) if same && *record.binding() == binding => (Some(record), None),
+        held => (None, held),
+    };
+    let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
+    let opened = match (reused, &held) {
+        (Some(record), _) => Ok(record),
+        (None, Some(held)) if same => Err(RecordError::OtherPlan {
+            path: path.clone(),
+            record: held.binding().plan.short(),
+            plan: binding.plan.short(),
+        }),
+        (None, _) => Record::open(&path, binding, Durability::PowerCut, now_us),
+    };
+    let made = opened
+        .map_err(LoadError::from)
+        .and_then(|record| begin(&new, record, path, limits, clock, permit_seen));
+    made.map(Box::new).map_err(|error| {
+        let restored = old
+            .zip(held)
+            .and_then(|((session, about, planner), record)| {
+                let services =
+                    ThreadedServices::start(planner.clone(), record, clock.wall()).ok()?;
+                Some(Box::new(Loaded {
+                    session,
+                    services,
+                    about,
+                    planner,
+                }))
+            });
+        (restored, error)
+    })
+}
+
+fn begin(
+    new: &Checked,
+    record: Record,
+    path: PathBuf,
+    limits: Limits,
+    clock: Clock,
+    permit_seen: u64,
+) -> Result<Loaded, LoadError> {
+    let done = record.dots()?;
+    let about = About {
+        session_id: record.session_id().to_owned(),
+        plan_digest: new.admitted.digest().to_string(),
+        dots: u32::try_from(new.admitted.plan().dots.len()).unwrap_or(u32::MAX),
+        already_done: u32::try_from(done.len()).unwrap_or(u32::MAX),
+        record: path,
+    };
+    // Microseconds since 1970 rise faster than strikes are made, so a later start has larger numbers; the device has the last word,
+    // should the wall clock have gone back.
+    let first_nonce = unix_us().max(permit_seen.saturating_add(1));
+    let session = Session::new(
+        &new.admitted,
+        Arc::new(new.planner.clone()),
+        done,
+        SessionConfig::new(limits, first_nonce),
+    )?;
+    Ok(Loaded {
+        session,
+        services: ThreadedServices::start(new.planner.clone(), record, clock.wall())?,
+        about: Arc::new(about),
+        planner: new.planner.clone(),
+    })
+}

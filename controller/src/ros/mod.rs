@@ -1,0 +1,223 @@
+//! The controller as a ROS 2 node, and its operator's client.
+//!
+//! | thread | does |
+//! |---|---|
+//! | `ros` | spins the node: takes joint states, needle reports and head poses as they come ([`inputs`]) |
+//! | `cycle` | ticks the session every 2 ms ([`cycle`]); never touches ROS |
+//! | `needle` | sends each tick's needle command ([`needle`]) |
+//! | `hops`, `record` | compute motions, write the record ([`crate::services::ThreadedServices`]) |
+//! | main | everything asynchronous: the arm's action ([`arm`]), services ([`desk`]), what is told ([`told`]) |
+//!
+//! Losing the process is silence, on which the needle device draws the needle back by itself. A start of the node moves nothing.
+
+pub mod arm;
+pub mod cycle;
+pub mod desk;
+pub mod inputs;
+pub mod load;
+pub mod needle;
+pub mod operate;
+pub mod program;
+pub mod told;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::Stream;
+use r2r::action_msgs::srv::CancelGoal;
+use r2r::geometry_msgs::msg::PoseStamped;
+use r2r::sensor_msgs::msg::JointState;
+use r2r::stipple_msgs::msg::NeedleState;
+use r2r::{Node, QosProfile};
+use stipple_core::{Command, Limits, State};
+use tokio::sync::watch;
+
+use arm::{RosArm, Tolerances};
+use cycle::{Cycle, Errand};
+use desk::Desk;
+use inputs::{Inputs, RosHead};
+use load::Loader;
+use needle::RosNeedle;
+use program::{Clock, Ending, Parameters, ProgramError, drain, making, newest};
+use told::{Rates, Told, Watched};
+
+/// Name of the node.
+pub const NODE: &str = "stipple_controller";
+
+/// How long an ordered end waits for the session to stop.
+const STOP_TIME: Duration = Duration::from_secs(6);
+
+/// The node's parameters; launch/params/controller.yaml explains them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeConfig {
+    /// Name of the arm's trajectory controller.
+    pub arm_controller: String,
+    /// Frame that head poses must carry.
+    pub base_frame: String,
+    /// The core's figures.
+    pub limits: Limits,
+    /// Sent with every goal.
+    pub tolerances: Tolerances,
+    /// How often things are told.
+    pub rates: Rates,
+}
+
+impl NodeConfig {
+    /// Reads the parameters given to a node.
+    ///
+    /// # Errors
+    /// One that is unknown or makes no sense.
+    pub fn read(node: &Node) -> Result<Self, ProgramError> {
+        let mut given = Parameters::of(node);
+        let config = Self {
+            arm_controller: given.text("arm_controller", "joint_trajectory_controller")?,
+            base_frame: given.text("base_frame", "base_link")?,
+            limits: given.choice(
+                "limits",
+                "hardware",
+                &[
+                    ("hardware", Limits::HARDWARE),
+                    ("simulation", Limits::LOOSE_CLOCK),
+                ],
+            )?,
+            tolerances: Tolerances {
+                path: given.number("path_tolerance", 0.1, 0.001..=0.5)?,
+                goal: given.number("goal_tolerance", 0.002, 0.0001..=0.01)?,
+                goal_time: given.number("goal_time_tolerance", 1.0, 0.05..=5.0)?,
+            },
+            rates: Rates {
+                state: given.number("state_rate", 10.0, 1.0..=50.0)?,
+                diagnostics: given.number("diagnostics_rate", 1.0, 0.1..=10.0)?,
+            },
+        };
+        given.finish()?;
+        Ok(config)
+    }
+}
+
+/// Runs the node until a signal asks for its end; then stops the session in order.
+///
+/// # Errors
+/// What kept it from starting.
+pub fn run() -> Result<(), ProgramError> {
+    let ending = Ending::on_signals()?;
+    let mut node = program::join(NODE)?;
+    let config = NodeConfig::read(&node)?;
+    if config.limits != Limits::HARDWARE {
+        tracing::warn!("limits for simulated hardware: never with a real arm");
+    }
+    let clock = Clock::start();
+    let inputs = Arc::new(Inputs::new(clock, config.base_frame.clone()));
+    let needle = RosNeedle::start(
+        Arc::clone(&inputs),
+        node.create_publisher("needle/command", newest())
+            .map_err(making("needle/command"))?,
+    )?;
+    let action = format!("{}/follow_joint_trajectory", config.arm_controller);
+    let goals = node
+        .create_action_client(&action)
+        .map_err(making(action.clone()))?;
+    let cancels = node
+        .create_client::<CancelGoal::Service>(
+            &format!("{action}/_action/cancel_goal"),
+            QosProfile::services_default(),
+        )
+        .map_err(making("the client of cancel_goal"))?;
+    let (arm, server) = RosArm::new(Arc::clone(&inputs), goals, cancels, config.tolerances);
+    let (told, desk) = (Told::open(&mut node)?, Desk::open(&mut node)?);
+    let take = take(&mut node, Arc::clone(&inputs))?;
+    let spinning = Ending::default();
+    let spinner = program::spin(node, spinning.clone(), take)?;
+    let (cycle, events) = Cycle::start(clock, arm, needle, RosHead(Arc::clone(&inputs)))?;
+
+    let (now, state) = watch::channel(State::Safe);
+    let loader = Loader {
+        clock,
+        limits: config.limits,
+        inputs: Arc::clone(&inputs),
+        errands: cycle.errands.clone(),
+    };
+    let watched = Watched {
+        inputs,
+        pace: Arc::clone(&cycle.pace),
+        clock,
+    };
+    runtime()?.block_on(tokio::task::LocalSet::new().run_until(async {
+        tokio::task::spawn_local(server.serve());
+        let telling = tokio::task::spawn_local(told.tell(events, config.rates, watched, now));
+        desk.serve(loader, &cycle.errands, state.clone());
+        tracing::info!(arm = action, "the controller node is up; nothing moves");
+        ending.wait().await;
+        stop(&cycle, state).await;
+        let loaded = tokio::task::spawn_blocking(|| cycle.finish()).await;
+        // The record is closed before the process goes.
+        if let Ok(Some(loaded)) = loaded {
+            drop(loaded.services.finish());
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
+    }));
+    spinning.ask();
+    let _ = spinner.join();
+    tracing::info!("the controller node has ended");
+    Ok(())
+}
+
+/// Stops what is under way, and waits until it has stopped.
+async fn stop(cycle: &Cycle, mut state: watch::Receiver<State>) {
+    let moving = |state: &State| state.active() || *state == State::Paused;
+    if !moving(&state.borrow_and_update()) {
+        return;
+    }
+    tracing::info!("stopping the session before the end");
+    let _ = desk::ask(&cycle.errands, |answer| {
+        Errand::Command(Command::Stop, answer)
+    })
+    .await;
+    let stopped = state.wait_for(|state| !moving(state));
+    if tokio::time::timeout(STOP_TIME, stopped).await.is_err() {
+        tracing::error!("the stop was not confirmed in time");
+    }
+}
+
+/// A runtime of one thread: what is asynchronous is not much.
+///
+/// # Errors
+/// When the system gives none.
+pub fn runtime() -> Result<tokio::runtime::Runtime, ProgramError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|source| ProgramError::System {
+            doing: "starting the asynchronous part",
+            source,
+        })
+}
+
+/// Subscribes to the inputs; what it returns takes what has come.
+fn take(
+    node: &mut Node,
+    inputs: Arc<Inputs>,
+) -> Result<impl FnMut() + Send + 'static + use<>, ProgramError> {
+    let mut joints = listen::<JointState>(node, "joint_states")?;
+    let mut needle = listen::<NeedleState>(node, "needle/state")?;
+    let mut head = listen::<PoseStamped>(node, "head_pose")?;
+    Ok(move || {
+        // Of several at once only the last tells how things are.
+        if let Some(message) = drain(&mut joints).last() {
+            inputs.take_joints(&message);
+        }
+        if let Some(message) = drain(&mut needle).last() {
+            inputs.take_needle(&message);
+        }
+        if let Some(message) = drain(&mut head).last() {
+            inputs.take_head(&message);
+        }
+    })
+}
+
+fn listen<T: r2r::WrappedTypesupport + Send + 'static>(
+    node: &mut Node,
+    topic: &str,
+) -> Result<impl Stream<Item = T> + Unpin + Send + 'static + use<T>, ProgramError> {
+    node.subscribe::<T>(topic, newest()).map_err(making(topic))
+}

@@ -1,0 +1,469 @@
+//! `stipple-controller session`: an operator at the command line. Loads a plan, starts, watches, stops on a signal, reports.
+
+mod tally;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use r2r::std_srvs::srv::Trigger;
+use r2r::stipple_msgs::msg::{DotResult, SessionState};
+use r2r::stipple_msgs::srv::{LoadPlan, Start};
+use r2r::{Client, Node, QosProfile};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::program::{Ending, ProgramError, drain, every, join, latched, making, spin};
+use crate::report::Report;
+use stipple_model::plan::{Plan, PlanError};
+use tally::{StrikesError, Tally};
+
+/// How long the node may take to be there and to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the session may take to get ready after a plan was loaded.
+const READY_TIME: Duration = Duration::from_secs(20);
+/// How long a stop may take.
+const STOP_TIME: Duration = Duration::from_secs(10);
+/// How long nothing may come from the node.
+const SILENCE: Duration = Duration::from_secs(5);
+/// What the operator waits before resuming a session that has paused by itself.
+const RESUME_AFTER: Duration = Duration::from_secs(3);
+/// So many pauses without a dot between them, and the session is given up.
+const PAUSES: u32 = 5;
+
+/// Loads a plan into a running node, starts it, shows the progress, reports.
+///
+/// Ctrl-C stops the session in order: needle in, arm at rest. A session that pauses by itself (a restless head, too many dots skipped) is
+/// resumed a few times. Paths are those of the machine that the node runs on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
+  stipple-controller session --plan head.plan --record head.sqlite --layer 2 --all --report report.json --json
+
+Exit code: 0 finished and every dot placed or skipped with a reason, 1 not so, 2 bad input or no node, 130 stopped by a signal.")]
+pub struct Args {
+    /// The plan
+    #[arg(long, value_name = "FILE.plan")]
+    plan: PathBuf,
+    /// The record; made when it is missing, gone on with otherwise
+    #[arg(long, value_name = "FILE.sqlite")]
+    record: PathBuf,
+    /// Which layer, from 1
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    layer: u8,
+    /// Only the first so many dots of what is left of the layer
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "all")]
+    dots: Option<u32>,
+    /// All that is left of the layer (the default)
+    #[arg(long)]
+    all: bool,
+    /// Where the report goes
+    #[arg(long, value_name = "FILE.json")]
+    report: PathBuf,
+    /// The strikes as stipple-sim ros saw them (its --strikes), for the true placement error
+    #[arg(long, value_name = "FILE.csv")]
+    strikes: Option<PathBuf>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a session could not be worked off.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateError {
+    /// ROS 2.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Nobody there.
+    #[error(
+        "no controller node answers on {service}: is stipple-controller running, with the same ROS_DOMAIN_ID?"
+    )]
+    NoNode {
+        /// The service asked for.
+        service: String,
+    },
+    /// The node refused.
+    #[error("{what}: {message}")]
+    Refused {
+        /// What it refused.
+        what: &'static str,
+        /// In its words.
+        message: String,
+    },
+    /// The session never got ready.
+    #[error("the session does not start: {0}")]
+    NotReady(String),
+    /// A signal came before anything was started.
+    #[error("interrupted before the start")]
+    Interrupted,
+    /// The strikes.
+    #[error(transparent)]
+    Strikes(#[from] StrikesError),
+    /// The report.
+    #[error("{path}: {source}")]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum End {
+    Finished,
+    Interrupted,
+    Faulted(String),
+    Stopped,
+    Stuck,
+    Silent,
+}
+
+/// What comes from the node.
+enum Heard {
+    State(Box<SessionState>),
+    Result(Box<DotResult>),
+}
+
+struct Desk {
+    load: Client<LoadPlan::Service>,
+    start: Client<Start::Service>,
+    resume: Client<Trigger::Service>,
+    stop: Client<Trigger::Service>,
+    heard: UnboundedReceiver<Heard>,
+    ending: Ending,
+}
+
+/// Operates; the number is the exit code.
+///
+/// # Errors
+/// Bad input, or no node to operate.
+pub fn run(args: &Args) -> Result<u8, OperateError> {
+    // The plan is read here, too: for the depths in the report, and to fail early.
+    let (plan, _) = Plan::read(&args.plan)?;
+    let ending = Ending::on_signals()?;
+    let mut node = join("stipple_session")?;
+    let spinning = Ending::default();
+    let (mut desk, take) = Desk::sit(&mut node, ending)?;
+    let spinner = spin(node, spinning.clone(), take)?;
+    let done = super::runtime()?.block_on(desk.operate(args));
+    spinning.ask();
+    let _ = spinner.join();
+    let (end, tally) = done?;
+    let report = tally.report(&plan, args.strikes.as_deref())?;
+    report
+        .write(&args.report)
+        .map_err(|source| OperateError::Report {
+            path: args.report.clone(),
+            source,
+        })?;
+    print(args, &end, &report);
+    Ok(match end {
+        End::Finished if report.in_doubt == 0 && tally.complete() => 0,
+        End::Interrupted => 130,
+        _ => 1,
+    })
+}
+
+impl Desk {
+    fn sit(
+        node: &mut Node,
+        ending: Ending,
+    ) -> Result<(Self, impl FnMut() + Send + 'static + use<>), ProgramError> {
+        let name = |service: &str| format!("{}/{service}", super::NODE);
+        let qos = QosProfile::services_default;
+        let made = || making("making a client of the controller's services");
+        let mut states = node
+            .subscribe::<SessionState>("session_state", latched())
+            .map_err(made())?;
+        let mut results = node
+            .subscribe::<DotResult>("dot_results", every(1000))
+            .map_err(made())?;
+        let (tell, heard) = unbounded_channel();
+        let desk = Self {
+            load: node
+                .create_client(&name("load_plan"), qos())
+                .map_err(made())?,
+            start: node.create_client(&name("start"), qos()).map_err(made())?,
+            resume: node.create_client(&name("resume"), qos()).map_err(made())?,
+            stop: node.create_client(&name("stop"), qos()).map_err(made())?,
+            heard,
+            ending,
+        };
+        let take = move || {
+            for result in drain(&mut results) {
+                let _ = tell.send(Heard::Result(Box::new(result)));
+            }
+            for state in drain(&mut states) {
+                let _ = tell.send(Heard::State(Box::new(state)));
+            }
+        };
+        Ok((desk, take))
+    }
+
+    async fn operate(&mut self, args: &Args) -> Result<(End, Tally), OperateError> {
+        self.wait_for_node().await?;
+        let absolute = |path: &PathBuf| {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            path.to_string_lossy().into_owned()
+        };
+        let loaded = call(
+            &self.load,
+            &LoadPlan::Request {
+                path: absolute(&args.plan),
+                record: absolute(&args.record),
+            },
+            "load_plan",
+        )
+        .await?;
+        if !loaded.accepted {
+            return Err(OperateError::Refused {
+                what: "the plan was not loaded",
+                message: loaded.message,
+            });
+        }
+        eprintln!(
+            "session {}: {} dots in the plan, {} of them done",
+            loaded.session_id, loaded.dots, loaded.already_done
+        );
+        let mut tally = Tally::new(loaded.session_id, loaded.plan_digest);
+        // What was latched before is not of this session.
+        while self.heard.try_recv().is_ok() {}
+        self.start(args).await?;
+        tally.begin();
+        let end = self.watch(&mut tally).await?;
+        tally.end();
+        Ok((end, tally))
+    }
+
+    async fn wait_for_node(&self) -> Result<(), OperateError> {
+        let no_node = |service: &str| OperateError::NoNode {
+            service: format!("{}/{service}", super::NODE),
+        };
+        for (service, there) in [
+            ("load_plan", Node::is_available(&self.load).map(pinned)),
+            ("start", Node::is_available(&self.start).map(pinned)),
+            ("resume", Node::is_available(&self.resume).map(pinned)),
+            ("stop", Node::is_available(&self.stop).map(pinned)),
+        ] {
+            let there = there.map_err(making("waiting for the controller"))?;
+            tokio::select! {
+                there = tokio::time::timeout(PATIENCE, there) => match there {
+                    Ok(Ok(())) => {}
+                    _ => return Err(no_node(service)),
+                },
+                () = self.ending.wait() => return Err(OperateError::Interrupted),
+            }
+        }
+        Ok(())
+    }
+
+    async fn start(&self, args: &Args) -> Result<(), OperateError> {
+        let request = Start::Request {
+            layer: args.layer,
+            limited: args.dots.is_some(),
+            max_dots: args.dots.unwrap_or(0),
+        };
+        let until = Instant::now() + READY_TIME;
+        loop {
+            let answer = call(&self.start, &request, "start").await?;
+            if answer.accepted {
+                return Ok(());
+            }
+            if self.ending.asked() {
+                return Err(OperateError::Interrupted);
+            }
+            // A session just loaded first wants to see everything fresh; anything else it will say again.
+            if Instant::now() > until || answer.message.contains("layer") {
+                return Err(OperateError::NotReady(answer.message));
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Watches until the session is over, one way or the other.
+    async fn watch(&mut self, tally: &mut Tally) -> Result<End, OperateError> {
+        let bar = progress_bar();
+        let mut pauses = Pauses::default();
+        let mut heard_at = Instant::now();
+        let end = loop {
+            let heard = tokio::time::timeout(Duration::from_millis(200), self.heard.recv()).await;
+            if self.ending.asked() {
+                bar.println("stopping: needle in, arm to rest");
+                break self.stop(tally).await?;
+            }
+            let Ok(heard) = heard else {
+                if heard_at.elapsed() > SILENCE {
+                    break End::Silent;
+                }
+                continue;
+            };
+            heard_at = Instant::now();
+            match heard {
+                None => break End::Silent,
+                Some(Heard::Result(result)) => tally.take_result(*result),
+                Some(Heard::State(state)) => {
+                    show(&bar, &state);
+                    let end = over(&state);
+                    let paused = state.state == SessionState::PAUSED as u8;
+                    let message = state.message.clone();
+                    tally.take_state(*state);
+                    if let Some(end) = end {
+                        break end;
+                    }
+                    match pauses.look(paused, tally.done()) {
+                        Pause::None => {}
+                        Pause::Resume => {
+                            bar.println(format!("{message}; resuming"));
+                            call(&self.resume, &Trigger::Request::default(), "resume").await?;
+                        }
+                        Pause::TooMany => {
+                            self.stop(tally).await?;
+                            break End::Stuck;
+                        }
+                    }
+                }
+            }
+        };
+        bar.finish_and_clear();
+        Ok(end)
+    }
+
+    /// Stops the session, and waits until it has stopped.
+    async fn stop(&mut self, tally: &mut Tally) -> Result<End, OperateError> {
+        call(&self.stop, &Trigger::Request::default(), "stop").await?;
+        let until = Instant::now() + STOP_TIME;
+        while Instant::now() < until {
+            match tokio::time::timeout(Duration::from_millis(200), self.heard.recv()).await {
+                Ok(Some(Heard::Result(result))) => tally.take_result(*result),
+                Ok(Some(Heard::State(state))) => {
+                    let stopped = state.state == SessionState::STOPPED as u8;
+                    tally.take_state(*state);
+                    if stopped {
+                        return Ok(End::Interrupted);
+                    }
+                }
+                Ok(None) => return Ok(End::Silent),
+                Err(_) => {}
+            }
+        }
+        eprintln!("the stop was not confirmed in time: use the hardware stop");
+        Ok(End::Interrupted)
+    }
+}
+
+type Pinned = std::pin::Pin<Box<dyn Future<Output = r2r::Result<()>>>>;
+
+fn pinned(there: impl Future<Output = r2r::Result<()>> + 'static) -> Pinned {
+    Box::pin(there)
+}
+
+/// Calls a service of the node.
+async fn call<S: r2r::WrappedServiceTypeSupport + 'static>(
+    client: &Client<S>,
+    request: &S::Request,
+    service: &'static str,
+) -> Result<S::Response, OperateError> {
+    let answer = client.request(request).map_err(making(service))?;
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        _ => Err(OperateError::NoNode {
+            service: format!("{}/{service}", super::NODE),
+        }),
+    }
+}
+
+/// Whether a state is an end.
+fn over(state: &SessionState) -> Option<End> {
+    match state.state {
+        _ if state.finished => Some(End::Finished),
+        s if s == SessionState::FAULTED as u8 => {
+            Some(End::Faulted(format!("{}: {}", state.fault, state.message)))
+        }
+        s if s == SessionState::STOPPED as u8 => Some(End::Stopped),
+        _ => None,
+    }
+}
+
+/// The operator's patience with a session that pauses by itself.
+#[derive(Debug, Default)]
+struct Pauses {
+    since: Option<Instant>,
+    in_a_row: u32,
+    done: u32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Pause {
+    None,
+    Resume,
+    TooMany,
+}
+
+impl Pauses {
+    fn look(&mut self, paused: bool, done: u32) -> Pause {
+        if !paused {
+            self.since = None;
+            return Pause::None;
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() < RESUME_AFTER {
+            return Pause::None;
+        }
+        self.in_a_row = if done > self.done {
+            1
+        } else {
+            self.in_a_row + 1
+        };
+        self.done = done;
+        self.since = None;
+        if self.in_a_row > PAUSES {
+            Pause::TooMany
+        } else {
+            Pause::Resume
+        }
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} dots  {per_sec}  {elapsed}  {msg}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show(bar: &ProgressBar, state: &SessionState) {
+    bar.set_length(u64::from(state.planned));
+    bar.set_position(u64::from(state.placed + state.skipped + state.in_doubt));
+    bar.set_message(state.message.clone());
+}
+
+fn print(args: &Args, end: &End, report: &Report) {
+    let how = match end {
+        End::Finished => "finished".to_owned(),
+        End::Interrupted => "stopped by a signal; the record resumes".to_owned(),
+        End::Stopped => "stopped by someone else".to_owned(),
+        End::Faulted(fault) => format!("ended by a fault: {fault}"),
+        End::Stuck => "given up: it paused again and again".to_owned(),
+        End::Silent => "the controller has fallen silent".to_owned(),
+    };
+    if args.json {
+        eprintln!("{how}");
+        if let Ok(json) = serde_json::to_string(report) {
+            println!("{json}");
+        }
+    } else {
+        println!("{how}\n{}", tally::text(report));
+        println!("report: {}", args.report.display());
+    }
+}

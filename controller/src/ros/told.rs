@@ -1,0 +1,305 @@
+//! What the node tells: its state, every dot's outcome, diagnostics.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use r2r::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus, KeyValue};
+use r2r::std_msgs::msg::Header;
+use r2r::stipple_msgs::msg;
+use r2r::{Node, Publisher};
+use stipple_core::{Micros, State};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use super::cycle::{Event, Pace};
+use super::inputs::{Inputs, Slot};
+use super::load::About;
+use super::program::{Clock, ProgramError, every, latched, making, stamp};
+use crate::record::DotOutcome;
+use crate::session::{DotResult, SessionView};
+
+/// Where it is told.
+pub struct Told {
+    state: Publisher<msg::SessionState>,
+    results: Publisher<msg::DotResult>,
+    diagnostics: Publisher<DiagnosticArray>,
+}
+
+/// How often things are repeated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// The state while nothing changes, Hz.
+    pub state: f64,
+    /// Diagnostics, Hz.
+    pub diagnostics: f64,
+}
+
+/// What diagnostics look at.
+pub struct Watched {
+    /// What comes in.
+    pub inputs: Arc<Inputs>,
+    /// How the loop keeps its time.
+    pub pace: Arc<Pace>,
+    /// The clock of the program.
+    pub clock: Clock,
+}
+
+impl Told {
+    /// Makes the topics on a node.
+    ///
+    /// # Errors
+    /// When ROS 2 refuses one.
+    pub fn open(node: &mut Node) -> Result<Self, ProgramError> {
+        Ok(Self {
+            state: node
+                .create_publisher("session_state", latched())
+                .map_err(making("session_state"))?,
+            results: node
+                .create_publisher("dot_results", every(1000))
+                .map_err(making("dot_results"))?,
+            diagnostics: node
+                .create_publisher("diagnostics", every(10))
+                .map_err(making("diagnostics"))?,
+        })
+    }
+
+    /// Tells until the control loop is gone.
+    pub async fn tell(
+        self,
+        mut events: UnboundedReceiver<Event>,
+        rates: Rates,
+        watched: Watched,
+        now: watch::Sender<State>,
+    ) {
+        let every = |rate: f64| {
+            let period = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::from_secs(1));
+            let mut interval = tokio::time::interval(period.max(Duration::from_millis(10)));
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        };
+        let (mut again, mut look) = (every(rates.state), every(rates.diagnostics));
+        let mut last: Option<(SessionView, Option<Arc<About>>)> = None;
+        let mut seen = Seen::default();
+        loop {
+            let sent = tokio::select! {
+                event = events.recv() => match event {
+                    None => return,
+                    Some(Event::State(view, about)) => {
+                        log(last.as_ref().map(|(view, _)| view), &view);
+                        now.send_replace(view.state);
+                        let sent = self.state.publish(&state(&view, about.as_deref()));
+                        last = Some((view, about));
+                        sent
+                    }
+                    Some(Event::Result(result, about)) => self.results.publish(&dot_result(&result, &about)),
+                },
+                _ = again.tick() => last
+                    .as_ref()
+                    .map_or(Ok(()), |(view, about)| self.state.publish(&state(view, about.as_deref()))),
+                _ = look.tick() => {
+                    let array = diagnostics(&watched, &mut seen, last.as_ref().map(|(view, _)| view));
+                    self.diagnostics.publish(&array)
+                }
+            };
+            if let Err(error) = sent {
+                tracing::warn!(%error, "a message could not be sent");
+            }
+        }
+    }
+}
+
+fn log(before: Option<&SessionView>, view: &SessionView) {
+    if before.is_some_and(|b| (b.state, b.message) == (view.state, view.message)) {
+        return;
+    }
+    let (state, message) = (view.state.name(), view.message.text());
+    match view.fault.map(stipple_core::Fault::row) {
+        Some(fault) => tracing::error!(state, fault = fault.name, "{}", fault.text),
+        None if view.state.working() => tracing::debug!(state, "{message}"),
+        None => tracing::info!(state, "{message}"),
+    }
+}
+
+fn header() -> Header {
+    Header {
+        stamp: stamp(),
+        frame_id: String::new(),
+    }
+}
+
+/// A state as its message carries it.
+#[must_use]
+fn number(state: State) -> u8 {
+    type M = msg::SessionState;
+    match state {
+        State::Safe => M::SAFE as u8,
+        State::Ready => M::READY as u8,
+        State::Approaching => M::APPROACHING as u8,
+        State::Hovering => M::HOVERING as u8,
+        State::Verifying => M::VERIFYING as u8,
+        State::Extending => M::EXTENDING as u8,
+        State::Dwelling => M::DWELLING as u8,
+        State::Retracting => M::RETRACTING as u8,
+        State::Pausing => M::PAUSING as u8,
+        State::Paused => M::PAUSED as u8,
+        State::Stopping => M::STOPPING as u8,
+        State::Stopped => M::STOPPED as u8,
+        State::Faulted => M::FAULTED as u8,
+    }
+}
+
+fn state(view: &SessionView, about: Option<&About>) -> msg::SessionState {
+    let fault = view.fault.map(stipple_core::Fault::row);
+    let progress = view.progress;
+    msg::SessionState {
+        header: header(),
+        state: number(view.state),
+        state_name: view.state.name().to_owned(),
+        session_id: about.map_or_else(String::new, |a| a.session_id.clone()),
+        plan_digest: about.map_or_else(String::new, |a| a.plan_digest.clone()),
+        layer: view.layer.unwrap_or(0),
+        planned: progress.planned,
+        placed: progress.placed,
+        skipped: progress.skipped,
+        in_doubt: progress.in_doubt,
+        remaining: progress.remaining(),
+        has_dot: view.dot.is_some(),
+        dot: view.dot.map_or(0, |dot| dot.0),
+        fault: fault.map_or_else(String::new, |f| f.name.to_owned()),
+        message: fault.map_or(view.message.text(), |f| f.text).to_owned(),
+        finished: view.finished,
+    }
+}
+
+fn dot_result(result: &DotResult, about: &About) -> msg::DotResult {
+    type M = msg::DotResult;
+    let (outcome, lateral_error, depth) = match result.outcome {
+        DotOutcome::Placed {
+            lateral_error_m,
+            depth_m,
+        } => (M::PLACED as u8, lateral_error_m, depth_m),
+        DotOutcome::Skipped { .. } => (M::SKIPPED as u8, 0.0, 0.0),
+        DotOutcome::InDoubt { .. } => (M::IN_DOUBT as u8, 0.0, 0.0),
+    };
+    M {
+        header: header(),
+        session_id: about.session_id.clone(),
+        dot: result.dot.0,
+        outcome,
+        reason: result.outcome.reason().unwrap_or_default().to_owned(),
+        lateral_error,
+        depth,
+    }
+}
+
+/// Counts as they stood when diagnostics were sent last.
+#[derive(Debug, Default)]
+struct Seen {
+    at: Option<Micros>,
+    counts: [u64; 4],
+}
+
+fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -> DiagnosticArray {
+    let now = watched.clock.now();
+    let span = seen.at.and_then(|at| now.since(at)).map_or(0.0, Micros::s);
+    let inputs = &watched.inputs;
+    let counts = [
+        inputs.joints.taken(),
+        inputs.needle.taken(),
+        inputs.head.taken(),
+        watched.pace.ticks.load(Ordering::Relaxed),
+    ];
+    let rate = |i: usize| {
+        if span > 0.0 {
+            (counts[i].saturating_sub(seen.counts[i])) as f64 / span
+        } else {
+            0.0
+        }
+    };
+    let mut status = vec![
+        input("joint_states", &inputs.joints, now, rate(0)),
+        input("needle/state", &inputs.needle, now, rate(1)),
+        input("head_pose", &inputs.head, now, rate(2)),
+    ];
+    let pace = &watched.pace;
+    let worst = pace.worst_us.swap(0, Ordering::Relaxed);
+    status.push(entry(
+        "control loop",
+        DiagnosticStatus::OK as u8,
+        "running",
+        vec![
+            ("rate_hz", format!("{:.1}", rate(3))),
+            ("late_worst_us", worst.to_string()),
+            ("slips", pace.slips.load(Ordering::Relaxed).to_string()),
+        ],
+    ));
+    if let Some(view) = view {
+        let level = match view.state {
+            State::Faulted => DiagnosticStatus::ERROR as u8,
+            State::Paused | State::Stopped => DiagnosticStatus::WARN as u8,
+            _ => DiagnosticStatus::OK as u8,
+        };
+        status.push(entry(
+            "session",
+            level,
+            view.message.text(),
+            vec![("state", view.state.name().to_owned())],
+        ));
+    }
+    *seen = Seen {
+        at: Some(now),
+        counts,
+    };
+    DiagnosticArray {
+        header: header(),
+        status,
+    }
+}
+
+/// An input is silent when nothing has come for this long. Source: own, for people to see; the core has its own figures.
+const SILENT: Micros = Micros::from_ms(500);
+
+fn input<T: Copy>(name: &'static str, slot: &Slot<T>, now: Micros, rate: f64) -> DiagnosticStatus {
+    let age = slot.latest().and_then(|latest| now.since(latest.arrived));
+    let (level, text) = match age {
+        Some(age) if age <= SILENT => (DiagnosticStatus::OK as u8, "arriving"),
+        Some(_) => (DiagnosticStatus::ERROR as u8, "silent"),
+        None => (DiagnosticStatus::WARN as u8, "nothing has come yet"),
+    };
+    entry(
+        name,
+        level,
+        text,
+        vec![
+            ("rate_hz", format!("{rate:.1}")),
+            (
+                "age_ms",
+                age.map_or_else(|| "none".to_owned(), |age| format!("{:.1}", age.s() * 1e3)),
+            ),
+            ("dropped", slot.dropped().to_string()),
+        ],
+    )
+}
+
+fn entry(
+    name: &str,
+    level: u8,
+    message: &str,
+    values: Vec<(&'static str, String)>,
+) -> DiagnosticStatus {
+    DiagnosticStatus {
+        level,
+        name: format!("stipple_controller: {name}"),
+        message: message.to_owned(),
+        hardware_id: String::new(),
+        values: values
+            .into_iter()
+            .map(|(key, value)| KeyValue {
+                key: key.to_owned(),
+                value,
+            })
+            .collect(),
+    }
+}
