@@ -15,7 +15,7 @@ struct Cli {
 }
 
 /// What is logged unless RUST_LOG says otherwise. The graphics layer reports every driver it tries in vain.
-const LOG: &str = "warn,wgpu_hal=off";
+const LOG: &str = "warn,stipple_sim::ros=info,wgpu_hal=off";
 
 #[derive(Subcommand)]
 enum Command {
@@ -33,9 +33,8 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-                tracing_subscriber::EnvFilter::new("warn,stipple_sim::ros=info")
-            }),
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG)),
         )
         .init();
     // What follows --ros-args is for ROS 2, which reads it by itself.

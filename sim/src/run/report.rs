@@ -36,6 +36,11 @@ pub struct StrikeRow {
     pub in_patch: bool,
 }
 
+/// To four decimals: a tenth of a micrometre is more than the simulation is worth.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
 impl StrikeRow {
     fn of(strike: &Strike, plan: &Plan) -> Self {
         let dot = plan.dot(strike.dot);
@@ -46,13 +51,13 @@ impl StrikeRow {
             dot: strike.dot.0,
             layer: dot.map_or(0, |d| d.layer),
             zone,
-            t_s: strike.at.s(),
-            lateral_mm: strike.lateral * 1e3,
-            depth_mm: strike.depth * 1e3,
-            depth_error_mm: strike.depth_error * 1e3,
-            angle_deg: strike.angle.to_degrees(),
-            dragged_mm: strike.dragged * 1e3,
-            force_n: strike.force,
+            t_s: rounded(strike.at.s()),
+            lateral_mm: rounded(strike.lateral * 1e3),
+            depth_mm: rounded(strike.depth * 1e3),
+            depth_error_mm: rounded(strike.depth_error * 1e3),
+            angle_deg: rounded(strike.angle.to_degrees()),
+            dragged_mm: rounded(strike.dragged * 1e3),
+            force_n: rounded(strike.force),
             in_patch: strike.in_patch,
         }
     }

@@ -70,7 +70,7 @@ pub fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), ViewError> {
     let open = || kiss3d::pollster::block_on(OffscreenSurface::with_setup(width, height, setup));
     let mut surface = quietly(open).ok_or(ViewError::NoAdapter)?;
     surface.set_background_color(BACKGROUND);
-    surface.set_ambient(0.35);
+    surface.set_ambient(0.15);
     let mut stage = Stage::new(picture.subject, &picture.joints);
     stage.set_dots(picture.marks);
     let mut camera = camera(picture.subject, picture.from);

@@ -11,12 +11,12 @@ use stipple_model::plan::Plan;
 use super::marks::{Mark, Marks};
 use super::{Subject, picture::Viewpoint};
 
-const SKIN: Color = Color::new(0.86, 0.68, 0.57, 1.0);
-const METAL: Color = Color::new(0.62, 0.65, 0.70, 1.0);
-const TOOL: Color = Color::new(0.20, 0.42, 0.62, 1.0);
-const ROOM: Color = Color::new(0.42, 0.44, 0.47, 1.0);
-/// Background of windows and pictures.
-pub const BACKGROUND: Color = Color::new(0.10, 0.11, 0.13, 1.0);
+const SKIN: [u8; 3] = [214, 170, 143];
+const METAL: [u8; 3] = [150, 156, 165];
+const TOOL: [u8; 3] = [44, 110, 170];
+const ROOM: [u8; 3] = [92, 96, 104];
+/// Background of windows and pictures; like all the renderer's colours it is linear, not sRGB.
+pub const BACKGROUND: Color = Color::new(0.035, 0.038, 0.045, 1.0);
 
 /// Radius of the disc that stands for a dot, metres; the dot itself, a tenth of that, could not be seen from afar.
 const DISC: f32 = 0.45e-3;
@@ -24,6 +24,19 @@ const DISC: f32 = 0.45e-3;
 const FLOAT: f32 = 0.12e-3;
 /// Radius of the needle as drawn, metres.
 const NEEDLE: f32 = 0.25e-3;
+
+/// A colour as people name it (sRGB) for the renderer, which mixes light.
+fn srgb(rgb: [u8; 3]) -> Color {
+    let [r, g, b] = rgb.map(|c| {
+        let c = f32::from(c) / 255.0;
+        if c <= 0.04045 {
+            c / 12.92
+        } else {
+            ((c + 0.055) / 1.055).powf(2.4)
+        }
+    });
+    Color::new(r, g, b, 1.0)
+}
 
 /// nalgebra's vector for the renderer.
 pub fn vec3(v: &Vector3<f64>) -> Vec3 {
@@ -51,16 +64,13 @@ pub struct Stage {
     shade_of: Vec<u8>,
 }
 
-fn body(scene: &mut SceneNode3d, mesh: &BodyMesh, color: Color) -> SceneNode3d {
-    let vertices = mesh.vertices().iter().map(vec3).collect();
-    let mut node = if mesh.triangles().is_empty() {
-        scene.add_group()
-    } else {
-        scene.add_trimesh(vertices, mesh.triangles().to_vec(), Vec3::ONE, true)
-    };
-    if node.has_object() {
-        node.set_color(color).set_roughness(0.5);
+fn body(scene: &mut SceneNode3d, mesh: &BodyMesh, color: [u8; 3]) -> SceneNode3d {
+    if mesh.triangles().is_empty() {
+        return scene.add_group();
     }
+    let vertices = mesh.vertices().iter().map(vec3).collect();
+    let mut node = scene.add_trimesh(vertices, mesh.triangles().to_vec(), Vec3::ONE, true);
+    node.set_color(srgb(color)).set_roughness(0.5);
     node
 }
 
@@ -106,7 +116,7 @@ impl Stage {
             .collect();
         scene
             .add_trimesh(head, plan.head.triangles().to_vec(), Vec3::ONE, false)
-            .set_color(SKIN)
+            .set_color(srgb(SKIN))
             .set_roughness(0.75);
         let bodies = cell
             .arm()
@@ -116,13 +126,10 @@ impl Stage {
             .collect();
         let tool = body(&mut scene, cell.tool_mesh(), TOOL);
         let mut needle = scene.add_cylinder(NEEDLE, 1.0);
-        needle.set_color(Color::new(0.9, 0.9, 0.95, 1.0));
+        needle.set_color(srgb([235, 235, 245]));
         let room = room(&mut scene, plan);
         let discs = disc(&mut scene);
-        let shades = plan.shades.iter().map(|s| {
-            let [r, g, b] = s.rgb.map(|c| f32::from(c) / 255.0);
-            Color::new(r, g, b, 1.0)
-        });
+        let shades = plan.shades.iter().map(|s| srgb(s.rgb));
         let mut stage = Self {
             bodies,
             tool,
@@ -222,10 +229,10 @@ fn place(dot: &stipple_model::plan::Dot) -> Place {
 fn look(mark: Mark, shade: Color) -> Option<(Color, f32)> {
     match mark {
         Mark::Planned => Some((shade, 1.0)),
-        Mark::Placed => Some((Color::new(0.05, 0.55, 0.30, 1.0), 1.15)),
-        Mark::InDoubt => Some((Color::new(0.95, 0.55, 0.05, 1.0), 1.6)),
-        Mark::Skipped => Some((Color::new(0.85, 0.10, 0.10, 1.0), 1.3)),
-        Mark::Current => Some((Color::new(1.0, 0.95, 0.10, 1.0), 3.0)),
+        Mark::Placed => Some((srgb([40, 205, 95]), 1.4)),
+        Mark::InDoubt => Some((srgb([245, 140, 20]), 1.6)),
+        Mark::Skipped => Some((srgb([215, 30, 30]), 1.3)),
+        Mark::Current => Some((srgb([255, 240, 30]), 3.0)),
         Mark::Hidden => None,
     }
 }
@@ -234,7 +241,7 @@ fn room(scene: &mut SceneNode3d, plan: &Plan) -> Vec<(SceneNode3d, Isometry3<f64
     let boxes = plan.cell.boxes.iter().map(|b| {
         let [x, y, z] = b.size.map(|s| s as f32);
         let mut node = scene.add_cube(x, y, z);
-        node.set_color(ROOM).set_roughness(0.9);
+        node.set_color(srgb(ROOM)).set_roughness(0.9);
         (node, *b.base_from_box.raw())
     });
     boxes.collect()
@@ -248,36 +255,32 @@ pub fn camera(subject: &Subject, from: Viewpoint) -> OrbitCamera3d {
     let room_up = head_from_base * Vector3::z();
     let (low, high) = subject.plan.head.bounds();
     let middle = (low.raw() + high.raw()) * 0.5;
-    let (eye, at, up) = match from {
+    // A head that sits is seen as one sees a person; a head that lies, along its own axes.
+    let up = if room_up.z > 0.5 {
+        room_up
+    } else {
+        Vector3::z()
+    };
+    let forward = (Vector3::x() - up * up.x)
+        .try_normalize(1e-9)
+        .unwrap_or_else(Vector3::x);
+    let left = up.cross(&forward);
+    let around = |way: Vector3<f64>| (middle + way * 0.50 + up * 0.14, middle);
+    let (eye, at) = match from {
         Viewpoint::Scene => {
+            // From the face's side, a little away from the arm's foot, so that the arm is seen behind the head.
             let to_arm = head_from_base.translation.vector - middle;
-            let level = to_arm - room_up * to_arm.dot(&room_up);
-            let side = room_up
-                .cross(&level)
-                .try_normalize(1e-9)
-                .unwrap_or_else(Vector3::y);
-            let at = middle + level * 0.42 + room_up * 0.08;
-            (
-                at + side * 1.15 + room_up * 0.55 - level * 0.25,
-                at,
-                room_up,
-            )
+            let level = to_arm - up * to_arm.dot(&up);
+            let at = middle + level * 0.32 + up * 0.14;
+            let aside = level.try_normalize(1e-9).unwrap_or_else(|| -forward);
+            (at + forward * 1.0 - aside * 0.4 + up * 0.42, at)
         }
-        // Head axes: x forward, y left, z up.
-        Viewpoint::Front => (middle + Vector3::new(0.62, 0.0, 0.12), middle, Vector3::z()),
-        Viewpoint::Left => (middle + Vector3::new(0.0, 0.62, 0.12), middle, Vector3::z()),
-        Viewpoint::Right => (
-            middle + Vector3::new(0.0, -0.62, 0.12),
-            middle,
-            Vector3::z(),
-        ),
-        Viewpoint::Back => (
-            middle + Vector3::new(-0.62, 0.0, 0.12),
-            middle,
-            Vector3::z(),
-        ),
+        Viewpoint::Front => around(forward),
+        Viewpoint::Left => around(left),
+        Viewpoint::Right => around(-left),
+        Viewpoint::Back => around(-forward),
         // Straight down has no up; a little from the front keeps the face below.
-        Viewpoint::Top => (middle + Vector3::new(0.10, 0.0, 0.62), middle, Vector3::z()),
+        Viewpoint::Top => around((up + forward * 0.15).normalize()),
     };
     let mut camera = OrbitCamera3d::new_with_frustum(0.7, 0.01, 20.0, vec3(&eye), vec3(&at));
     camera.set_up_axis(vec3(&up));

@@ -83,7 +83,7 @@ pub fn watch(subject: &Subject, live: &mut Live, layer: Option<u8>) -> Result<()
     let open = || kiss3d::pollster::block_on(Window::new_with_size("Stipple", 1280, 800));
     let mut window = quietly(open).ok_or(ViewError::NoWindow)?;
     window.set_background_color(BACKGROUND);
-    window.set_ambient(0.35);
+    window.set_ambient(0.15);
     let joints = match live {
         Live::Session(simulation) => *simulation.plant.arm.true_position(),
         Live::Record { joints, .. } => *joints,
