@@ -124,13 +124,10 @@ impl Surroundings<'_> {
         if site.normal.angle(&-site.needle) > TILT_CAP.rad() {
             return Some(SkipReason::Angle);
         }
-        let near = |k: &KeepOut| {
-            !(k.center.distance(&site.position) >= k.radius.m() + KEEP_OUT_MARGIN.m())
-        };
-        self.keep_outs
-            .iter()
-            .any(near)
-            .then_some(SkipReason::KeepOut)
+        // Written so that NaN is near.
+        let far =
+            |k: &KeepOut| k.center.distance(&site.position) >= k.radius.m() + KEEP_OUT_MARGIN.m();
+        (!self.keep_outs.iter().all(far)).then_some(SkipReason::KeepOut)
     }
 
     /// The pose on the branch of `before` whose roll follows it.
@@ -139,7 +136,7 @@ impl Surroundings<'_> {
             self.head_from_tip(from, before.roll.rad()).raw().rotation * nalgebra::Vector3::x();
         let carried = roll_towards(site, &x_before)?;
         let wanted = drift.map_or(carried, |d| {
-            carried + wrap(d - carried).max(-FOLLOW).min(FOLLOW)
+            carried + wrap(d - carried).clamp(-FOLLOW, FOLLOW)
         });
         let offsets = (0..=NEARBY_COUNT)
             .flat_map(|k| [k as f64 * NEARBY, -(k as f64) * NEARBY])

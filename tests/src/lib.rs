@@ -1,1 +1,61 @@
-//! Helpers of the cross-crate tests.
+//! Helpers of the tests that cross crates.
+
+use std::path::Path;
+
+use stipple_model::arm::ArmSource;
+use stipple_model::cell::Cell;
+use stipple_model::plan::Plan;
+use stipple_model::treatment::Treatment;
+use stipple_planner::compose::{self, Inputs};
+use stipple_planner::register::{Landmarks, head_from_scan};
+use stipple_planner::scan::{self, UnitChoice};
+use stipple_sim::head;
+
+/// The project's folder.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// The default treatment with another number of dots.
+///
+/// # Panics
+/// When the shipped treatment does not read.
+#[must_use]
+#[allow(clippy::expect_used, reason = "a test helper: its failure is the test's")]
+pub fn treatment(dots: u32) -> (String, Treatment) {
+    let text = std::fs::read_to_string(root().join("planner/treatments/default.toml")).expect("the shipped treatment");
+    let text = text.replace("dots = 12000", &format!("dots = {dots}"));
+    let treatment = Treatment::parse(&text).expect("the shipped treatment reads");
+    assert_eq!(treatment.dots, Some(dots));
+    (text, treatment)
+}
+
+/// A plan of the default treatment with so many dots on the generated head of a seed, over real files as a user would.
+///
+/// # Panics
+/// When any stage fails.
+#[must_use]
+#[allow(clippy::expect_used, reason = "a test helper: its failure is the test's")]
+pub fn plan(head_seed: u64, dots: u32, seed: u64) -> Plan {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (ply, json) = (folder.path().join("head.ply"), folder.path().join("landmarks.json"));
+    let generated = head::generate(&head::Options { seed: head_seed, ..head::Options::default() }).expect("a head");
+    head::write_scan(&generated, &ply).expect("a scan");
+    head::write_landmarks(&generated, &json).expect("landmarks");
+    let bytes = std::fs::read(&json).expect("landmarks");
+    let landmarks = Landmarks::parse(&bytes).expect("landmarks read");
+    let scan = scan::read_file(&ply, UnitChoice::Auto, Some(&landmarks)).expect("the scan reads");
+    let registration = head_from_scan(&landmarks, &scan).expect("a head frame");
+    let (treatment_text, treatment) = treatment(dots);
+    let inputs = Inputs {
+        scan: &scan,
+        registration: &registration,
+        landmarks_digest: stipple_model::digest::Digest::of(&bytes),
+        treatment: &treatment,
+        treatment_text: &treatment_text,
+        cell: Cell::shipped(ArmSource::ur5e()).expect("the shipped cell"),
+        seed,
+    };
+    compose::plan(inputs, &|_, _| {}).expect("a plan").plan
+}

@@ -12,6 +12,9 @@ const FACETS: usize = 24;
 /// Most triangles of one body, so that a wrong file cannot exhaust the memory.
 const MAX_TRIANGLES: usize = 2_000_000;
 
+/// Vertices and triangles.
+type Triangles = (Vec<Vector3<f64>>, Vec<[u32; 3]>);
+
 /// Triangles that together enclose every collision shape of one body, metres, in the body's frame (that of its first link).
 #[derive(Debug, Clone, PartialEq)]
 pub struct BodyMesh {
@@ -172,10 +175,7 @@ impl BodyMesh {
     }
 }
 
-fn read_mesh(
-    file: &str,
-    source: &ArmSource,
-) -> Result<(Vec<Vector3<f64>>, Vec<[u32; 3]>), ShapeError> {
+fn read_mesh(file: &str, source: &ArmSource) -> Result<Triangles, ShapeError> {
     let bytes = source
         .meshes
         .get(file)
@@ -205,7 +205,7 @@ fn read_mesh(
     Ok((vertices, triangles))
 }
 
-fn cuboid(size: &[f64; 3]) -> (Vec<Vector3<f64>>, Vec<[u32; 3]>) {
+fn cuboid(size: &[f64; 3]) -> Triangles {
     let sign = |bit: usize, of: usize| if of >> bit & 1 == 1 { 0.5 } else { -0.5 };
     let vertices = (0..8)
         .map(|i| {
@@ -258,7 +258,7 @@ fn dome_profile(radius: f64, half: f64) -> Vec<(f64, f64)> {
 }
 
 /// A closed surface turned about z from a profile that runs from top to bottom, drawn around the true one.
-fn revolved(profile: &[(f64, f64)]) -> (Vec<Vector3<f64>>, Vec<[u32; 3]>) {
+fn revolved(profile: &[(f64, f64)]) -> Triangles {
     let around = 1.0 / (PI / FACETS as f64).cos();
     let mut vertices = Vec::with_capacity(profile.len() * FACETS + 2);
     for (z, r) in profile {

@@ -240,9 +240,9 @@ impl WorkCell {
     }
 
     fn scene_obstacle(&self, body: usize, center: &Vector3<f64>, needed: f64) -> Option<Obstacle> {
-        // Written so that NaN is an obstacle.
-        let near_floor = !(center.z - self.floor_z >= needed);
-        if near_floor {
+        // NaN is above nothing, so it is an obstacle.
+        let above_floor = center.z - self.floor_z >= needed;
+        if !above_floor {
             return Some(Obstacle::Floor { body });
         }
         self.boxes.iter().enumerate().find_map(|(index, b)| {

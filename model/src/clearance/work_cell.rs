@@ -75,8 +75,11 @@ pub enum CellError {
     },
 }
 
+/// Two points of a turned body's outline: (z in the tip frame, radius), metres.
+type Outline = [(f64, f64); 2];
+
 /// The tool's outline from nose to flange side as (z in the tip frame, radius), metres: round nose, cone, body.
-fn outlines(tool: &Tool) -> Result<([(f64, f64); 2], [(f64, f64); 2]), CellError> {
+fn outlines(tool: &Tool) -> Result<(Outline, Outline), CellError> {
     let dimensions = [
         ("nose radius", tool.nose_radius),
         ("cone length", tool.cone_length),
