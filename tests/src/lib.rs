@@ -14,7 +14,9 @@ use stipple_sim::head;
 /// The project's folder.
 #[must_use]
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
 }
 
 /// The default treatment with another number of dots.
@@ -22,9 +24,13 @@ pub fn root() -> &'static Path {
 /// # Panics
 /// When the shipped treatment does not read.
 #[must_use]
-#[allow(clippy::expect_used, reason = "a test helper: its failure is the test's")]
+#[allow(
+    clippy::expect_used,
+    reason = "a test helper: its failure is the test's"
+)]
 pub fn treatment(dots: u32) -> (String, Treatment) {
-    let text = std::fs::read_to_string(root().join("planner/treatments/default.toml")).expect("the shipped treatment");
+    let text = std::fs::read_to_string(root().join("planner/treatments/default.toml"))
+        .expect("the shipped treatment");
     let text = text.replace("dots = 12000", &format!("dots = {dots}"));
     let treatment = Treatment::parse(&text).expect("the shipped treatment reads");
     assert_eq!(treatment.dots, Some(dots));
@@ -36,11 +42,21 @@ pub fn treatment(dots: u32) -> (String, Treatment) {
 /// # Panics
 /// When any stage fails.
 #[must_use]
-#[allow(clippy::expect_used, reason = "a test helper: its failure is the test's")]
+#[allow(
+    clippy::expect_used,
+    reason = "a test helper: its failure is the test's"
+)]
 pub fn plan(head_seed: u64, dots: u32, seed: u64) -> Plan {
     let folder = tempfile::tempdir().expect("a folder");
-    let (ply, json) = (folder.path().join("head.ply"), folder.path().join("landmarks.json"));
-    let generated = head::generate(&head::Options { seed: head_seed, ..head::Options::default() }).expect("a head");
+    let (ply, json) = (
+        folder.path().join("head.ply"),
+        folder.path().join("landmarks.json"),
+    );
+    let generated = head::generate(&head::Options {
+        seed: head_seed,
+        ..head::Options::default()
+    })
+    .expect("a head");
     head::write_scan(&generated, &ply).expect("a scan");
     head::write_landmarks(&generated, &json).expect("landmarks");
     let bytes = std::fs::read(&json).expect("landmarks");

@@ -29,7 +29,9 @@ fn the_count_is_exact_and_nearly_everything_is_reached() {
     assert!(planned * 100 >= 900 * 98, "{planned} of 900 planned");
     assert_eq!(plan.layers, 3);
     let up_to = |k: u8| plan.dots.iter().filter(|d| d.layer <= k).count();
-    assert!(up_to(1).abs_diff(270) <= plan.zones.len() && up_to(2).abs_diff(630) <= plan.zones.len());
+    assert!(
+        up_to(1).abs_diff(270) <= plan.zones.len() && up_to(2).abs_diff(630) <= plan.zones.len()
+    );
 }
 
 #[test]
@@ -38,13 +40,21 @@ fn every_planned_hover_is_where_the_dot_is_and_clear() {
     let cell = WorkCell::new(&plan.cell, &plan.head).unwrap();
     let base_from_head = plan.cell.base_from_head;
     for (i, dot) in plan.dots.iter().enumerate() {
-        let Outcome::Planned { hover, .. } = dot.outcome else { continue };
+        let Outcome::Planned { hover, .. } = dot.outcome else {
+            continue;
+        };
         assert!(cell.arm().within_limits(&hover), "dot {i}");
-        let (off, turned) =
-            (base_from_head.inverse() * cell.base_from_tip(&hover)).separation(&dot.hover_pose(HOVER).unwrap());
-        assert!(off < 1e-8 && turned < 1e-8, "dot {i}: {off} m, {turned} rad");
+        let (off, turned) = (base_from_head.inverse() * cell.base_from_tip(&hover))
+            .separation(&dot.hover_pose(HOVER).unwrap());
+        assert!(
+            off < 1e-8 && turned < 1e-8,
+            "dot {i}: {off} m, {turned} rad"
+        );
         assert!(dot.normal.angle(&-dot.needle) <= TILT_CAP.rad());
-        assert!(cell.clearance(&hover, &base_from_head).is_enough(), "dot {i}");
+        assert!(
+            cell.clearance(&hover, &base_from_head).is_enough(),
+            "dot {i}"
+        );
     }
 }
 
@@ -66,14 +76,24 @@ fn exported_hops_join_and_stay_clear_between_rows() {
         if let Some((t, from)) = before.filter(|(t, _)| *t < numbers[1]) {
             for k in 0..=4 {
                 let between = from.lerp(&q, f64::from(k) / 4.0);
-                assert!(cell.clearance(&between, &plan.cell.base_from_head).is_enough(), "{line}");
+                assert!(
+                    cell.clearance(&between, &plan.cell.base_from_head)
+                        .is_enough(),
+                    "{line}"
+                );
             }
             let speed = q.max_difference(&from) / (numbers[1] - t);
-            assert!(speed <= std::f64::consts::PI * 1.001, "{line}: {speed} rad/s");
+            assert!(
+                speed <= std::f64::consts::PI * 1.001,
+                "{line}: {speed} rad/s"
+            );
         }
         before = Some((numbers[1], q));
     }
-    assert_eq!(dots.len(), plan.sequence.iter().map(Vec::len).sum::<usize>());
+    assert_eq!(
+        dots.len(),
+        plan.sequence.iter().map(Vec::len).sum::<usize>()
+    );
 }
 
 #[test]
@@ -92,18 +112,31 @@ fn a_changed_byte_or_a_cut_file_is_refused() {
         let mut changed = bytes.clone();
         let at = k * (bytes.len() - 1) / 199;
         changed[at] ^= 1 << (k % 8);
-        assert!(Plan::from_bytes(&changed, name).is_err(), "byte {at} changed and nobody saw");
-        assert!(Plan::from_bytes(&bytes[..at], name).is_err(), "cut at {at} and nobody saw");
+        assert!(
+            Plan::from_bytes(&changed, name).is_err(),
+            "byte {at} changed and nobody saw"
+        );
+        assert!(
+            Plan::from_bytes(&bytes[..at], name).is_err(),
+            "cut at {at} and nobody saw"
+        );
     }
-    assert!(matches!(Plan::from_bytes(b"", name), Err(PlanError::NotAPlan { .. })));
+    assert!(matches!(
+        Plan::from_bytes(b"", name),
+        Err(PlanError::NotAPlan { .. })
+    ));
 }
 
 fn simulate(folder: &Path, dots: u32, seed: u64) -> (Simulation, Ending) {
     let file = folder.join("session.plan");
     shared().write(&file).unwrap();
     let admitted = admit_file(&file).unwrap();
-    let options =
-        Options { dots: Some(dots), seed, record: Some(folder.join("record.sqlite")), ..Options::default() };
+    let options = Options {
+        dots: Some(dots),
+        seed,
+        record: Some(folder.join("record.sqlite")),
+        ..Options::default()
+    };
     let mut simulation = Simulation::new(&admitted, &options).unwrap();
     let ending = simulation.run(&mut |_| ControlFlow::Continue(()));
     (simulation, ending)
@@ -118,7 +151,9 @@ fn a_session_places_its_dots_where_they_belong() {
     assert_eq!((report.planned, report.in_doubt), (60, 0));
     assert_eq!(report.placed + report.skipped.values().sum::<u32>(), 60);
     assert!(report.placed >= 58, "{:?}", report.skipped);
-    let error = report.placement_error_mm.expect("a simulation knows the truth");
+    let error = report
+        .placement_error_mm
+        .expect("a simulation knows the truth");
     assert!(error.lateral.p95 <= 0.3, "{error:?}");
     let invariants = report.invariants.expect("a simulation checks");
     assert!(invariants.checks > 1000);
@@ -136,10 +171,27 @@ fn a_session_goes_on_with_its_record_and_strikes_nothing_twice() {
     drop(simulation);
     let plan = folder.path().join("session.plan");
     let (plan, digest) = Plan::read(&plan).unwrap();
-    let binding = Binding { plan: digest, scan: plan.provenance.scan_digest };
-    let record = Record::open(&folder.path().join("record.sqlite"), binding, Durability::ProcessCrash, 0).unwrap();
-    let placed = record.dots().unwrap().into_values().filter(|s| *s == DotState::Placed).count();
+    let binding = Binding {
+        plan: digest,
+        scan: plan.provenance.scan_digest,
+    };
+    let record = Record::open(
+        &folder.path().join("record.sqlite"),
+        binding,
+        Durability::ProcessCrash,
+        0,
+    )
+    .unwrap();
+    let placed = record
+        .dots()
+        .unwrap()
+        .into_values()
+        .filter(|s| *s == DotState::Placed)
+        .count();
     assert_eq!(record.counts().unwrap().placed as usize, placed);
-    assert!((38..=40).contains(&placed), "twenty dots each, none shared: {placed}");
+    assert!(
+        (38..=40).contains(&placed),
+        "twenty dots each, none shared: {placed}"
+    );
     assert!(struck <= 20, "the second run struck {struck} dots");
 }

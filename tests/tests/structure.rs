@@ -13,11 +13,15 @@ fn dependencies() -> BTreeMap<String, BTreeMap<String, bool>> {
         .current_dir(root())
         .output()
         .expect("cargo metadata runs");
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let text = |v: &serde_json::Value| v.as_str().unwrap_or_default().to_owned();
     let of = |package: &serde_json::Value| {
-        let list = package["dependencies"].as_array().cloned().unwrap_or_default();
+        let list = package["dependencies"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         list.iter()
             .filter(|d| d["kind"].is_null())
             .map(|d| (text(&d["name"]), d["optional"].as_bool().unwrap_or(false)))
@@ -32,14 +36,26 @@ fn crates_depend_only_along_the_flow() {
         ("stipple-model", BTreeSet::new()),
         ("stipple-core", BTreeSet::new()),
         ("stipple-planner", BTreeSet::from(["stipple-model"])),
-        ("stipple-controller", BTreeSet::from(["stipple-model", "stipple-core"])),
-        ("stipple-sim", BTreeSet::from(["stipple-model", "stipple-core", "stipple-controller"])),
+        (
+            "stipple-controller",
+            BTreeSet::from(["stipple-model", "stipple-core"]),
+        ),
+        (
+            "stipple-sim",
+            BTreeSet::from(["stipple-model", "stipple-core", "stipple-controller"]),
+        ),
     ]);
     let found = dependencies();
     for (name, allowed) in &allowed {
-        let own: BTreeSet<&str> =
-            found[*name].keys().map(String::as_str).filter(|d| d.starts_with("stipple-")).collect();
-        assert!(own.is_subset(allowed), "{name} depends on {own:?}, allowed are {allowed:?}");
+        let own: BTreeSet<&str> = found[*name]
+            .keys()
+            .map(String::as_str)
+            .filter(|d| d.starts_with("stipple-"))
+            .collect();
+        assert!(
+            own.is_subset(allowed),
+            "{name} depends on {own:?}, allowed are {allowed:?}"
+        );
     }
     let all: BTreeSet<&str> = found.keys().map(String::as_str).collect();
     let known: BTreeSet<&str> = allowed.keys().copied().chain(["stipple-tests"]).collect();
@@ -52,11 +68,17 @@ fn ros_and_the_window_stay_optional_and_at_the_edge() {
         for edge in ["r2r", "tokio"] {
             if let Some(optional) = dependencies.get(edge) {
                 assert!(*optional, "{edge} must be optional in {name}");
-                assert!(["stipple-controller", "stipple-sim"].contains(&name.as_str()), "{name} must not know {edge}");
+                assert!(
+                    ["stipple-controller", "stipple-sim"].contains(&name.as_str()),
+                    "{name} must not know {edge}"
+                );
             }
         }
         if let Some(optional) = dependencies.get("kiss3d") {
-            assert!(*optional && name == "stipple-sim", "kiss3d belongs to the simulator's feature `view`");
+            assert!(
+                *optional && name == "stipple-sim",
+                "kiss3d belongs to the simulator's feature `view`"
+            );
         }
     }
 }
@@ -75,12 +97,18 @@ fn sources(folder: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut pending = vec![folder.to_owned()];
     while let Some(folder) = pending.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()) {
+        for entry in std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|e| e.unwrap().path())
+        {
             if entry.is_dir() {
                 pending.push(entry);
             } else if entry.extension().is_some_and(|e| e == "rs") {
                 let text = std::fs::read_to_string(&entry).unwrap();
-                found.push((entry.strip_prefix(root()).unwrap().display().to_string(), text));
+                found.push((
+                    entry.strip_prefix(root()).unwrap().display().to_string(),
+                    text,
+                ));
             }
         }
     }
@@ -102,34 +130,65 @@ fn modules(source: &str) -> BTreeSet<String> {
 #[test]
 fn architecture_names_every_module_and_nothing_that_is_gone() {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
-    for source in ["model/src", "planner/src", "controller/src", "controller/core/src", "sim/src"] {
+    for source in [
+        "model/src",
+        "planner/src",
+        "controller/src",
+        "controller/core/src",
+        "sim/src",
+    ] {
         let heading = format!("### {source}\n");
-        let (_, after) = text.split_once(&heading).unwrap_or_else(|| panic!("ARCHITECTURE.md lacks {heading:?}"));
+        let (_, after) = text
+            .split_once(&heading)
+            .unwrap_or_else(|| panic!("ARCHITECTURE.md lacks {heading:?}"));
         let section = after.split("\n#").next().unwrap_or_default();
         let named: BTreeSet<String> = section
             .lines()
             .filter_map(|l| l.strip_prefix("- `")?.split('`').next())
             .map(str::to_owned)
             .collect();
-        assert_eq!(named, modules(source), "ARCHITECTURE.md and {source} differ");
+        assert_eq!(
+            named,
+            modules(source),
+            "ARCHITECTURE.md and {source} differ"
+        );
     }
 }
 
 #[test]
 fn every_path_in_the_documents_exists() {
     for document in ["README.md", "ARCHITECTURE.md"] {
-        let text = std::fs::read_to_string(root().join(document)).unwrap_or_else(|_| panic!("{document}"));
+        let text =
+            std::fs::read_to_string(root().join(document)).unwrap_or_else(|_| panic!("{document}"));
         for quoted in text.split('`').skip(1).step_by(2) {
             let first = quoted.split_whitespace().next().unwrap_or_default();
             let is_path = first.contains('/') && !first.contains(['<', '*', ':', '~', '$', '{']);
-            let ours = ["model", "planner", "controller", "sim", "launch", "tests", ".ci"];
+            let ours = [
+                "model",
+                "planner",
+                "controller",
+                "sim",
+                "launch",
+                "tests",
+                ".ci",
+            ];
             if is_path && ours.contains(&first.split('/').next().unwrap_or_default()) {
-                assert!(root().join(first).exists(), "{document} names {first}, which does not exist");
+                assert!(
+                    root().join(first).exists(),
+                    "{document} names {first}, which does not exist"
+                );
             }
         }
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             if !link.starts_with("http") && !link.starts_with('#') {
-                assert!(root().join(link).exists(), "{document} links {link}, which does not exist");
+                assert!(
+                    root().join(link).exists(),
+                    "{document} links {link}, which does not exist"
+                );
             }
         }
     }
@@ -137,14 +196,28 @@ fn every_path_in_the_documents_exists() {
 
 #[test]
 fn no_other_top_level_folder() {
-    let tracked = Command::new("git").args(["ls-files"]).current_dir(root()).output();
+    let tracked = Command::new("git")
+        .args(["ls-files"])
+        .current_dir(root())
+        .output();
     let Ok(output) = tracked else {
         eprintln!("SKIP no_other_top_level_folder: git is not there");
         return;
     };
     let files = String::from_utf8_lossy(&output.stdout);
-    let folders: BTreeSet<&str> = files.lines().filter_map(|l| Some(l.split_once('/')?.0)).collect();
-    let known = BTreeSet::from([".ci", "model", "planner", "controller", "sim", "launch", "tests"]);
+    let folders: BTreeSet<&str> = files
+        .lines()
+        .filter_map(|l| Some(l.split_once('/')?.0))
+        .collect();
+    let known = BTreeSet::from([
+        ".ci",
+        "model",
+        "planner",
+        "controller",
+        "sim",
+        "launch",
+        "tests",
+    ]);
     assert!(folders.is_subset(&known), "{folders:?}");
 }
 

@@ -10,7 +10,7 @@ fn shared_arm(path: &str) -> Option<Arm> {
     );
     let file = root.join("arms").join(path);
     if !file.exists() {
-        eprintln!("SKIPPED: {} is not there", file.display());
+        eprintln!("SKIP arms: {} is not there", file.display());
         return None;
     }
     Some(Arm::from_source(&ArmSource::read(&file).unwrap()).unwrap())

@@ -301,7 +301,7 @@ pub fn hop_to_joints(
         .base_from_tip(from)
         .origin()
         .distance(&cell.base_from_tip(goal).origin());
-    let mut last = HopError::WayBlocked(Obstacle::Unknown);
+    let mut last = HopError::OutOfReach;
     if distance <= DIRECT.m() && from.max_difference(goal) <= DIRECT_TURN {
         let mut way = Way::new(cell, base_from_head, from);
         match way.push(goal) {
@@ -313,6 +313,8 @@ pub fn hop_to_joints(
         let mut way = Way::new(cell, base_from_head, from);
         match way.over_shell(goal, shell) {
             Ok(()) => return Ok(way.trajectory),
+            // What is in the way says more than that a detour was out of reach.
+            Err(HopError::OutOfReach) => {}
             Err(error) => last = error,
         }
     }

@@ -1,0 +1,193 @@
+//! `stipple-planner` as a user runs it: exit codes, one clear line on bad input, files whole or absent.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn planner(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stipple-planner"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// The shared test data, if it is there.
+fn shared() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let folder = std::env::var_os("STIPPLE_SHARED").map_or_else(beside, PathBuf::from);
+    if folder.join("scans").is_dir() {
+        return Some(folder);
+    }
+    eprintln!(
+        "SKIP planner commands on real heads: {} is not there",
+        folder.display()
+    );
+    None
+}
+
+/// Exit code 2, nothing on stdout, one line on stderr that holds `what`.
+fn assert_refused(output: &Output, what: &str) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(error.trim_end().lines().count(), 1, "{error}");
+    assert!(error.contains(what), "{error}");
+    assert!(!error.contains("panicked"));
+}
+
+#[test]
+fn help_has_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [
+        &["--help"][..],
+        &["check-scan", "--help"],
+        &["plan", "--help"],
+        &["export", "--help"],
+    ] {
+        let output = planner(command, folder.path());
+        assert_eq!(output.status.code(), Some(0));
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("Examples:"),
+            "{command:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_and_missing_files_are_told_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    assert_eq!(planner(&["plan", "--scan"], at).status.code(), Some(2));
+    assert_eq!(planner(&["export", "x.plan"], at).status.code(), Some(2));
+    assert_refused(&planner(&["check-scan", "gone.ply"], at), "gone.ply");
+    std::fs::write(at.join("junk.plan"), b"no plan").unwrap();
+    assert_refused(
+        &planner(&["export", "junk.plan", "--dots", "d.csv"], at),
+        "junk.plan: not a Stipple plan",
+    );
+    assert!(!at.join("d.csv").exists());
+    std::fs::write(at.join("empty.ply"), b"").unwrap();
+    assert_refused(&planner(&["check-scan", "empty.ply"], at), "empty file");
+    let treatment = concat!(env!("CARGO_MANIFEST_DIR"), "/treatments/default.toml");
+    let plan = |arm: &str, treatment: &str| {
+        planner(
+            &[
+                "plan",
+                "--scan",
+                "s.ply",
+                "--landmarks",
+                "l.json",
+                "--treatment",
+                treatment,
+                "--arm",
+                arm,
+                "--out",
+                "o.plan",
+            ],
+            at,
+        )
+    };
+    assert_refused(&plan("no-such-arm", treatment), "no-such-arm");
+    std::fs::write(at.join("bad.toml"), "name = \"x\"\nlayerz = [1.0]\n").unwrap();
+    assert_refused(&plan("ur5e", "bad.toml"), "bad.toml");
+    assert_refused(&plan("ur5e", treatment), "l.json");
+    assert!(!at.join("o.plan").exists());
+}
+
+#[test]
+fn a_real_head_is_planned_and_exported_twice_the_same() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/treatments/default.toml"
+    ))
+    .unwrap();
+    std::fs::write(
+        at.join("small.toml"),
+        text.replace("dots = 12000", "dots = 300"),
+    )
+    .unwrap();
+    let scan = shared
+        .join("scans/mesh2hrtf_head.ply")
+        .display()
+        .to_string();
+    let landmarks = shared
+        .join("scans/mesh2hrtf_head.landmarks.json")
+        .display()
+        .to_string();
+    for out in ["a.plan", "b.plan"] {
+        let output = planner(
+            &[
+                "plan",
+                "--scan",
+                &scan,
+                "--landmarks",
+                &landmarks,
+                "--treatment",
+                "small.toml",
+                "--out",
+                out,
+                "--json",
+            ],
+            at,
+        );
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(summary["dots"], 300);
+        assert!(summary["stages_s"]["poses"].is_number());
+    }
+    assert_eq!(
+        std::fs::read(at.join("a.plan")).unwrap(),
+        std::fs::read(at.join("b.plan")).unwrap()
+    );
+    let output = planner(
+        &[
+            "export",
+            "a.plan",
+            "--dots",
+            "d.csv",
+            "--trajectory",
+            "h.csv",
+            "--json",
+            "p.json",
+            "--picture",
+            "p.png",
+        ],
+        at,
+    );
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let dots = std::fs::read_to_string(at.join("d.csv")).unwrap();
+    assert_eq!(
+        dots.lines().next(),
+        Some("dot,layer,zone,x_m,y_m,z_m,nx,ny,nz,depth_mm,diameter_mm,shade")
+    );
+    assert_eq!(dots.lines().count(), 301);
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(at.join("p.json")).unwrap()).unwrap();
+    for key in [
+        "zones",
+        "skipped",
+        "stages_s",
+        "session_estimate_s",
+        "base_from_head",
+    ] {
+        assert!(!summary[key].is_null(), "{key}");
+    }
+    assert!(
+        std::fs::read(at.join("p.png"))
+            .unwrap()
+            .starts_with(b"\x89PNG")
+    );
+}
