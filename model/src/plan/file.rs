@@ -1,0 +1,168 @@
+//! Reading and writing plan files.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{Inconsistency, Plan};
+use crate::digest::Digest;
+
+/// Version of the file format written; any other is refused.
+pub const FORMAT_VERSION: u16 = 1;
+const MAGIC: &[u8; 8] = b"STIPPLE\n";
+const HEADER: usize = 8 + 2 + 8;
+const DIGEST: usize = 32;
+
+/// Why a plan file is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not a plan file at all.
+    #[error("{path}: not a Stipple plan (it does not start with the plan's magic)")]
+    NotAPlan {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A plan of another version.
+    #[error(
+        "{path}: plan format {found}, this program reads {FORMAT_VERSION}; plan again with this version"
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version it carries.
+        found: u16,
+    },
+    /// The bytes do not match their digest.
+    #[error(
+        "{path}: the plan's digest does not match its content (cut short or changed); plan again"
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The digest matches but the content is not a plan.
+    #[error("{path}: the plan does not decode: {reason}")]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// Where decoding stopped.
+        reason: String,
+    },
+    /// The plan contradicts itself.
+    #[error("{path}: the plan contradicts itself: {what}")]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        what: Inconsistency,
+    },
+}
+
+impl Plan {
+    /// The plan as file bytes, and its digest.
+    ///
+    /// # Errors
+    /// Never for a plan built in memory; the encoder's error is passed on.
+    pub fn to_bytes(&self) -> Result<(Vec<u8>, Digest), postcard::Error> {
+        let payload = postcard::to_stdvec(self)?;
+        let mut bytes = Vec::with_capacity(HEADER + payload.len() + DIGEST);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&payload);
+        let digest = Digest::of(&bytes);
+        bytes.extend_from_slice(digest.bytes());
+        Ok((bytes, digest))
+    }
+
+    /// Reads a plan from file bytes; `path` only names it in errors.
+    ///
+    /// # Errors
+    /// Not a plan, another version, a digest that does not match, or content that contradicts itself.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Self, Digest), PlanError> {
+        let path = || path.to_owned();
+        let Some((MAGIC, rest)) = bytes.split_first_chunk::<8>() else {
+            return Err(PlanError::NotAPlan { path: path() });
+        };
+        let Some((version, rest)) = rest.split_first_chunk::<2>() else {
+            return Err(PlanError::Corrupt { path: path() });
+        };
+        let found = u16::from_le_bytes(*version);
+        if found != FORMAT_VERSION {
+            return Err(PlanError::Version {
+                path: path(),
+                found,
+            });
+        }
+        let payload = rest.split_first_chunk::<8>().and_then(|(length, rest)| {
+            let (payload, digest) = rest.split_last_chunk::<DIGEST>()?;
+            let expected = Digest::from_bytes(*digest);
+            let body = bytes.get(..bytes.len() - DIGEST)?;
+            (u64::from_le_bytes(*length) == payload.len() as u64 && Digest::of(body) == expected)
+                .then_some((payload, expected))
+        });
+        let Some((payload, digest)) = payload else {
+            return Err(PlanError::Corrupt { path: path() });
+        };
+        let plan: Self = postcard::from_bytes(payload).map_err(|e| PlanError::Decode {
+            path: path(),
+            reason: e.to_string(),
+        })?;
+        plan.check()
+            .map_err(|what| PlanError::Inconsistent { path: path(), what })?;
+        Ok((plan, digest))
+    }
+
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// As [`Plan::from_bytes`], and when the file cannot be read.
+    pub fn read(path: &Path) -> Result<(Self, Digest), PlanError> {
+        let bytes = std::fs::read(path).map_err(|source| PlanError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// Writes the plan; the file is whole or not there.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<Digest, PlanError> {
+        let (bytes, digest) = self.to_bytes().map_err(|e| PlanError::Decode {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
+        write_atomically(path, &bytes).map_err(|source| PlanError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(digest)
+    }
+}
+
+/// Writes a file so that it is there whole or not at all, even after a power cut.
+///
+/// # Errors
+/// What the system says.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".part{}", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = std::fs::File::create(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&part, path));
+    if written.is_err() {
+        // The half-written part is of no use to anyone; the first error is the one to report.
+        let _ = std::fs::remove_file(&part);
+    }
+    written
+}
