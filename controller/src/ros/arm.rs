@@ -86,6 +86,8 @@ pub enum ArmOrder {
 
 /// The arm.
 pub struct RosArm {
+    /// As this tick sees them.
+    pub joints: Option<Stamped<JointState>>,
     inputs: Arc<Inputs>,
     names: Arc<[String]>,
     motion: Shared,
@@ -112,6 +114,7 @@ impl RosArm {
             wanted,
         };
         let port = Self {
+            joints: None,
             inputs,
             names: Arc::new([]),
             motion,
@@ -134,7 +137,7 @@ impl ArmPort for RosArm {
     }
 
     fn joint_state(&self) -> Option<Stamped<JointState>> {
-        self.inputs.joints.latest()
+        self.joints
     }
 
     fn follow(&mut self, hop: HopId, trajectory: &Trajectory) -> Result<(), PortError> {

@@ -1,6 +1,6 @@
 //! The control loop: one thread that ticks the session every 2 ms and never touches ROS.
 //!
-//! What it needs comes in through [`Inputs`](super::inputs::Inputs) and [`Errand`]s; what it has to say leaves as [`Event`]s and through
+//! What it needs comes in through [`Inputs`] and [`Errand`]s; what it has to say leaves as [`Event`]s and through
 //! the ports. None of these waits.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::arm::RosArm;
-use super::inputs::RosHead;
+use super::inputs::{Inputs, RosHead};
 use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, thread};
@@ -75,18 +75,19 @@ impl Cycle {
     /// When the system gives no thread.
     pub fn start(
         clock: Clock,
+        inputs: Arc<Inputs>,
         arm: RosArm,
         needle: RosNeedle,
-        head: RosHead,
     ) -> Result<(Self, UnboundedReceiver<Event>), ProgramError> {
         let (errands, wanted) = channel();
         let (say, events) = unbounded_channel();
         let (pace, ending) = (Arc::new(Pace::default()), Ending::default());
         let run = Loop {
             clock,
+            inputs,
             arm,
             needle,
-            head,
+            head: RosHead::default(),
             loaded: None,
             wanted,
             answer: None,
@@ -115,6 +116,7 @@ impl Cycle {
 
 struct Loop {
     clock: Clock,
+    inputs: Arc<Inputs>,
     arm: RosArm,
     needle: RosNeedle,
     head: RosHead,
@@ -219,6 +221,9 @@ impl Loop {
     }
 
     fn tick(&mut self) {
+        // Looked at before the moment is read: what arrives in between would seem to come from the future.
+        let look = self.inputs.look();
+        (self.arm.joints, self.needle.report, self.head.0) = (look.joints, look.needle, look.head);
         let now = self.clock.now();
         let Some(loaded) = self.loaded.as_mut() else {
             // An idle node still tells the device to keep the needle in.

@@ -188,13 +188,36 @@ fn pose_of(message: &PoseStamped) -> Option<Transform<Base, Head>> {
     }
 }
 
+/// The inputs as one tick sees them: taken before its moment, so that nothing in them comes from after it, and the same throughout.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Look {
+    /// The joints.
+    pub joints: Option<Stamped<JointState>>,
+    /// The needle.
+    pub needle: Option<Stamped<NeedleReport>>,
+    /// The head.
+    pub head: Option<Stamped<Transform<Base, Head>>>,
+}
+
+impl Inputs {
+    /// The latest of each.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        Look {
+            joints: self.joints.latest(),
+            needle: self.needle.latest(),
+            head: self.head.latest(),
+        }
+    }
+}
+
 /// The head tracker over its topic.
-#[derive(Debug, Clone)]
-pub struct RosHead(pub Arc<Inputs>);
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RosHead(pub Option<Stamped<Transform<Base, Head>>>);
 
 impl HeadPort for RosHead {
     fn head_pose(&self) -> Option<Stamped<Transform<Base, Head>>> {
-        self.0.head.latest()
+        self.0
     }
 }
 

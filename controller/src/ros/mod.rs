@@ -35,7 +35,7 @@ use tokio::sync::watch;
 use arm::{RosArm, Tolerances};
 use cycle::{Cycle, Errand};
 use desk::Desk;
-use inputs::{Inputs, RosHead};
+use inputs::Inputs;
 use load::Loader;
 use needle::RosNeedle;
 use program::{Clock, Ending, Parameters, ProgramError, drain, making, newest};
@@ -109,7 +109,6 @@ pub fn run() -> Result<(), ProgramError> {
     let clock = Clock::start();
     let inputs = Arc::new(Inputs::new(clock, config.base_frame.clone()));
     let needle = RosNeedle::start(
-        Arc::clone(&inputs),
         node.create_publisher("needle/command", newest())
             .map_err(making("needle/command"))?,
     )?;
@@ -128,7 +127,7 @@ pub fn run() -> Result<(), ProgramError> {
     let take = take(&mut node, Arc::clone(&inputs))?;
     let spinning = Ending::default();
     let spinner = program::spin(node, spinning.clone(), take)?;
-    let (cycle, events) = Cycle::start(clock, arm, needle, RosHead(Arc::clone(&inputs)))?;
+    let (cycle, events) = Cycle::start(clock, Arc::clone(&inputs), arm, needle)?;
 
     let (now, state) = watch::channel(State::Safe);
     let loader = Loader {

@@ -1,6 +1,5 @@
 //! The needle over its topics.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use r2r::Publisher;
@@ -8,7 +7,6 @@ use r2r::std_msgs::msg::Header;
 use r2r::stipple_msgs::msg;
 use stipple_core::NeedleCommand;
 
-use super::inputs::Inputs;
 use super::program::{ProgramError, stamp, thread};
 use crate::ports::{NeedlePort, NeedleReport, PortError, Stamped};
 
@@ -32,7 +30,8 @@ enum Wanted {
 
 /// The needle. Commands are sent by a thread of their own, one for one tick: a tick that does not come leaves silence.
 pub struct RosNeedle {
-    inputs: Arc<Inputs>,
+    /// As this tick sees it.
+    pub report: Option<Stamped<NeedleReport>>,
     out: SyncSender<Wanted>,
 }
 
@@ -41,13 +40,10 @@ impl RosNeedle {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(
-        inputs: Arc<Inputs>,
-        publisher: Publisher<msg::NeedleCommand>,
-    ) -> Result<Self, ProgramError> {
+    pub fn start(publisher: Publisher<msg::NeedleCommand>) -> Result<Self, ProgramError> {
         let (out, wanted) = sync_channel(WAITING);
         thread("needle", move || send(&wanted, &publisher))?;
-        Ok(Self { inputs, out })
+        Ok(Self { report: None, out })
     }
 }
 
@@ -92,7 +88,7 @@ fn message(wanted: Wanted, sequence: u32) -> msg::NeedleCommand {
 
 impl NeedlePort for RosNeedle {
     fn report(&self) -> Option<Stamped<NeedleReport>> {
-        self.inputs.needle.latest()
+        self.report
     }
 
     fn command(&mut self, command: &NeedleCommand) -> Result<(), PortError> {
