@@ -9,6 +9,7 @@ import threading
 import time
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -60,13 +61,16 @@ class Wire:
         self.operator = Operator(self.node, bench, self.watcher)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
+        self._closing = False
         self._thread = threading.Thread(target=self._spin, daemon=True)
 
     def _spin(self):
         try:
             self._executor.spin()
-        except ExternalShutdownException:
-            pass
+        except (ExternalShutdownException, RCLError):
+            # On the way out the context may go while the executor still waits.
+            if not self._closing:
+                raise
 
     def __enter__(self):
         """Returns once everything there is to hear is heard, so that nothing of the session is missed."""
@@ -80,6 +84,7 @@ class Wire:
         return self
 
     def __exit__(self, *_):
+        self._closing = True
         self._executor.shutdown()
         rclpy.try_shutdown()
         self._thread.join(5.0)
