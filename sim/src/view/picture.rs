@@ -71,6 +71,7 @@ pub fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), ViewError> {
     let mut surface = quietly(open).ok_or(ViewError::NoAdapter)?;
     surface.set_background_color(BACKGROUND);
     surface.set_ambient(0.15);
+    surface.window_mut().set_shadows_enabled(false);
     let mut stage = Stage::new(picture.subject, &picture.joints);
     stage.set_dots(picture.marks);
     let mut camera = camera(picture.subject, picture.from);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use kiss3d::prelude::{Action, Color, Font, Key, OrbitCamera3d, Vec2, Window, WindowEvent};
+use kiss3d::prelude::{Action, Color, Font, Key, NumSamples, OrbitCamera3d, Vec2, Window, WindowEvent};
 use stipple_controller::record::DotState;
 use stipple_model::joints::Joints;
 use stipple_model::plan::DotId;
@@ -84,6 +84,10 @@ pub fn watch(subject: &Subject, live: &mut Live, layer: Option<u8>) -> Result<()
     let mut window = quietly(open).ok_or(ViewError::NoWindow)?;
     window.set_background_color(BACKGROUND);
     window.set_ambient(0.15);
+    // Without a GPU every sample and every shadow pass is the processor's work.
+    window.set_shadows_enabled(false);
+    window.set_samples(NumSamples::One);
+    window.rebind_close_key(Some(Key::Escape));
     let joints = match live {
         Live::Session(simulation) => *simulation.plant.arm.true_position(),
         Live::Record { joints, .. } => *joints,
