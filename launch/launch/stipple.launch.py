@@ -36,7 +36,9 @@ def generate_launch_description():
     )
     controller = ExecuteProcess(
         name="stipple_controller",
-        cmd=[RUN, [bin_folder, "/stipple-controller"], *ros_arguments, LaunchConfiguration("controller_params")],
+        # The last word on the limits: whatever a parameter file says, a real arm is never driven with the simulation's.
+        cmd=[RUN, [bin_folder, "/stipple-controller"], *ros_arguments, LaunchConfiguration("controller_params"), "-p",
+             ["limits:=", PythonExpression(["'hardware' if '", LaunchConfiguration("hardware"), "' == 'real' else 'simulation'"])]],
         output="screen",
     )
     return LaunchDescription([
