@@ -301,7 +301,7 @@ impl ArmPort for SimArm {
     fn follow(&mut self, hop: HopId, trajectory: &Trajectory) -> Result<(), PortError> {
         self.begin(
             hop,
-            Reference::Law(trajectory.clone()),
+            Reference::Law(Box::new(trajectory.clone())),
             self.config.tolerances,
         )
     }

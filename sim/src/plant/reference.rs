@@ -152,7 +152,7 @@ fn between(a: &Point, b: &Point, t: f64) -> JointSample {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reference {
     /// Our own time law, in process.
-    Law(Trajectory),
+    Law(Box<Trajectory>),
     /// Points that came over the wire.
     Points(Spline),
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use kiss3d::prelude::{Action, Color, Font, Key, NumSamples, OrbitCamera3d, Vec2, Window, WindowEvent};
+use kiss3d::prelude::{
+    Action, Color, Font, Key, NumSamples, OrbitCamera3d, Vec2, Window, WindowEvent,
+};
 use stipple_controller::record::DotState;
 use stipple_model::joints::Joints;
 use stipple_model::plan::DotId;
