@@ -344,7 +344,7 @@ fn goal(
 
 /// The moments at which a motion of `end` s is sampled: evenly, the last at its end, never two closer than half a step.
 fn times(end: f64) -> impl Iterator<Item = f64> {
-    let steps = (end / SAMPLE).round().max(1.0).min(MOST_POINTS);
+    let steps = (end / SAMPLE).round().clamp(1.0, MOST_POINTS);
     // A motion of no length still needs a point later than its start.
     let end = end.max(SAMPLE);
     (1..=steps as u32).map(move |step| end * f64::from(step) / steps)

@@ -212,7 +212,10 @@ fn inputs(
         for message in drain(&mut told) {
             let _ = command.send(message);
         }
-        hand_on(&ask, drain(&mut goals).map(Asked::Goal));
+        hand_on(
+            &ask,
+            drain(&mut goals).map(|goal| Asked::Goal(Box::new(goal))),
+        );
         hand_on(&ask, drain(&mut cancels).map(Asked::Cancel));
         hand_on(&ask, drain(&mut results).map(Asked::Result));
     };

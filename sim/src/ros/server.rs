@@ -30,7 +30,7 @@ const FEEDBACK: Micros = Micros::from_ms(50);
 /// What a client asks for.
 pub enum Asked {
     /// To follow a trajectory.
-    Goal(ServiceRequest<Follow::SendGoal::Service>),
+    Goal(Box<ServiceRequest<Follow::SendGoal::Service>>),
     /// To end one or all.
     Cancel(ServiceRequest<CancelGoal::Service>),
     /// To be told how one has ended, once it has.

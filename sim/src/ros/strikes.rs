@@ -1,6 +1,6 @@
 //! The truth about the strikes, written while they happen for whoever reports.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn keep(strikes: &Receiver<Strike>, plan: &Arc<Plan>, path: &PathBuf) -> Result<(), RunError> {
+pub fn keep(strikes: &Receiver<Strike>, plan: &Arc<Plan>, path: &Path) -> Result<(), RunError> {
     let mut all = Vec::new();
     write_strikes(&all, plan, path)?;
     loop {

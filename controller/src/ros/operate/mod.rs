@@ -231,6 +231,7 @@ impl Desk {
             loaded.session_id, loaded.dots, loaded.already_done
         );
         let mut tally = Tally::new(loaded.session_id, loaded.plan_digest);
+        tally.remark(loaded.message);
         // What was latched before is not of this session.
         while self.heard.try_recv().is_ok() {}
         self.start(args).await?;

@@ -44,6 +44,7 @@ pub struct Tally {
     results: BTreeMap<u32, DotResult>,
     last: Option<SessionState>,
     faults: BTreeMap<String, u32>,
+    remarks: Vec<String>,
     began: Instant,
     took: Duration,
 }
@@ -57,8 +58,16 @@ impl Tally {
             results: BTreeMap::new(),
             last: None,
             faults: BTreeMap::new(),
+            remarks: Vec::new(),
             began: Instant::now(),
             took: Duration::ZERO,
+        }
+    }
+
+    /// Keeps a remark of the node for the report.
+    pub fn remark(&mut self, remark: String) {
+        if !remark.is_empty() {
+            self.remarks.push(remark);
         }
     }
 
@@ -111,6 +120,23 @@ impl Tally {
             .filter(|r| r.outcome == DotResult::PLACED as u8)
     }
 
+    /// The true errors of what was placed, from the simulator's table.
+    fn truth(
+        &self,
+        strikes: Option<&Path>,
+        remarks: &mut Vec<String>,
+    ) -> Result<Option<PlacementError>, StrikesError> {
+        let dots: BTreeSet<u32> = self.placed().map(|r| r.dot).collect();
+        let Some(path) = strikes.filter(|_| !dots.is_empty()) else {
+            return Ok(None);
+        };
+        remarks.push(
+            "placement_error_mm is the simulator's truth: arm, needle, skin, head and tracker are models"
+                .to_owned(),
+        );
+        true_errors(path, &dots, remarks)
+    }
+
     /// The report; `strikes` is the simulator's table.
     ///
     /// # Errors
@@ -129,24 +155,14 @@ impl Tally {
             plan.dot(DotId(r.dot))
                 .map(|d| (r.depth - d.depth.m()).abs() * 1e3)
         };
-        let mut remarks = Vec::new();
+        let mut remarks = self.remarks.clone();
         let told = u32::try_from(self.placed().count()).unwrap_or(u32::MAX);
         if told != placed {
             remarks.push(format!(
                 "{placed} dots were placed, but only {told} results were heard: reasons and errors are of these"
             ));
         }
-        let truth = match strikes.filter(|_| told > 0) {
-            Some(path) => {
-                let dots: BTreeSet<u32> = self.placed().map(|r| r.dot).collect();
-                remarks.push(
-                    "placement_error_mm is the simulator's truth: arm, needle, skin, head and tracker are models"
-                        .to_owned(),
-                );
-                true_errors(path, &dots, &mut remarks)?
-            }
-            None => None,
-        };
+        let truth = self.truth(strikes, &mut remarks)?;
         let error = |lateral: Option<Spread>, depth: Option<Spread>| {
             lateral
                 .zip(depth)
