@@ -54,14 +54,17 @@ pub struct Cell {
 /// The cell shipped with the product: a person seated before an arm on a pedestal.
 const SHIPPED: &str = include_str!("../../launch/cells/default.toml");
 
+/// No number of a cell file is larger than this: a room is no longer than 20 m.
+const LARGEST_MM: f64 = 20_000.0;
+
 /// Why a cell file is not accepted.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CellFileError {
     /// Not TOML, an unknown or missing key, a wrong type.
     #[error("{0}")]
     Syntax(String),
-    /// A number that is not finite, or a size that is not positive.
-    #[error("{key} must be finite{}", if *.positive { " and positive" } else { "" })]
+    /// A number that is not finite or absurdly large, or a size that is not positive.
+    #[error("{key} must be {}, and at most {LARGEST_MM} mm or degrees", if *.positive { "positive" } else { "finite" })]
     Number {
         /// The key.
         key: String,
@@ -109,7 +112,7 @@ struct BoxFile {
 }
 
 fn number(key: &str, value: f64, positive: bool) -> Result<f64, CellFileError> {
-    if !value.is_finite() || (positive && value <= 0.0) {
+    if value.is_nan() || value.abs() > LARGEST_MM || (positive && value <= 0.0) {
         return Err(CellFileError::Number {
             key: key.to_owned(),
             positive,

@@ -4,6 +4,7 @@ pub mod arm;
 pub mod cell;
 pub mod clearance;
 pub mod digest;
+pub mod files;
 pub mod frames;
 pub mod joints;
 pub mod limits;

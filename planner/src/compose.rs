@@ -7,9 +7,9 @@ use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::limits::HOVER;
-use stipple_model::plan::{Dot, DotId, Inconsistency, Outcome, Plan, Provenance, Shade};
+use stipple_model::plan::{Dot, DotId, Finding, Inconsistency, Outcome, Plan, Provenance, Shade};
 use stipple_model::treatment::Treatment;
-use stipple_model::units::Time;
+use stipple_model::units::{Length, Time};
 
 use crate::design::{self, DesignError};
 use crate::dots::{self, DotField, LayoutError};
@@ -94,6 +94,16 @@ pub enum ComposeError {
     /// Arm, tool or room.
     #[error(transparent)]
     Cell(#[from] CellError),
+    /// The needle is too short.
+    #[error(
+        "the deepest dot needs {needed_mm:.1} mm of stroke (2 mm hover and its depth), the tool has {stroke_mm:.1} (tool.stroke_mm in the cell)"
+    )]
+    Stroke {
+        /// What is needed.
+        needed_mm: f64,
+        /// What the tool has.
+        stroke_mm: f64,
+    },
     /// The plan came out contradictory: a fault of this program.
     #[error("the plan contradicts itself: {0}; please report this")]
     Inconsistent(#[from] Inconsistency),
@@ -115,6 +125,36 @@ pub fn expected_head(
     let middle = 0.5 * (anatomy.left_ear.raw() + anatomy.right_ear.raw());
     let head_from_upright = Isometry3::from_parts(Translation3::from(middle), rotation);
     Transform::from_raw(base_from_upright.raw() * head_from_upright.inverse())
+}
+
+fn check_stroke(treatment: &Treatment, cell: &Cell) -> Result<(), ComposeError> {
+    let deepest = treatment
+        .zones
+        .iter()
+        .map(|z| z.depth)
+        .fold(Length::ZERO, Length::max);
+    let (needed, stroke) = (HOVER + deepest, cell.tool.stroke);
+    if needed > stroke {
+        return Err(ComposeError::Stroke {
+            needed_mm: needed.mm(),
+            stroke_mm: stroke.mm(),
+        });
+    }
+    Ok(())
+}
+
+/// A finding for links that are not checked against each other.
+fn unwatched(work: &WorkCell) -> Option<Finding> {
+    let pairs = work.unwatched_pairs();
+    let names: Vec<String> = pairs.iter().map(|(a, b)| format!("{a} and {b}")).collect();
+    (!names.is_empty()).then(|| Finding {
+        stage: "clearance".to_owned(),
+        code: "unwatched_pair".to_owned(),
+        text: format!(
+            "always within the margin and so not checked against each other: {}",
+            names.join("; ")
+        ),
+    })
 }
 
 /// The layers of a layout on their way through order and poses.
@@ -173,6 +213,7 @@ pub fn plan(
         seed,
     } = inputs;
     let head = scan.mesh.transformed(&registration.head_from_scan);
+    check_stroke(treatment, &cell)?;
     cell.base_from_head = expected_head(&cell.base_from_head, &registration.anatomy);
     let scalp = design::scalp(&head, &registration.anatomy, treatment, seed)?;
     finish(Stage::Design);
@@ -214,6 +255,7 @@ pub fn plan(
     let findings = findings
         .chain(registration.findings.clone())
         .chain(scalp.findings.clone())
+        .chain(unwatched(&work))
         .collect();
     let plan = Plan {
         provenance,
@@ -305,5 +347,5 @@ fn estimate(layers: &[Layer], placed: &[Placed], field: &DotField) -> Time {
             .sum();
         motion + needle
     });
-    Time::from_s(seconds.sum())
+    Time::from_s(seconds.fold(0.0, |sum, s| sum + s))
 }

@@ -2,6 +2,7 @@
 
 mod command;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -13,10 +14,10 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     match command::run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            // One line: what, where, what to do.
-            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            // One line: what, where, what to do. If even that cannot be written, the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "error: {}", command::one_line(&error));
             ExitCode::from(2)
         }
     }

@@ -15,6 +15,9 @@ const DEFAULT_ACCELERATION: f64 = 15.0;
 /// an order below.
 const DEFAULT_JERK: f64 = 1000.0;
 
+/// Joints slower than this are a mistake in the URDF, rad/s.
+const SLOWEST: f64 = 1e-3;
+
 /// One revolute joint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Joint {
@@ -106,7 +109,7 @@ pub enum ArmError {
     },
     /// A limit is missing or makes no sense.
     #[error(
-        "arm {arm}: joint {joint:?} needs a limit with lower < upper and velocity > 0, all finite"
+        "arm {arm}: joint {joint:?} needs a limit with lower < upper and velocity of at least 0.001 rad/s, all finite"
     )]
     Limits {
         /// The arm.
@@ -269,7 +272,7 @@ impl Walk<'_> {
             (limit.lower, limit.upper)
         };
         let finite = lower.is_finite() && upper.is_finite() && limit.velocity.is_finite();
-        if !finite || lower >= upper || limit.velocity <= 0.0 {
+        if !finite || lower >= upper || limit.velocity < SLOWEST {
             return Err(ArmError::Limits { arm, joint: name });
         }
         Ok(Joint {

@@ -42,7 +42,11 @@ impl Arm {
     #[must_use]
     pub fn inverse(&self, target: &Transform<Base, Flange>, near: &Joints) -> Solutions {
         let mut found = Solutions::new();
-        if !target.is_finite() || near.dof() != self.dof() || !near.is_finite() {
+        if !target.is_finite()
+            || near.dof() != self.dof()
+            || !near.is_finite()
+            || self.is_beyond_reach(target)
+        {
             return found;
         }
         if let Some(form) = &self.closed_form {
@@ -60,6 +64,21 @@ impl Arm {
         }
         found.sort_unstable_by(|a, b| a.max_difference(near).total_cmp(&b.max_difference(near)));
         found
+    }
+
+    /// Whether the flange cannot get there even with the arm stretched out: cheap, and it spares the search.
+    fn is_beyond_reach(&self, target: &Transform<Base, Flange>) -> bool {
+        let poses = self.link_poses(&Joints::zeros(self.dof()));
+        let offsets = poses.bodies[1..]
+            .windows(2)
+            .map(|w| (w[1].translation.vector - w[0].translation.vector).norm());
+        let flange = poses.base_from_flange.raw().translation.vector;
+        let last = poses
+            .bodies
+            .last()
+            .map_or(0.0, |b| (flange - b.translation.vector).norm());
+        let shoulder = poses.bodies[1].translation.vector;
+        (target.raw().translation.vector - shoulder).norm() > offsets.sum::<f64>() + last + 1e-9
     }
 
     /// The solution reached by Newton steps from `near`, if it lies within the limits. For small changes of a pose: same branch, cheap.

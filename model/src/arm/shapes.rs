@@ -12,6 +12,9 @@ const FACETS: usize = 24;
 /// Most triangles of one body, so that a wrong file cannot exhaust the memory.
 const MAX_TRIANGLES: usize = 2_000_000;
 
+/// No part of a link is farther than this from the link's frame, metres.
+const LARGEST_EXTENT: f64 = 5.0;
+
 /// Vertices and triangles.
 type Triangles = (Vec<Vector3<f64>>, Vec<[u32; 3]>);
 
@@ -45,6 +48,9 @@ pub enum ShapeError {
     /// The mesh has no triangle or a vertex that is not finite.
     #[error("collision mesh {0:?} has no triangle, or a vertex that is not finite")]
     EmptyMesh(String),
+    /// A vertex far from the link: almost always a mesh in millimetres.
+    #[error("{0} reaches more than {LARGEST_EXTENT} m from its link; are the meshes in metres?")]
+    TooLarge(String),
     /// More triangles than can be used.
     #[error("more than {MAX_TRIANGLES} collision triangles; simplify the meshes")]
     TooManyTriangles,
@@ -164,11 +170,17 @@ impl BodyMesh {
             return Err(ShapeError::EmptyMesh(file.to_owned()));
         }
         let first = self.vertices.len() as u32;
-        self.vertices.extend(
-            vertices
-                .iter()
-                .map(|v| pose.rotation * v + pose.translation.vector),
-        );
+        let placed: Vec<_> = vertices
+            .iter()
+            .map(|v| pose.rotation * v + pose.translation.vector)
+            .collect();
+        if placed
+            .iter()
+            .any(|v| v.norm() > LARGEST_EXTENT || v.norm().is_nan())
+        {
+            return Err(ShapeError::TooLarge(file.to_owned()));
+        }
+        self.vertices.extend(placed);
         self.triangles
             .extend(triangles.iter().map(|t| t.map(|i| i + first)));
         Ok(())

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::read_limited;
+
 /// Largest URDF or mesh file read, bytes.
 const FILE_LIMIT: u64 = 64 << 20;
 
@@ -35,14 +37,6 @@ pub enum ArmSourceError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
-    },
-    /// A file is larger than this program reads.
-    #[error("{path}: {bytes} bytes, more than the {FILE_LIMIT} an arm's file may have")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
     },
     /// The URDF does not parse.
     #[error("{path}: not a URDF: {reason}")]
@@ -94,7 +88,7 @@ impl ArmSource {
     /// # Errors
     /// As [`ArmSource::open`].
     pub fn read(path: &Path) -> Result<Self, ArmSourceError> {
-        let urdf = String::from_utf8_lossy(&read_limited(path)?).into_owned();
+        let urdf = String::from_utf8_lossy(&read(path)?).into_owned();
         let robot = urdf_rs::read_from_string(&urdf).map_err(|e| ArmSourceError::Urdf {
             path: path.to_owned(),
             reason: e.to_string(),
@@ -105,7 +99,7 @@ impl ArmSource {
                 continue;
             };
             if !meshes.contains_key(filename) {
-                meshes.insert(filename.clone(), read_limited(&find_mesh(path, filename)?)?);
+                meshes.insert(filename.clone(), read(&find_mesh(path, filename)?)?);
             }
         }
         let name = path
@@ -117,19 +111,11 @@ impl ArmSource {
     }
 }
 
-fn read_limited(path: &Path) -> Result<Vec<u8>, ArmSourceError> {
-    let io = |source| ArmSourceError::Io {
+fn read(path: &Path) -> Result<Vec<u8>, ArmSourceError> {
+    read_limited(path, FILE_LIMIT).map_err(|source| ArmSourceError::Io {
         path: path.to_owned(),
         source,
-    };
-    let bytes = std::fs::metadata(path).map_err(io)?.len();
-    if bytes > FILE_LIMIT {
-        return Err(ArmSourceError::TooLarge {
-            path: path.to_owned(),
-            bytes,
-        });
-    }
-    std::fs::read(path).map_err(io)
+    })
 }
 
 /// Where a mesh file lies. `package://NAME/rest` is looked for under `AMENT_PREFIX_PATH`'s shares and beside the URDF and its parent

@@ -71,14 +71,21 @@ fn caps(mesh: &SurfaceMesh<Head>) -> (Vec<Point<Head>>, Vec<[u32; 3]>) {
         .copied()
         .collect();
     open.sort_unstable();
-    let mut next: HashMap<u32, u32> = open.iter().copied().collect();
+    // Two openings may touch at a vertex, so a vertex may have several ways on.
+    let mut next: HashMap<u32, Vec<u32>> = HashMap::new();
+    for &(from, to) in &open {
+        next.entry(from).or_default().push(to);
+    }
     let (mut vertices, mut triangles) = (Vec::new(), Vec::new());
     for (start, _) in open {
         let mut ring = Vec::new();
         let mut at = start;
-        while let Some(to) = next.remove(&at) {
+        while let Some(to) = next.get_mut(&at).and_then(Vec::pop) {
             ring.push(at);
             at = to;
+            if at == start {
+                break;
+            }
         }
         if ring.len() < 3 || at != start {
             continue;

@@ -157,6 +157,7 @@ impl WorkCell {
         q: &Joints,
         half: &Joints,
         base_from_head: &Transform<Base, Head>,
+        waived: bool,
     ) -> Option<Obstacle> {
         if !q.is_finite()
             || q.dof() != self.arm.dof()
@@ -173,7 +174,13 @@ impl WorkCell {
             .rev()
             .filter(|i| self.bodies[*i].moves);
         for body in bodies {
-            if let Some(found) = self.body_obstacle(&frames, &sweep, &head_from_base, body) {
+            let nose = body + 1 == self.bodies.len();
+            let head = if nose && waived {
+                None
+            } else {
+                Some(&head_from_base)
+            };
+            if let Some(found) = self.body_obstacle(&frames, &sweep, head, body) {
                 return Some(found);
             }
         }
@@ -195,7 +202,7 @@ impl WorkCell {
         &self,
         frames: &Frames,
         sweep: &Sweep<'_>,
-        head_from_base: &Transform<Head, Base>,
+        head_from_base: Option<&Transform<Head, Base>>,
         body: usize,
     ) -> Option<Obstacle> {
         let part = &self.bodies[body];
@@ -208,14 +215,16 @@ impl WorkCell {
             let center = (frames.bodies[body] * nalgebra::Point3::from(sphere.center)).coords;
             let grown = sphere.radius
                 + sweep.displacement(frames, self.moving_joints(body), &center, sphere.radius);
-            let in_head = *head_from_base * Point::<Base>::from_raw(center);
             let is_leaf = sphere.children == 0;
             let needed = grown + part.head_margin;
-            let head_clear = if is_leaf {
-                self.field.farther_than(&in_head, needed)
-            } else {
-                self.field.bounds(&in_head).lower >= needed
-            };
+            let head_clear = head_from_base.is_none_or(|head_from_base| {
+                let in_head = *head_from_base * Point::<Base>::from_raw(center);
+                if is_leaf {
+                    self.field.farther_than(&in_head, needed)
+                } else {
+                    self.field.bounds(&in_head).lower >= needed
+                }
+            });
             let scene = self.scene_obstacle(body, &center, grown + margin::SCENE.m());
             if head_clear && scene.is_none() {
                 continue;
@@ -255,7 +264,7 @@ impl WorkCell {
     /// What is nearer than its margin at `q` with the head at `base_from_head`; `None` when all is clear.
     #[must_use]
     pub fn blocked(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> Option<Obstacle> {
-        self.obstacle(q, &Sweep::none(self.arm.dof()), base_from_head)
+        self.obstacle(q, &Sweep::none(self.arm.dof()), base_from_head, false)
     }
 
     /// What comes nearer than its margin anywhere on the straight joint-space segment; `None` proves it clear along its whole length.
@@ -266,27 +275,37 @@ impl WorkCell {
         to: &Joints,
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
-        self.halve(from, to, base_from_head, 0)
+        Segment {
+            cell: self,
+            base_from_head,
+            waived: false,
+        }
+        .halve(from, to, 0)
     }
 
-    fn halve(
+    /// As [`WorkCell::segment_blocked`], but the nose cone may be near the head: for leading away from a head that came too near.
+    #[must_use]
+    pub fn retreat_blocked(
         &self,
         from: &Joints,
         to: &Joints,
         base_from_head: &Transform<Base, Head>,
-        depth: u32,
     ) -> Option<Obstacle> {
-        let (middle, half) = (from.lerp(to, 0.5), from.zip(to, |a, b| 0.5 * (b - a)));
-        let found = self.obstacle(&middle, &half, base_from_head)?;
-        if depth >= DEEPEST || found == Obstacle::Unknown {
-            return Some(found);
+        Segment {
+            cell: self,
+            base_from_head,
+            waived: true,
         }
-        // No use in halving on when the middle itself is blocked.
-        if let Some(found) = self.blocked(&middle, base_from_head) {
-            return Some(found);
-        }
-        self.halve(from, &middle, base_from_head, depth + 1)
-            .or_else(|| self.halve(&middle, to, base_from_head, depth + 1))
+        .halve(from, to, 0)
+    }
+
+    /// Whether an obstacle is the nose cone against the head.
+    #[must_use]
+    pub fn is_nose_to_head(&self, obstacle: &Obstacle) -> bool {
+        *obstacle
+            == Obstacle::Head {
+                body: self.bodies.len() - 1,
+            }
     }
 
     /// Lower bounds of all distances at `q`; all minus infinity when an input is not finite.
@@ -339,5 +358,35 @@ impl WorkCell {
             }
         }
         out
+    }
+}
+
+/// A segment being proven.
+struct Segment<'a> {
+    cell: &'a WorkCell,
+    base_from_head: &'a Transform<Base, Head>,
+    /// Whether the nose cone may be near the head.
+    waived: bool,
+}
+
+impl Segment<'_> {
+    fn halve(&self, from: &Joints, to: &Joints, depth: u32) -> Option<Obstacle> {
+        let (middle, half) = (from.lerp(to, 0.5), from.zip(to, |a, b| 0.5 * (b - a)));
+        let found = self
+            .cell
+            .obstacle(&middle, &half, self.base_from_head, self.waived)?;
+        if depth >= DEEPEST || found == Obstacle::Unknown {
+            return Some(found);
+        }
+        // No use in halving on when the middle itself is blocked.
+        let still = Sweep::none(self.cell.arm.dof());
+        if let Some(found) = self
+            .cell
+            .obstacle(&middle, &still, self.base_from_head, self.waived)
+        {
+            return Some(found);
+        }
+        self.halve(from, &middle, depth + 1)
+            .or_else(|| self.halve(&middle, to, depth + 1))
     }
 }

@@ -17,6 +17,9 @@ use crate::units::Length;
 /// Random configurations looked at to learn which pairs of bodies always touch, as housings around one wrist do.
 const SELF_SAMPLES: usize = 400;
 
+/// No dimension of a tool is larger, metres.
+const LARGEST_TOOL: f64 = 2.0;
+
 pub(super) struct Body {
     pub(super) name: String,
     pub(super) spheres: SphereTree,
@@ -59,8 +62,26 @@ pub enum CellError {
     #[error(transparent)]
     Field(#[from] FieldError),
     /// The tool's dimensions.
-    #[error("the tool's {0} must be positive and finite, and the nose narrower than the body")]
+    #[error(
+        "the tool's {0} must be positive and at most {LARGEST_TOOL} m, and the nose narrower than the body"
+    )]
     Tool(&'static str),
+    /// A moving link has no collision geometry, so nothing can be known of where it is.
+    #[error(
+        "link {body:?} moves but has no collision geometry; give the URDF with its <collision> elements"
+    )]
+    NoGeometry {
+        /// The link.
+        body: String,
+    },
+    /// Two bodies whose distance cannot be computed.
+    #[error("the distance of {a:?} and {b:?} cannot be computed; check their collision geometry")]
+    SelfCheck {
+        /// One.
+        a: String,
+        /// The other.
+        b: String,
+    },
     /// A body's convex hull.
     #[error("the collision geometry of {body:?} has no volume, so its convex hull cannot be built")]
     Hull {
@@ -88,7 +109,7 @@ fn outlines(tool: &Tool) -> Result<(Outline, Outline), CellError> {
         ("stroke", tool.stroke),
     ];
     for (name, length) in dimensions {
-        if !length.is_finite() || length.m() <= 0.0 {
+        if !length.is_finite() || length.m() <= 0.0 || length.m() > LARGEST_TOOL {
             return Err(CellError::Tool(name));
         }
     }
@@ -131,6 +152,11 @@ impl WorkCell {
         let (cone, behind) = outlines(&cell.tool)?;
         let mut bodies = Vec::new();
         for (i, mesh) in arm.bodies().iter().enumerate() {
+            if i > 0 && mesh.triangles().is_empty() {
+                return Err(CellError::NoGeometry {
+                    body: mesh.name().to_owned(),
+                });
+            }
             bodies.push(Body {
                 name: mesh.name().to_owned(),
                 spheres: SphereTree::of_body(mesh),
@@ -143,7 +169,9 @@ impl WorkCell {
             ("tool body", &behind, margin::LINKS_HEAD),
             ("nose cone", &cone, margin::NOSE_HEAD),
         ] {
-            let mesh = crate::arm::turned_body(name, outline);
+            // The hull is drawn around the rounded nose too.
+            let nose = (outline[0].0 + outline[0].1.min(-outline[0].0), outline[0].1);
+            let mesh = crate::arm::turned_body(name, &[nose, outline[0], outline[1]]);
             bodies.push(Body {
                 name: name.to_owned(),
                 spheres: SphereTree::of_profile(outline),
@@ -174,7 +202,7 @@ impl WorkCell {
             tool_mesh,
         };
         built.longest_reach = built.reach_bound();
-        built.watched = built.learn_watched_pairs();
+        built.watched = built.learn_watched_pairs()?;
         Ok(built)
     }
 
@@ -203,7 +231,7 @@ impl WorkCell {
     }
 
     /// Every pair but neighbours on the chain and pairs that touch in every sampled configuration.
-    fn learn_watched_pairs(&self) -> Vec<(usize, usize)> {
+    fn learn_watched_pairs(&self) -> Result<Vec<(usize, usize)>, CellError> {
         let (tool, last) = (self.arm.dof() + 1, self.arm.dof());
         // The tool's two parts belong to the last body; the last body and the one before it turn about one axis.
         let link = |i: usize| if i >= tool { last } else { i };
@@ -227,15 +255,23 @@ impl WorkCell {
             let q = self.arm.spread(k);
             let frames = self.body_frames(&q);
             for ((a, b), free) in pairs.iter().zip(&mut free) {
-                *free = *free || self.hull_distance(&frames, *a, *b) > margin::SELF.m();
+                let distance = self.hull_distance(&frames, *a, *b);
+                if distance == f64::NEG_INFINITY {
+                    let name = |i: usize| self.bodies[i].name.clone();
+                    return Err(CellError::SelfCheck {
+                        a: name(*a),
+                        b: name(*b),
+                    });
+                }
+                *free = *free || distance > margin::SELF.m();
             }
         }
-        pairs
+        Ok(pairs
             .into_iter()
             .zip(free)
             .filter(|(_, free)| *free)
             .map(|(pair, _)| pair)
-            .collect()
+            .collect())
     }
 
     /// The pose of every body (arm, tool body, nose cone) in the base frame.
@@ -302,6 +338,21 @@ impl WorkCell {
             Obstacle::Itself { body, other } => format!("{} and {}", name(body), name(other)),
             Obstacle::Unknown => "something that could not be computed".to_owned(),
         }
+    }
+
+    /// Pairs of bodies that are not neighbours and yet are not checked against each other, because they are within the margin in every
+    /// sampled configuration. An arm has few of them, around one wrist; more point to collision geometry that is too large.
+    #[must_use]
+    pub fn unwatched_pairs(&self) -> Vec<(String, String)> {
+        let name = |i: usize| self.bodies[i].name.clone();
+        let arm = 0..=self.arm.dof();
+        let pairs = arm
+            .clone()
+            .flat_map(|a| (a + 2..=self.arm.dof()).map(move |b| (a, b)));
+        pairs
+            .filter(|pair| !self.watched.contains(pair))
+            .map(|(a, b)| (name(a), name(b)))
+            .collect()
     }
 
     /// No point of arm or tool is farther than this from any joint axis, metres.

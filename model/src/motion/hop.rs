@@ -31,6 +31,8 @@ const LIFTS: [Length; 3] = [
 ];
 /// Farthest turn about the head's middle between two way points on the shell, rad.
 const SHELL_STEP: f64 = 0.35;
+/// Samples of a retreat at which the nose must be farther from the head than before.
+const RETREAT_SAMPLES: u32 = 16;
 /// Two configurations this near in every joint are on one branch, rad.
 const SAME_BRANCH: f64 = 1e-3;
 
@@ -130,6 +132,24 @@ impl<'a> Way<'a> {
             Some(obstacle) => Err(HopError::WayBlocked(obstacle)),
             None => self.push_unproven(to),
         }
+    }
+
+    /// Adds a segment that leads the nose away from a head that came too near: every other margin is proven, and the nose's distance must
+    /// grow from sample to sample.
+    fn retreat(&mut self, to: &Joints) -> Result<(), HopError> {
+        let from = self.trajectory.end();
+        if let Some(obstacle) = self.cell.retreat_blocked(&from, to, self.base_from_head) {
+            return Err(HopError::WayBlocked(obstacle));
+        }
+        let nose = |k: u32| {
+            let q = from.lerp(to, f64::from(k) / f64::from(RETREAT_SAMPLES));
+            self.cell.clearance(&q, self.base_from_head).nose_head
+        };
+        let leads_away = (1..=RETREAT_SAMPLES).all(|k| nose(k) > nose(k - 1));
+        if !leads_away {
+            return Err(HopError::WayBlocked(Obstacle::Unknown));
+        }
+        self.push_unproven(to)
     }
 
     /// The joints that bring the tip to a pose, on the branch of `near`.
@@ -355,11 +375,10 @@ fn lift_to(
         .raised(&pose, from, HOVER_ZONE)
         .ok_or(HopError::OutOfReach)?;
     if edge.max_difference(from) > 0.0 {
-        let nose = |q: &Joints| cell.clearance(q, base_from_head).nose_head;
         match way.push(&edge) {
             Ok(()) => {}
-            Err(HopError::WayBlocked(Obstacle::Head { .. })) if nose(&edge) > nose(from) => {
-                way.push_unproven(&edge)?
+            Err(HopError::WayBlocked(obstacle)) if cell.is_nose_to_head(&obstacle) => {
+                way.retreat(&edge)?
             }
             Err(error) => return Err(error),
         }

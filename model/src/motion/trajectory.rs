@@ -136,7 +136,8 @@ impl Trajectory {
     /// Where the arm should be `t` seconds after the start.
     #[must_use]
     pub fn at(&self, t: f64) -> JointSample {
-        let mut left = t;
+        // NaN is no time; the start is the safe answer.
+        let mut left = if t.is_nan() { 0.0 } else { t };
         for segment in &self.segments {
             let duration = segment.profile.duration();
             if left < duration {

@@ -1,14 +1,16 @@
 //! Reading and writing plan files.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Inconsistency, Plan};
 use crate::digest::Digest;
+use crate::files::{read_limited, write_atomically};
 
 /// Version of the file format written; any other is refused.
 pub const FORMAT_VERSION: u16 = 1;
 const MAGIC: &[u8; 8] = b"STIPPLE\n";
+/// Largest plan file read. Source: 100,000 dots on a scan of 3 million triangles take about 130 MB.
+const LARGEST_FILE: u64 = 1 << 30;
 const HEADER: usize = 8 + 2 + 8;
 const DIGEST: usize = 32;
 
@@ -125,7 +127,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::from_bytes`], and when the file cannot be read.
     pub fn read(path: &Path) -> Result<(Self, Digest), PlanError> {
-        let bytes = std::fs::read(path).map_err(|source| PlanError::Io {
+        let bytes = read_limited(path, LARGEST_FILE).map_err(|source| PlanError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -147,22 +149,4 @@ impl Plan {
         })?;
         Ok(digest)
     }
-}
-
-/// Writes a file so that it is there whole or not at all, even after a power cut.
-///
-/// # Errors
-/// What the system says.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".part{}", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = std::fs::File::create(&part)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&part, path));
-    if written.is_err() {
-        // The half-written part is of no use to anyone; the first error is the one to report.
-        let _ = std::fs::remove_file(&part);
-    }
-    written
 }

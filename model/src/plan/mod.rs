@@ -14,7 +14,8 @@ use crate::joints::Joints;
 use crate::mesh::SurfaceMesh;
 use crate::units::{Angle, Area, Density, Length, Time};
 
-pub use file::{FORMAT_VERSION, PlanError, write_atomically};
+pub use crate::files::write_atomically;
+pub use file::{FORMAT_VERSION, PlanError};
 
 /// A dot's number: its place in [`Plan::dots`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -230,6 +231,9 @@ pub enum Inconsistency {
     /// The sequence is not a permutation of the planned dots of its layer.
     #[error("layer {0} is not run exactly once per planned dot")]
     Sequence(u8),
+    /// A stored pose is no rigid transform.
+    #[error("a pose of {0} is not a rigid transform")]
+    Transform(&'static str),
     /// The patch names a triangle that is not there.
     #[error("the patch names a triangle that does not exist")]
     Patch,
@@ -248,6 +252,7 @@ impl Plan {
         {
             return Err(Inconsistency::Patch);
         }
+        self.check_transforms()?;
         for (i, dot) in self.dots.iter().enumerate() {
             let id = i as u32;
             if dot.zone as usize >= self.zones.len()
@@ -274,6 +279,29 @@ impl Plan {
             }
         }
         self.check_sequence()
+    }
+
+    fn check_transforms(&self) -> Result<(), Inconsistency> {
+        let rigid = |finite: bool, iso: &nalgebra::Isometry3<f64>| {
+            finite && (iso.rotation.coords.norm() - 1.0).abs() < 1e-9
+        };
+        let (scan, head) = (&self.head_from_scan, &self.cell.base_from_head);
+        let tool = &self.cell.tool.flange_from_tip;
+        let named = [
+            ("the scan", rigid(scan.is_finite(), scan.raw())),
+            ("the head", rigid(head.is_finite(), head.raw())),
+            ("the tool", rigid(tool.is_finite(), tool.raw())),
+        ];
+        let boxes = self
+            .cell
+            .boxes
+            .iter()
+            .map(|b| &b.base_from_box)
+            .map(|t| ("a box", rigid(t.is_finite(), t.raw())));
+        match named.into_iter().chain(boxes).find(|(_, ok)| !ok) {
+            Some((name, _)) => Err(Inconsistency::Transform(name)),
+            None => Ok(()),
+        }
     }
 
     fn check_sequence(&self) -> Result<(), Inconsistency> {

@@ -73,15 +73,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         return show::print_json(&report);
     }
-    show::print(&scan::report::text(&scan));
+    show::print(&scan::report::text(&scan))?;
     if let Some(registration) = &registration {
         show::print(&format!(
             "head frame  from {:?} landmarks\n",
             registration.set
-        ));
+        ))?;
     }
     for finding in findings {
-        show::print(&format!("finding     {}: {}\n", finding.code, finding.text));
+        show::print(&format!("finding     {}: {}\n", finding.code, finding.text))?;
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `stipple-planner export`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -8,7 +7,7 @@ use stipple_model::clearance::WorkCell;
 use stipple_model::plan::Plan;
 use stipple_planner::{export, picture};
 
-use super::plan::stages_path;
+use super::plan::{Timing, stages_path};
 use super::show;
 
 /// Width and height of one of the picture's four views, pixels.
@@ -52,9 +51,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if let Some(path) = &arguments.json {
         // A plan copied away from its timing is still a plan; the summary then has no stages.
-        let stages: Option<BTreeMap<String, f64>> = std::fs::read(stages_path(&arguments.plan))
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let timing = std::fs::read(stages_path(&arguments.plan)).ok();
+        let timing = timing.and_then(|bytes| serde_json::from_slice::<Timing>(&bytes).ok());
+        let stages = timing
+            .filter(|t| t.plan == digest.to_string())
+            .map(|t| t.stages_s);
         let summary = export::summary(&plan, &digest, stages);
         show::write(
             path,

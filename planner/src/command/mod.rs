@@ -5,6 +5,8 @@ mod export;
 mod plan;
 mod show;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Maps a dot layout onto a scanned scalp and plans the arm's motion for every dot.
@@ -37,10 +39,42 @@ enum Command {
 }
 
 /// Runs the command.
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::CheckScan(a) => check_scan::run(a),
+        Command::CheckScan(a) => check_scan::run(a).map(|()| ExitCode::SUCCESS),
         Command::Plan(a) => plan::run(a),
-        Command::Export(a) => export::run(a),
+        Command::Export(a) => export::run(a).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// An error and its causes in one line; what a cause says that was said already is not said again.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error
+        .chain()
+        .map(|cause| cause.to_string().replace('\n', " "))
+    {
+        if cause.starts_with(&text) {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nothing_is_said_twice() {
+        let cause = anyhow::anyhow!("is a directory");
+        let error = cause
+            .context("/x: cannot be read: is a directory")
+            .context("/x")
+            .context("--arm");
+        assert_eq!(
+            super::one_line(&error),
+            "--arm: /x: cannot be read: is a directory"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -59,6 +60,15 @@ pub struct Arguments {
     json: bool,
 }
 
+/// How long a plan's stages took, bound to the plan.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Timing {
+    /// The plan's digest.
+    pub plan: String,
+    /// Stage to seconds.
+    pub stages_s: BTreeMap<String, f64>,
+}
+
 /// Where the timing of a plan lies: it is no part of the plan, which is the same whenever it is made.
 pub fn stages_path(plan: &Path) -> PathBuf {
     plan.with_extension("stages.json")
@@ -78,7 +88,9 @@ fn stages(composed: &[(compose::Stage, Duration)], reading: Duration) -> BTreeMa
         .collect()
 }
 
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+/// Plans; exit code 1 when not one dot can be placed.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    show::check_writable(&arguments.out)?;
     let began = Instant::now();
     let treatment_text = text_file(&arguments.treatment)?;
     let treatment = Treatment::parse(&treatment_text)
@@ -113,16 +125,27 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let digest = composed.plan.write(&arguments.out)?;
     let stages = stages(&composed.stages, reading);
+    let timing = Timing {
+        plan: digest.to_string(),
+        stages_s: stages,
+    };
     show::write(
         &stages_path(&arguments.out),
-        serde_json::to_string_pretty(&stages)?.as_bytes(),
+        serde_json::to_string_pretty(&timing)?.as_bytes(),
     )?;
-    let summary = export::summary(&composed.plan, &digest, Some(stages));
+    let summary = export::summary(&composed.plan, &digest, Some(timing.stages_s));
     if arguments.json {
-        return show::print_json(&summary);
+        show::print_json(&summary)?;
+    } else {
+        show::print(&text(&summary, &composed.stages, reading, &arguments.out))?;
     }
-    show::print(&text(&summary, &composed.stages, reading, &arguments.out));
-    Ok(())
+    if summary.planned == 0 {
+        show::warn(
+            "no dot can be placed: the arm does not reach this head; move head or base in the cell file",
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The summary for a person.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
+use stipple_model::files::{read_limited, write_atomically};
 
 /// A progress bar on a terminal, nothing elsewhere.
 pub fn bar() -> ProgressBar {
@@ -16,30 +17,52 @@ pub fn bar() -> ProgressBar {
 }
 
 /// Prints to stdout; a closed pipe is the reader's choice, not an error.
-pub fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints one JSON object to stdout.
 pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(&(serde_json::to_string_pretty(value)? + "\n"));
-    Ok(())
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
 /// Writes a file whole or not at all.
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    stipple_model::plan::write_atomically(path, bytes).with_context(|| path.display().to_string())
+    write_atomically(path, bytes).with_context(|| path.display().to_string())
 }
 
 /// Reads a file that must not be larger than `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
-    let size = std::fs::metadata(path)
-        .with_context(|| path.display().to_string())?
-        .len();
+    read_limited(path, limit).with_context(|| path.display().to_string())
+}
+
+/// Refuses an output that could not be written anyway, before the work is done.
+pub fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     anyhow::ensure!(
-        size <= limit,
-        "{}: {size} bytes, more than the {limit} such a file may have",
+        parent.is_dir(),
+        "{}: the folder {} does not exist",
+        path.display(),
+        parent.display()
+    );
+    anyhow::ensure!(
+        !path.is_dir(),
+        "{}: is a folder; name a file",
         path.display()
     );
-    std::fs::read(path).with_context(|| path.display().to_string())
+    Ok(())
+}
+
+/// Tells the user on stderr; a closed stderr has nobody to tell.
+pub fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
 }

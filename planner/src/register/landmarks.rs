@@ -76,7 +76,33 @@ pub struct Landmarks {
 struct File {
     unit: Option<String>,
     units_mm: Option<f64>,
-    points: BTreeMap<String, [f64; 3]>,
+    points: Points,
+}
+
+/// The points as they stand in the file: a map type would silently keep the last of two with one name.
+struct Points(Vec<(String, [f64; 3])>);
+
+impl<'de> Deserialize<'de> for Points {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Points;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("points by name")
+            }
+            fn visit_map<M: serde::de::MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> Result<Points, M::Error> {
+                let mut points = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    points.push(entry);
+                }
+                Ok(Points(points))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
 }
 
 impl Landmarks {
@@ -103,14 +129,14 @@ impl Landmarks {
             (named, mm) => mm.or(named),
         };
         let mut points: BTreeMap<Landmark, Vector3<f64>> = BTreeMap::new();
-        for (name, xyz) in &file.points {
+        for (name, xyz) in &file.points.0 {
             let p = Vector3::from(*xyz);
             if !p.iter().all(|c| c.is_finite()) {
                 return Err(RegisterError::NotFinite { name: name.clone() });
             }
             if let Some(landmark) = Landmark::named(name)
                 && let Some(before) = points.insert(landmark, p)
-                && (before - p).norm() > 1e-9 * before.norm().max(p.norm())
+                && (before - p).amax() > 1e-9 * before.amax().max(p.amax())
             {
                 return Err(RegisterError::Twice {
                     landmark: landmark.name(),
@@ -119,7 +145,7 @@ impl Landmarks {
         }
         Ok(Self {
             points,
-            names: file.points.into_keys().collect(),
+            names: file.points.0.into_iter().map(|(name, _)| name).collect(),
             mm_per_unit,
             digest: Digest::of(bytes),
         })

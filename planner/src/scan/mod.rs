@@ -39,6 +39,7 @@ pub use unit::{Fit, Unit, UnitChoice, UnitSource, UnknownUnit};
 
 use crate::register::Landmarks;
 use soup::Soup;
+use stipple_model::files::read_limited;
 
 /// The largest file read. Source: a head at 0.3 mm edges is about 3 million triangles, 150 MB as binary STL.
 pub const LARGEST_FILE: u64 = 1 << 30;
@@ -81,18 +82,11 @@ pub fn read_file(
     unit: UnitChoice,
     landmarks: Option<&Landmarks>,
 ) -> Result<Scanned, ScanError> {
-    let io = |source| ScanError::Io {
+    let bytes = read_limited(path, LARGEST_FILE).map_err(|source| ScanError::Io {
         path: path.to_owned(),
         source,
-    };
-    let bytes = std::fs::metadata(path).map_err(io)?.len();
-    if bytes > LARGEST_FILE {
-        return Err(ScanError::TooLarge {
-            bytes,
-            limit: LARGEST_FILE,
-        });
-    }
-    read(&std::fs::read(path).map_err(io)?, unit, landmarks)
+    })?;
+    read(&bytes, unit, landmarks)
 }
 
 /// Reads a scan from a file's bytes.
