@@ -1,5 +1,11 @@
 //! `stipple-planner` as a user runs it: exit codes, one clear line on bad input, files whole or absent.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the failure"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,6 +1,12 @@
 //! The whole road in process: a generated head, over files, becomes a plan; the plan is worked off in virtual time by the production
 //! controller against the simulated hardware.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the failure"
+)]
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;

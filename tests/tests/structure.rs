@@ -1,5 +1,11 @@
 //! The shape of the project: what ARCHITECTURE.md says of it is true.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test a panic is the failure"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
