@@ -111,7 +111,7 @@ table! {
     NeedleSilent "needle_silent" RetractCancel OperatorOnceHealthy "H9" "no needle state in time";
     NeedleFault "needle_fault" RetractCancel OperatorOnceHealthy "H8" "the needle device reports a fault";
     NeedleOut "needle_out" RetractCancel OperatorOnceHealthy "H1" "the needle is out though it was not told to be";
-    NeedleStuck "needle_stuck" RetractHold OperatorOnceHealthy "H10" "the needle does not report that it is in: do not move the arm, free it by hand";
+    NeedleStuck "needle_stuck" RetractCancel OperatorOnceHealthy "H10" "the needle does not report that it is in: do not move the arm, free it by hand";
     ForceHigh "force_high" RetractCancel OperatorOnceHealthy "H2" "the force along the needle is too high";
     ArmMovedNeedleOut "arm_moved_needle_out" RetractCancel OperatorOnceHealthy "H12" "the arm moved while the needle was out";
     ArmSilent "arm_silent" RetractCancel OperatorOnceHealthy "H9" "the arm did not take a motion on";

@@ -112,7 +112,7 @@ impl Core {
         if !self.joints_fresh(now, sensed) || !sensed.sound() {
             return Err(Denied::Joints);
         }
-        if self.rest_since.is_none() {
+        if !self.arm_is_free() {
             return Err(Denied::ArmMoving);
         }
         if self.needle_is_in(now, sensed) {

@@ -12,9 +12,10 @@ impl Core {
         if self.moving.is_some() {
             self.cancel(step);
         }
-        self.abandon_motion(step.queue);
+        self.abandon_motion(step);
         self.after = after;
         self.lift_asked = false;
+        self.lifted = false;
         self.lift_failed = false;
         self.message = message;
         self.enter(State::Pausing, step.now);
@@ -28,7 +29,11 @@ impl Core {
         }
         if let Some(hop) = self.moving {
             match status(hop, step.sensed) {
-                MotionStatus::Succeeded => self.paused(step),
+                MotionStatus::Succeeded => {
+                    self.moving = None;
+                    self.lifted = true;
+                    self.rest_since = None;
+                }
                 MotionStatus::Failed(_) => {
                     self.moving = None;
                     self.lift_failed = true;
@@ -43,6 +48,10 @@ impl Core {
             }
             return;
         }
+        // Whatever the needle does: nothing that moves the arm may be left to itself.
+        if !self.lifted {
+            self.cancel_until_rest(step);
+        }
         if !self.needle_is_in(now, step.sensed) {
             if now.passed(self.since, timeouts.retract) {
                 self.fail(Fault::NeedleStuck, step);
@@ -50,13 +59,18 @@ impl Core {
             return;
         }
         self.settle_strike(step);
-        if self.rest_since.is_none() {
-            self.cancel_until_rest(step);
+        if !self.arm_is_free() {
             return;
         }
-        if self.lift_failed {
-            self.message = Message::NoWayUp;
-            self.paused(step);
+        if self.lifted || self.lift_failed {
+            if self.settled(now) {
+                self.message = if self.lift_failed {
+                    Message::NoWayUp
+                } else {
+                    self.message
+                };
+                self.paused(step);
+            }
             return;
         }
         match step.sensed.lift {
@@ -65,10 +79,7 @@ impl Core {
                 self.moving = Some(hop);
                 self.leg_since = now;
             }
-            Lift::Refused if self.lift_asked => {
-                self.message = Message::NoWayUp;
-                self.paused(step);
-            }
+            Lift::Refused if self.lift_asked => self.lift_failed = true,
             _ => {
                 step.out.need_lift = true;
                 self.lift_asked = true;
@@ -91,7 +102,7 @@ impl Core {
     }
 
     pub(crate) fn begin_stop(&mut self, step: &mut Step<'_>) {
-        self.abandon_motion(step.queue);
+        self.abandon_motion(step);
         self.cancel(step);
         self.message = Message::StopAsked;
         self.enter(State::Stopping, step.now);
@@ -102,7 +113,7 @@ impl Core {
         if is_in {
             self.settle_strike(step);
         }
-        if is_in && self.settled(step.now) {
+        if is_in && self.ending.is_none() && self.settled(step.now) {
             self.enter(State::Stopped, step.now);
         } else if step.now.passed(self.since, self.limits.timeouts.stop) {
             self.fail(Fault::StopUnconfirmed, step);
@@ -113,11 +124,27 @@ impl Core {
 
     /// After a fault: keeps the arm from going on.
     pub(crate) fn hold_still(&mut self, step: &mut Step<'_>) {
-        if self
+        let told = self
             .fault
-            .is_some_and(|f| f.row().reaction == Reaction::RetractCancel)
-        {
+            .is_some_and(|f| f.row().reaction == Reaction::RetractCancel);
+        if told || self.ending.is_some() {
             self.cancel_until_rest(step);
         }
+    }
+
+    /// Paused or stopped: an arm that is seen to move all the same is told to rest.
+    pub(crate) fn stay_still(&mut self, step: &mut Step<'_>) {
+        let moves = step
+            .sensed
+            .joints
+            .is_some_and(|j| j.max_speed >= self.limits.rest_speed);
+        if moves && self.joints_fresh(step.now, step.sensed) {
+            self.cancel_until_rest(step);
+        }
+    }
+
+    /// The arm rests, and no motion that it was told to follow can make it move.
+    pub(crate) const fn arm_is_free(&self) -> bool {
+        self.rest_since.is_some() && self.ending.is_none()
     }
 }

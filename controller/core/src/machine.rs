@@ -5,9 +5,10 @@ use crate::limits::Limits;
 use crate::output::{ArmCommand, Denied, Dot, Message, NeedleCommand, Outcome, Output, Skip};
 use crate::permit::Tick;
 use crate::queue::Queue;
-use crate::sensed::{Command, HopId, Sensed};
+use crate::sensed::{Command, HopId, MotionStatus, Sensed};
 use crate::state::State;
 use crate::time::Micros;
+use crate::work::status;
 
 /// The state machine; see [`State`] for its diagram.
 ///
@@ -25,6 +26,8 @@ pub struct Core {
     pub(crate) finished: bool,
     /// The motion the arm was told to follow and has not ended.
     pub(crate) moving: Option<HopId>,
+    /// A motion that is no longer wanted and not known to have ended: it may yet be taken on.
+    pub(crate) ending: Option<Ending>,
     /// Since when the approach waits, or moves.
     pub(crate) leg_since: Micros,
     /// Since when nothing but the hop is missing.
@@ -45,6 +48,8 @@ pub struct Core {
     /// What the pause on its way leads to.
     pub(crate) after: After,
     pub(crate) lift_asked: bool,
+    /// The lift is done; what is left is that the arm rests.
+    pub(crate) lifted: bool,
     pub(crate) lift_failed: bool,
     /// The last cancel.
     pub(crate) cancelled_at: Option<Micros>,
@@ -61,6 +66,16 @@ pub(crate) struct Strike {
     pub lateral: f64,
     /// The farthest extension reported under this strike's nonce, m.
     pub deepest: f64,
+}
+
+/// A motion on its way to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending {
+    pub hop: HopId,
+    /// Since when it is no longer wanted.
+    pub since: Micros,
+    /// The arm was seen to have taken it on.
+    pub taken_on: bool,
 }
 
 /// What a pause leads to.
@@ -93,6 +108,7 @@ impl Core {
             message: Message::NoPlan,
             finished: false,
             moving: None,
+            ending: None,
             leg_since: Micros::ZERO,
             hop_since: Micros::ZERO,
             strike: None,
@@ -105,6 +121,7 @@ impl Core {
             skips_in_row: 0,
             after: After::Pause,
             lift_asked: false,
+            lifted: false,
             lift_failed: false,
             cancelled_at: None,
         }
@@ -133,6 +150,7 @@ impl Core {
             out: Output::quiet(),
         };
         self.observe(now, sensed);
+        self.watch_ending(now, sensed);
         let fault = self.guard(now, sensed);
         if let Some(fault) = fault {
             self.fail(fault, &mut step);
@@ -168,7 +186,7 @@ impl Core {
             State::Pausing => self.pause(step),
             State::Stopping => self.stop(step),
             State::Faulted => self.hold_still(step),
-            State::Paused | State::Stopped => {}
+            State::Paused | State::Stopped => self.stay_still(step),
         }
     }
 
@@ -267,7 +285,7 @@ impl Core {
         // The first fault is the cause; what follows from it does not hide it.
         let fault = *self.fault.get_or_insert(fault);
         self.settle_strike(step);
-        self.abandon_motion(step.queue);
+        self.abandon_motion(step);
         if fault.row().reaction == Reaction::RetractCancel {
             self.cancel(step);
         }
@@ -276,11 +294,41 @@ impl Core {
         self.enter(State::Faulted, step.now);
     }
 
-    /// The hop of the first target no longer starts where the arm stands.
-    pub(crate) fn abandon_motion(&mut self, queue: &mut Queue) {
-        self.moving = None;
-        if let Some(dot) = queue.front().map(|t| t.dot) {
-            queue.set_hop(dot, None);
+    /// The hop of the first target no longer starts where the arm stands, and the motion under way is no longer wanted.
+    pub(crate) fn abandon_motion(&mut self, step: &mut Step<'_>) {
+        if let Some(hop) = self.moving.take() {
+            self.ending = Some(Ending {
+                hop,
+                since: step.now,
+                taken_on: status(hop, step.sensed) == MotionStatus::Active,
+            });
+        }
+        if let Some(dot) = step.queue.front().map(|t| t.dot) {
+            step.queue.set_hop(dot, None);
+        }
+    }
+
+    /// Watches the end of the motion that is no longer wanted.
+    pub(crate) fn watch_ending(&mut self, now: Micros, sensed: &Sensed) {
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        let ended = match status(ending.hop, sensed) {
+            MotionStatus::Succeeded | MotionStatus::Failed(_) => true,
+            // Nobody knows of it; nor will anybody, after that time.
+            MotionStatus::Idle => now.passed(ending.since, self.limits.timeouts.accept),
+            MotionStatus::Pending => false,
+            MotionStatus::Active => {
+                if !ending.taken_on {
+                    ending.taken_on = true;
+                    // The cancels so far went to an arm that did not know of it.
+                    self.cancelled_at = None;
+                }
+                false
+            }
+        };
+        if ended {
+            self.ending = None;
         }
     }
 
@@ -290,12 +338,12 @@ impl Core {
         self.rest_since = None;
     }
 
-    /// Cancels again and again while the arm does not rest.
+    /// Cancels again and again while the arm does not rest, or a motion that is no longer wanted has not ended.
     pub(crate) fn cancel_until_rest(&mut self, step: &mut Step<'_>) {
         let again = self
             .cancelled_at
-            .is_some_and(|at| step.now.passed(at, self.limits.timeouts.cancel_again));
-        if self.rest_since.is_none() && again {
+            .is_none_or(|at| step.now.passed(at, self.limits.timeouts.cancel_again));
+        if (self.rest_since.is_none() || self.ending.is_some()) && again {
             self.cancel(step);
         }
     }

@@ -27,7 +27,7 @@ impl Core {
     /// Waits for all that a motion needs, then commands it.
     fn set_off(&mut self, target: &Target, step: &mut Step<'_>) {
         let (now, timeouts) = (step.now, self.limits.timeouts);
-        if self.rest_since.is_none() || !self.needle_is_in(now, step.sensed) {
+        if !self.arm_is_free() || !self.needle_is_in(now, step.sensed) {
             self.hop_since = now;
             self.cancel_until_rest(step);
             if now.passed(self.leg_since, timeouts.hover) {
@@ -82,7 +82,7 @@ impl Core {
             .is_none_or(|h| h.speed > self.limits.head_speed)
         {
             self.message = Message::AwaitingCalm;
-            self.abandon_motion(step.queue);
+            self.abandon_motion(step);
             self.cancel(step);
             self.leg_since = now;
             return;
@@ -99,7 +99,7 @@ impl Core {
             MotionStatus::Failed(ArmFailure::Preempted) => self.fail(Fault::ArmFailed, step),
             MotionStatus::Failed(_) => {
                 self.failures = self.failures.saturating_add(1);
-                self.abandon_motion(step.queue);
+                self.abandon_motion(step);
                 self.leg_since = now;
                 // "Failed" does not say that the arm rests.
                 self.cancel(step);
@@ -237,7 +237,7 @@ impl Core {
     /// The same dot once more, from where the arm stands; after too many times it is left out.
     fn hop_again(&mut self, refusal: Refusal, step: &mut Step<'_>) {
         self.attempts = self.attempts.saturating_add(1);
-        self.abandon_motion(step.queue);
+        self.abandon_motion(step);
         if self.attempts >= self.limits.attempts {
             self.skip(refusal.into(), step);
         } else {

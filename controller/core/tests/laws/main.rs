@@ -254,12 +254,90 @@ fn command() -> impl Strategy<Value = Option<Command>> {
     ]))
 }
 
+/// A goal is sent, the stop comes before the arm has taken it on, and the joints rest all the while.
+#[test]
+fn a_motion_taken_on_after_the_stop_is_ended_before_the_stop_is_confirmed() {
+    for (command, end) in [
+        (Command::Stop, State::Stopped),
+        (Command::Pause, State::Paused),
+    ] {
+        let mut bench = Bench::new(5);
+        bench.plant.accept = Micros::from_ms(60);
+        assert!(bench.until(400, |o| o.state == State::Ready));
+        bench.tick(Some(Command::Start));
+        assert!(bench.until(4000, |o| matches!(o.arm, ArmCommand::Follow(_))));
+        bench.tick(None);
+        bench.tick(Some(command));
+        let mut moved = false;
+        for _ in 0..1000 {
+            // The bench itself judges that nothing is under way in either state.
+            let state = bench.tick(None).state;
+            moved |= bench.plant.arm_moves();
+            if state == end {
+                break;
+            }
+        }
+        assert!(moved, "the goal was never taken on: the test shows nothing");
+        assert_eq!(bench.core.state(), end);
+        bench.until(500, |_| false);
+        assert!(bench.finish());
+    }
+}
+
+/// Someone else moves the arm while the needle is stuck out, in a pause: it is told to rest at once, and after the fault again.
+#[test]
+fn an_arm_that_moves_with_the_needle_stuck_is_cancelled() {
+    let mut bench = Bench::new(5);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(bench.until(2000, |o| o.state == State::Extending));
+    bench.until(10, |_| false);
+    assert!(bench.plant.extension > Limits::HARDWARE.needle_in);
+    bench.plant.nuisance = Nuisance::NeedleStuck;
+    bench.tick(Some(Command::Pause));
+    bench.plant.nuisance = Nuisance::StuckAndTwitching;
+    assert_eq!(bench.tick(None).arm, ArmCommand::Cancel);
+    let mut cancels = 0;
+    bench.until(400, |o| {
+        cancels += u32::from(o.state == State::Faulted && o.arm == ArmCommand::Cancel);
+        false
+    });
+    assert_eq!(bench.core.state(), State::Faulted);
+    assert!(cancels > 1, "{cancels} cancels after the fault");
+}
+
+/// An arm that moves while all is stopped or paused is told to rest, again and again.
+#[test]
+fn a_stopped_or_paused_arm_that_moves_is_cancelled() {
+    for (command, end) in [
+        (Command::Stop, State::Stopped),
+        (Command::Pause, State::Paused),
+    ] {
+        let mut bench = Bench::new(5);
+        assert!(bench.until(400, |o| o.state == State::Ready));
+        bench.tick(Some(Command::Start));
+        bench.until(20, |_| false);
+        bench.tick(Some(command));
+        assert!(bench.until(1000, |o| o.state == end));
+        assert!(!bench.until(200, |o| o.arm != ArmCommand::None));
+        bench.plant.nuisance = Nuisance::ArmTwitches;
+        let mut cancels = 0;
+        bench.until(200, |o| {
+            cancels += u32::from(o.arm == ArmCommand::Cancel);
+            false
+        });
+        assert!(cancels > 2, "{cancels} cancels in {end:?}");
+    }
+}
+
 fn script() -> impl Strategy<Value = Vec<(Nuisance, Option<Command>, u32)>> {
     prop::collection::vec((nuisance(), command(), 1u32..120), 1..60)
 }
 
 fn play(script: &[(Nuisance, Option<Command>, u32)]) -> Bench {
     let mut bench = Bench::new(30);
+    // Long or short, the same for the same script.
+    bench.plant.accept = Micros::from_ms(u64::from(script.first().map_or(0, |s| s.2)));
     bench.until(400, |o| o.state == State::Ready);
     bench.tick(Some(Command::Start));
     for (nuisance, command, ticks) in script {
@@ -296,7 +374,7 @@ proptest! {
         let already = bench.core.state() == State::Stopped;
         let out = bench.tick(Some(Command::Stop));
         prop_assert_eq!(out.reply, Some(Ok(())));
-        prop_assert!(already || bench.until(60, |o| o.state == State::Stopped), "stuck in {:?}", bench.core.state());
+        prop_assert!(already || bench.until(150, |o| o.state == State::Stopped), "stuck in {:?}", bench.core.state());
     }
 
     /// The same inputs give the same outputs.

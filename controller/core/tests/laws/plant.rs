@@ -9,6 +9,10 @@ use stipple_core::*;
 pub struct Plant {
     pub now: Micros,
     pub arm: Option<(HopId, Micros)>,
+    /// Told and not yet taken on, with the moment it was told; a cancel does not reach it.
+    pub pending: Option<(HopId, Micros)>,
+    /// How long the arm takes to take a motion on.
+    pub accept: Micros,
     pub arm_done: Option<HopId>,
     pub arm_failed: bool,
     pub coasting: u32,
@@ -38,6 +42,7 @@ pub enum Nuisance {
     NeedleSilent,
     NeedleFault,
     NeedleStuck,
+    StuckAndTwitching,
     Force,
     NotANumber,
     ArmFails,
@@ -60,6 +65,8 @@ impl Plant {
         Self {
             now: Micros::from_ms(1000),
             arm: None,
+            pending: None,
+            accept: Micros::from_ms(6),
             arm_done: None,
             arm_failed: false,
             coasting: 0,
@@ -89,6 +96,11 @@ impl Plant {
             _ => Micros(self.now.0 + dt),
         };
         self.coasting = self.coasting.saturating_sub(1);
+        if let Some((hop, told)) = self.pending
+            && self.now.passed(told, self.accept)
+        {
+            (self.pending, self.arm, self.arm_done) = (None, Some((hop, self.now)), None);
+        }
         if let Some((hop, begun)) = self.arm {
             if self.nuisance == Nuisance::ArmFails {
                 (self.arm, self.arm_done, self.arm_failed, self.coasting) =
@@ -104,7 +116,10 @@ impl Plant {
         }
         let goal = self.commanded.map_or(0.0, |(extension, _)| extension);
         let step = 0.1 * 2e-3;
-        if self.nuisance != Nuisance::NeedleStuck {
+        if !matches!(
+            self.nuisance,
+            Nuisance::NeedleStuck | Nuisance::StuckAndTwitching
+        ) {
             self.extension += (goal - self.extension).clamp(-step, step);
         }
     }
@@ -132,13 +147,17 @@ impl Plant {
                     f64::NAN
                 } else if self.arm_moves() {
                     0.5
-                } else if n == Nuisance::ArmTwitches {
+                } else if matches!(n, Nuisance::ArmTwitches | Nuisance::StuckAndTwitching) {
                     0.02
                 } else {
                     0.001
                 },
             }),
             arm: match (self.arm, self.arm_done) {
+                _ if self.pending.is_some() => self.pending.map(|(hop, _)| ArmSeen {
+                    hop,
+                    status: MotionStatus::Pending,
+                }),
                 (Some((hop, _)), _) => Some(ArmSeen {
                     hop,
                     status: MotionStatus::Active,
@@ -222,7 +241,7 @@ impl Plant {
     pub fn obey(&mut self, out: &Output, queue: &mut Queue) {
         match out.arm {
             ArmCommand::None => {}
-            ArmCommand::Follow(hop) => (self.arm, self.arm_done) = (Some((hop, self.now)), None),
+            ArmCommand::Follow(hop) => self.pending = Some((hop, self.now)),
             ArmCommand::Cancel => {
                 if self.nuisance != Nuisance::ArmIgnores
                     && let Some((hop, _)) = self.arm.take()
@@ -310,7 +329,7 @@ impl Bench {
                 "the needle is out by {} m",
                 self.plant.extension
             );
-            assert!(!self.plant.arm_moves());
+            assert!(!self.plant.arm_moves() && self.plant.pending.is_none());
             assert!(matches!(out.state, State::Approaching | State::Pausing));
         }
         if let NeedleCommand::Extend(stroke) = &out.needle {
@@ -374,7 +393,8 @@ impl Bench {
                 out.state
             );
             assert_eq!(
-                self.plant.arm, None,
+                (self.plant.arm, self.plant.pending),
+                (None, None),
                 "{:?} with the arm under way",
                 out.state
             );
