@@ -95,10 +95,12 @@ impl Core {
         told && sensed.needle.is_some_and(is_in)
     }
 
-    /// The joints have rested for the settling time.
-    pub(crate) fn settled(&self, now: Micros) -> bool {
-        self.rest_since
-            .is_some_and(|since| now.passed(since, self.limits.settle))
+    /// The joints have rested for the settling time, by joint states that span it: time that passes without one shows nothing.
+    pub(crate) fn settled(&self) -> bool {
+        let span = self
+            .rest_since
+            .and_then(|first| self.rest_seen?.since(first));
+        span.is_some_and(|span| span >= self.limits.settle)
     }
 
     /// The head has been calm for long enough.
@@ -124,15 +126,17 @@ impl Core {
 
     /// Keeps the times since which the joints rest and the head is calm.
     pub(crate) fn observe(&mut self, now: Micros, sensed: &Sensed) {
-        let rests = self.joints_fresh(now, sensed)
-            && sensed
-                .joints
-                .is_some_and(|j| j.max_speed < self.limits.rest_speed);
-        self.rest_since = if rests {
-            self.rest_since.or(Some(now))
-        } else {
-            None
-        };
+        let resting = sensed.joints.filter(|j| {
+            now.fresh(j.at, self.limits.joints_age) && j.max_speed < self.limits.rest_speed
+        });
+        let told = self.rest_after;
+        match resting {
+            Some(joints) if told.is_none_or(|told| joints.at > told) => {
+                self.rest_since = self.rest_since.or(Some(joints.at));
+                self.rest_seen = Some(joints.at);
+            }
+            _ => self.rest_since = None,
+        }
         let calm = sensed.head.is_some_and(|h| {
             now.fresh(h.at, self.limits.head_age_strike) && h.speed <= self.limits.head_speed
         });

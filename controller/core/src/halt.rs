@@ -32,7 +32,7 @@ impl Core {
                 MotionStatus::Succeeded => {
                     self.moving = None;
                     self.lifted = true;
-                    self.rest_since = None;
+                    self.rest_anew(now);
                 }
                 MotionStatus::Failed(_) => {
                     self.moving = None;
@@ -63,7 +63,7 @@ impl Core {
             return;
         }
         if self.lifted || self.lift_failed {
-            if self.settled(now) {
+            if self.settled() {
                 self.message = if self.lift_failed {
                     Message::NoWayUp
                 } else {
@@ -113,7 +113,7 @@ impl Core {
         if is_in {
             self.settle_strike(step);
         }
-        if is_in && self.ending.is_none() && self.settled(step.now) {
+        if is_in && self.ending.is_none() && self.settled() {
             self.enter(State::Stopped, step.now);
         } else if step.now.passed(self.since, self.limits.timeouts.stop) {
             self.fail(Fault::StopUnconfirmed, step);

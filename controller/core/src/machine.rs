@@ -38,7 +38,12 @@ pub struct Core {
     pub(crate) nonce: u64,
     /// First tick that commanded the needle in after the last extension.
     pub(crate) retract_since: Option<Micros>,
+    /// Arrival of the first joint state of those at rest that came in a row.
     pub(crate) rest_since: Option<Micros>,
+    /// Arrival of the last of them.
+    pub(crate) rest_seen: Option<Micros>,
+    /// Joint states that arrived until then say nothing of the rest: the arm was told, or said, something after them.
+    pub(crate) rest_after: Option<Micros>,
     pub(crate) calm_since: Option<Micros>,
     /// Hops to the first target that did not end in a strike.
     pub(crate) attempts: u8,
@@ -115,6 +120,8 @@ impl Core {
             nonce: first_nonce,
             retract_since: None,
             rest_since: None,
+            rest_seen: None,
+            rest_after: None,
             calm_since: None,
             attempts: 0,
             failures: 0,
@@ -284,6 +291,10 @@ impl Core {
     pub(crate) fn fail(&mut self, fault: Fault, step: &mut Step<'_>) {
         // The first fault is the cause; what follows from it does not hide it.
         let fault = *self.fault.get_or_insert(fault);
+        if self.strike.is_some() {
+            // From here on the needle is told to go in; a report from before knows nothing of that.
+            self.retract_since = self.retract_since.or(Some(step.now));
+        }
         self.settle_strike(step);
         self.abandon_motion(step);
         if fault.row().reaction == Reaction::RetractCancel {
@@ -335,7 +346,13 @@ impl Core {
     pub(crate) fn cancel(&mut self, step: &mut Step<'_>) {
         step.out.arm = ArmCommand::Cancel;
         self.cancelled_at = Some(step.now);
+        self.rest_anew(step.now);
+    }
+
+    /// Rest counts from the next joint state on.
+    pub(crate) const fn rest_anew(&mut self, now: Micros) {
         self.rest_since = None;
+        self.rest_after = Some(now);
     }
 
     /// Cancels again and again while the arm does not rest, or a motion that is no longer wanted has not ended.

@@ -91,7 +91,7 @@ impl Core {
             MotionStatus::Succeeded => {
                 self.moving = None;
                 self.failures = 0;
-                self.rest_since = None;
+                self.rest_anew(now);
                 // The hop is spent: whatever brings the tip here again must be a new one.
                 step.queue.set_hop(target.dot, None);
                 self.enter(State::Hovering, now);
@@ -125,7 +125,7 @@ impl Core {
             return;
         };
         want_intent(&target, step);
-        if self.settled(step.now) {
+        if self.settled() {
             self.enter(State::Verifying, step.now);
         } else if step.now.passed(self.since, self.limits.timeouts.hover) {
             self.hop_again(Refusal::ArmMoving, step);
@@ -257,7 +257,7 @@ impl Core {
             limits: &self.limits,
             sensed: step.sensed,
             target,
-            settled: self.settled(step.now),
+            settled: self.settled(),
             nonce,
             under_way,
         };

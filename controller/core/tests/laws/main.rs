@@ -330,6 +330,35 @@ fn a_stopped_or_paused_arm_that_moves_is_cancelled() {
     }
 }
 
+/// A fault while the needle is on its way out, before its report can show it: the old report does not make the needle "in".
+#[test]
+fn a_fault_in_a_stroke_is_not_cleared_on_a_report_from_before_it() {
+    let mut bench = Bench::new(5);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(bench.until(2000, |o| o.state == State::Extending));
+    bench.plant.nuisance = Nuisance::Slip;
+    assert_eq!(bench.tick(None).state, State::Faulted);
+    bench.plant.nuisance = Nuisance::None;
+    // The arm rests anew within a tick or two; the needle's link takes longer.
+    bench.until(2, |_| false);
+    assert_eq!(
+        bench.tick(Some(Command::ClearFault)).reply,
+        Some(Err(Denied::Needle))
+    );
+    bench.until(50, |_| false);
+    assert_eq!(bench.tick(Some(Command::ClearFault)).reply, Some(Ok(())));
+}
+
+/// With a joint state only now and then, the rest must still be shown by joint states, not by time that passes.
+#[test]
+fn rest_is_counted_in_joint_states() {
+    let mut bench = Bench::new(10);
+    bench.plant.joints_every = 8;
+    assert!(bench.finish());
+    assert_eq!(bench.outcomes.len(), 10);
+}
+
 fn script() -> impl Strategy<Value = Vec<(Nuisance, Option<Command>, u32)>> {
     prop::collection::vec((nuisance(), command(), 1u32..120), 1..60)
 }

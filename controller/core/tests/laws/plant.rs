@@ -13,6 +13,10 @@ pub struct Plant {
     pub pending: Option<(HopId, Micros)>,
     /// How long the arm takes to take a motion on.
     pub accept: Micros,
+    /// Ticks from joint state to joint state.
+    pub joints_every: u64,
+    /// The last joint state: when, and whether the arm moved.
+    pub joints: (Micros, bool),
     pub arm_done: Option<HopId>,
     pub arm_failed: bool,
     pub coasting: u32,
@@ -67,6 +71,8 @@ impl Plant {
             arm: None,
             pending: None,
             accept: Micros::from_ms(6),
+            joints_every: 1,
+            joints: (Micros::ZERO, false),
             arm_done: None,
             arm_failed: false,
             coasting: 0,
@@ -110,6 +116,9 @@ impl Plant {
                     (None, Some(hop), false, 3);
             }
         }
+        if self.now.0 / dt % self.joints_every == 0 || self.joints.0 > self.now {
+            self.joints = (self.now, self.arm_moves());
+        }
         if self.link.len() > LINK {
             self.commanded = self.link.pop_front().flatten();
             self.permit = self.commanded.map_or(self.permit, |(_, nonce)| nonce);
@@ -141,11 +150,11 @@ impl Plant {
                 at: if n == Nuisance::JointsStale {
                     old(30)
                 } else {
-                    self.now
+                    self.joints.0
                 },
                 max_speed: if n == Nuisance::NotANumber {
                     f64::NAN
-                } else if self.arm_moves() {
+                } else if self.joints.1 {
                     0.5
                 } else if matches!(n, Nuisance::ArmTwitches | Nuisance::StuckAndTwitching) {
                     0.02
@@ -281,6 +290,9 @@ pub struct Bench {
     pub nonces: BTreeSet<u64>,
     pub outcomes: Vec<(Dot, Outcome)>,
     pub striking: Option<(u32, u64)>,
+    /// Since when the arm says that it arrived, and the first joint state at rest after that.
+    pub arrived: Option<(HopId, Micros)>,
+    pub rests: Option<Micros>,
     pub log: Vec<(Micros, Sensed, Queue, String)>,
 }
 
@@ -295,6 +307,8 @@ impl Bench {
             nonces: BTreeSet::new(),
             outcomes: Vec::new(),
             striking: None,
+            arrived: None,
+            rests: None,
             log: Vec::new(),
         }
     }
@@ -317,6 +331,20 @@ impl Bench {
         let limits = Limits::HARDWARE;
         let moving_out = self.plant.arm.is_some() && self.plant.extension > limits.needle_in;
         assert!(!moving_out, "the arm is under way with the needle out");
+        let arrived = sensed
+            .arm
+            .filter(|arm| arm.status == MotionStatus::Succeeded);
+        match (arrived, self.arrived) {
+            (Some(arm), Some((hop, _))) if arm.hop == hop => {}
+            (arm, _) => self.arrived = arm.map(|arm| (arm.hop, now)),
+        }
+        let joints = sensed.joints.unwrap();
+        let counts = self.arrived.is_some_and(|(_, at)| joints.at > at);
+        self.rests = if counts && joints.max_speed < limits.rest_speed {
+            self.rests.or(Some(joints.at))
+        } else {
+            None
+        };
         if let ArmCommand::Follow(_) = out.arm {
             let needle = sensed.needle.unwrap();
             assert_eq!(
@@ -369,6 +397,8 @@ impl Bench {
             }
             let now_striking = (stroke.dot().0, stroke.nonce());
             if self.striking != Some(now_striking) {
+                let shown = joints.at.since(self.rests.unwrap()).unwrap();
+                assert!(shown >= limits.settle, "rest was shown for {shown:?}");
                 assert!(
                     tip.lateral <= limits.lateral_verify,
                     "a stroke began off target"
