@@ -53,6 +53,7 @@ impl Core {
             self.cancel_until_rest(step);
         }
         if !self.needle_is_in(now, step.sensed) {
+            self.hop_since = now;
             if now.passed(self.since, timeouts.retract) {
                 self.fail(Fault::NeedleStuck, step);
             }
@@ -60,6 +61,7 @@ impl Core {
         }
         self.settle_strike(step);
         if !self.arm_is_free() {
+            self.hop_since = now;
             return;
         }
         if self.lifted || self.lift_failed {
@@ -83,7 +85,7 @@ impl Core {
             _ => {
                 step.out.need_lift = true;
                 self.lift_asked = true;
-                if now.passed(self.since, timeouts.hop) {
+                if now.passed(self.hop_since, timeouts.hop) {
                     self.fail(Fault::HopLate, step);
                 }
             }

@@ -29,6 +29,7 @@ impl Core {
         let (now, timeouts) = (step.now, self.limits.timeouts);
         if !self.arm_is_free() || !self.needle_is_in(now, step.sensed) {
             self.hop_since = now;
+            step.queue.set_hop(target.dot, None);
             self.cancel_until_rest(step);
             if now.passed(self.leg_since, timeouts.hover) {
                 self.fail(Fault::ArmTimeout, step);
@@ -37,6 +38,8 @@ impl Core {
         }
         if !self.calm(now) {
             self.hop_since = now;
+            // By then it may start elsewhere or aim beside the dot: it must be offered anew.
+            step.queue.set_hop(target.dot, None);
             self.message = Message::AwaitingCalm;
             if now.passed(self.since, timeouts.calm) {
                 self.begin_pause(After::Pause, Message::HeadRestless, step);

@@ -350,6 +350,25 @@ fn a_fault_in_a_stroke_is_not_cleared_on_a_report_from_before_it() {
     assert_eq!(bench.tick(Some(Command::ClearFault)).reply, Some(Ok(())));
 }
 
+/// What was computed before the head became restless may aim anywhere by the time it is calm again.
+#[test]
+fn a_motion_offered_before_a_restless_head_must_be_offered_anew() {
+    let mut bench = Bench::new(5);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(bench.until(400, |o| o.need_hop.is_some()));
+    let offered = bench.queue.front().and_then(|t| t.hop);
+    assert!(offered.is_some(), "nothing was offered");
+    bench.plant.nuisance = Nuisance::HeadFast;
+    bench.tick(None);
+    assert_eq!(bench.queue.front().and_then(|t| t.hop), None);
+    bench.plant.nuisance = Nuisance::None;
+    assert!(bench.until(
+        400,
+        |o| matches!(o.arm, ArmCommand::Follow(hop) if Some(hop) != offered)
+    ));
+}
+
 /// With a joint state only now and then, the rest must still be shown by joint states, not by time that passes.
 #[test]
 fn rest_is_counted_in_joint_states() {

@@ -116,7 +116,7 @@ impl Plant {
                     (None, Some(hop), false, 3);
             }
         }
-        if self.now.0 / dt % self.joints_every == 0 || self.joints.0 > self.now {
+        if (self.now.0 / dt).is_multiple_of(self.joints_every) || self.joints.0 > self.now {
             self.joints = (self.now, self.arm_moves());
         }
         if self.link.len() > LINK {
