@@ -173,6 +173,18 @@ pub struct Session {
     /// Where the arm was seen last, when it was seen whole.
     joints: Option<Joints>,
     last_state: State,
+    last_fault: Option<Fault>,
+    /// What a start put aside that the core has not answered yet.
+    replaced: Option<Replaced>,
+}
+
+/// What a start replaces, to be put back when it is denied.
+struct Replaced {
+    selection: Option<Selection>,
+    todo: VecDeque<DotId>,
+    queue: Queue,
+    progress: Progress,
+    skipped: BTreeMap<&'static str, u32>,
 }
 
 impl Session {
@@ -214,6 +226,8 @@ impl Session {
             results: VecDeque::new(),
             joints: None,
             last_state: State::Safe,
+            last_fault: None,
+            replaced: None,
         })
     }
 
@@ -249,15 +263,20 @@ impl Session {
                 layer: selection.layer,
             });
         }
-        self.progress = Progress {
+        let progress = Progress {
             planned: u32::try_from(todo.len()).unwrap_or(u32::MAX),
             ..Progress::default()
         };
-        self.skipped.clear();
-        self.todo = todo;
-        self.queue.clear();
+        let replaced = Replaced {
+            selection: self.selection.replace(selection),
+            todo: std::mem::replace(&mut self.todo, todo),
+            queue: std::mem::take(&mut self.queue),
+            progress: std::mem::replace(&mut self.progress, progress),
+            skipped: std::mem::take(&mut self.skipped),
+        };
+        // Of two starts before a tick, the first knows what was there before.
+        self.replaced.get_or_insert(replaced);
         self.motions.forget();
-        self.selection = Some(selection);
         self.command = Some(Command::Start);
         Ok(())
     }
@@ -285,6 +304,10 @@ impl Session {
         self.offer_motion(now);
         let sensed = self.sense(now, ports);
         let out = self.core.step(now, &sensed, &mut self.queue);
+        let started = sensed.command == Some(Command::Start) && out.reply == Some(Ok(()));
+        if let Some(replaced) = self.replaced.take().filter(|_| !started) {
+            self.put_back(replaced);
+        }
         self.act(now, &out, ports);
         self.note(now, &out, services);
         self.order_motions(now, &out, services);
@@ -303,6 +326,15 @@ impl Session {
             finished: out.finished,
             reply: out.reply,
         }
+    }
+
+    /// A start that was not obeyed has changed nothing.
+    fn put_back(&mut self, replaced: Replaced) {
+        self.selection = replaced.selection;
+        self.todo = replaced.todo;
+        self.queue = replaced.queue;
+        self.progress = replaced.progress;
+        self.skipped = replaced.skipped;
     }
 
     fn refill(&mut self) {
@@ -409,6 +441,6 @@ impl Session {
     /// Why the last refused motion was refused.
     #[must_use]
     pub fn last_refusal(&self) -> Option<(DotId, HopRefusal)> {
-        self.motions.refused
+        self.motions.refused.map(|r| (r.dot, r.refusal))
     }
 }

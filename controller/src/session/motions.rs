@@ -24,6 +24,9 @@ const AIMS: u8 = 3;
 /// From a motion's planned end to the point's arrival at the skin, before it was measured, s.
 const FIRST_OVERHEAD: f64 = 0.06;
 
+/// A motion's duration before one was followed, s.
+const TYPICAL_DURATION: f64 = 0.3;
+
 /// Longest motion whose whole duration is looked ahead, s.
 const LONGEST_LOOK: f64 = 0.5;
 
@@ -41,6 +44,16 @@ struct Prepared {
 struct Asked {
     ticket: Ticket,
     dot: DotId,
+    from: Joints,
+    aim: Transform<Base, Head>,
+}
+
+/// A motion that cannot be had, and what was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refused {
+    pub dot: DotId,
+    pub refusal: HopRefusal,
+    from: Joints,
     aim: Transform<Base, Head>,
 }
 
@@ -57,7 +70,7 @@ pub(super) struct Motions {
     lift_asked: Option<Ticket>,
     lift_ready: Option<(HopId, Trajectory)>,
     pub(super) lift: Lift,
-    pub(super) refused: Option<(DotId, HopRefusal)>,
+    pub(super) refused: Option<Refused>,
     followed: Option<HopId>,
     /// A motion that could not even be handed over.
     unreachable: Option<HopId>,
@@ -82,6 +95,22 @@ impl Motions {
         self.lift_asked = None;
         self.lift_ready = None;
         self.lift = Lift::None;
+    }
+
+    /// How often the motion to this dot was aimed since the last one that was followed.
+    fn aims(&self, dot: DotId) -> u8 {
+        self.aims
+            .filter(|(aimed, _)| *aimed == dot)
+            .map_or(0, |(_, aims)| aims)
+    }
+
+    const fn refuse(&mut self, asked: &Asked, refusal: HopRefusal) {
+        self.refused = Some(Refused {
+            dot: asked.dot,
+            refusal,
+            from: asked.from,
+            aim: asked.aim,
+        });
     }
 
     fn fresh_id(&mut self) -> HopId {
@@ -123,7 +152,7 @@ impl Motions {
                 trajectory
             } else {
                 tracing::error!(hop = hop.0, "the core wants a motion that is not there");
-                self.unreachable = Some(hop);
+                (self.followed, self.unreachable) = (Some(hop), Some(hop));
                 return;
             };
         self.followed = Some(hop);
@@ -167,23 +196,55 @@ impl Session {
         if ready.dot != id {
             return;
         }
-        let aims = self
-            .motions
-            .aims
-            .filter(|(dot, _)| *dot == id)
-            .map_or(0, |(_, aims)| aims);
         let starts_here = ready.trajectory.start().max_difference(&joints) <= START_TOLERANCE;
         let contact = self.motions.contact(now, ready.trajectory.duration());
-        let point = self.plan.dot(id).map(|d| d.position);
-        let off = match (point, self.filter.pose_at(contact)) {
-            (Some(point), Some(head)) => (head * point).distance(&(ready.aim * point)),
-            _ => f64::INFINITY,
-        };
-        if starts_here && (off <= AIM_TOLERANCE || aims >= AIMS) {
+        let off = self.off(id, &ready.aim, contact);
+        let limit = self.core.limits().approach_displacement;
+        if starts_here && aims_right(off, self.motions.aims(id), limit) {
             let hop = ready.id;
             self.queue.set_hop(front.dot, Some(hop));
         } else {
             self.motions.ready = None;
+        }
+    }
+
+    /// How far the head is expected to be from where a motion to this dot was aimed, m at the dot.
+    fn off(&self, id: DotId, aim: &Transform<Base, Head>, contact: Micros) -> f64 {
+        let point = self.plan.dot(id).map(|d| d.position);
+        match (point, self.filter.pose_at(contact)) {
+            (Some(point), Some(head)) => (head * point).distance(&(*aim * point)),
+            _ => f64::INFINITY,
+        }
+    }
+
+    /// Drops the refusal of the first target's motion when it was given for another place of arm or head: it was looked ahead, and what
+    /// was refused there may well be possible from here. As often as motions are aimed, no more.
+    pub(super) fn doubt_refusal(&mut self, now: Micros) {
+        let front = self.queue.front().map(|t| DotId(t.dot.0));
+        let (Some(refused), Some(joints)) = (self.motions.refused, self.joints) else {
+            return;
+        };
+        if front != Some(refused.dot) || self.motions.aims(refused.dot) >= AIMS {
+            return;
+        }
+        let duration = self.motions.last_duration.unwrap_or(TYPICAL_DURATION);
+        let contact = self.motions.contact(now, duration);
+        let off = self.off(refused.dot, &refused.aim, contact);
+        if off > AIM_TOLERANCE || refused.from.max_difference(&joints) > START_TOLERANCE {
+            self.motions.refused = None;
+        }
+    }
+
+    /// Drops a lift that does not start where the arm is; the core asks for another.
+    pub(super) fn doubt_lift(&mut self) {
+        let Some((_, trajectory)) = &self.motions.lift_ready else {
+            return;
+        };
+        let starts_here = self
+            .joints
+            .is_some_and(|joints| trajectory.start().max_difference(&joints) <= START_TOLERANCE);
+        if !starts_here {
+            self.motions.forget_lift();
         }
     }
 
@@ -219,21 +280,26 @@ impl Session {
         let motions = &self.motions;
         let known = motions.asked.is_some_and(|a| a.dot == dot)
             || motions.ready.as_ref().is_some_and(|r| r.dot == dot)
-            || motions.refused.is_some_and(|(refused, _)| refused == dot);
+            || motions.refused.is_some_and(|refused| refused.dot == dot);
         let Some(from) = self.joints.filter(|_| !known) else {
             return;
         };
-        let contact = motions.contact(now.after(wait), motions.last_duration.unwrap_or(0.3));
+        let contact = motions.contact(
+            now.after(wait),
+            motions.last_duration.unwrap_or(TYPICAL_DURATION),
+        );
         let Some(aim) = self.filter.pose_at(contact) else {
             return;
         };
-        let aims = motions
-            .aims
-            .filter(|(aimed, _)| *aimed == dot)
-            .map_or(0, |(_, aims)| aims);
+        let aims = motions.aims(dot);
         self.motions.aims = Some((dot, aims.saturating_add(1)));
         let ticket = self.fresh_ticket();
-        self.motions.asked = Some(Asked { ticket, dot, aim });
+        self.motions.asked = Some(Asked {
+            ticket,
+            dot,
+            from,
+            aim,
+        });
         services.ask(Request::Hop(
             ticket,
             HopRequest {
@@ -311,10 +377,16 @@ impl Session {
                     aim: asked.aim,
                 });
             }
-            Ok(_) => self.motions.refused = Some((asked.dot, HopRefusal::BadInput)),
-            Err(refusal) => self.motions.refused = Some((asked.dot, refusal)),
+            Ok(_) => self.motions.refuse(&asked, HopRefusal::BadInput),
+            Err(refusal) => self.motions.refuse(&asked, refusal),
         }
     }
+}
+
+/// Whether a motion aimed that far off (m) at the dot may be followed. Aimed often enough, it may be off by more than the tolerance, but
+/// stays well below the displacement (m) at which the arm would be turned back on its way.
+fn aims_right(off: f64, aims: u8, approach_displacement: f64) -> bool {
+    off <= AIM_TOLERANCE || (aims >= AIMS && off <= 0.5 * approach_displacement)
 }
 
 /// Nothing that is not finite goes to the arm.
@@ -324,4 +396,19 @@ fn sound(trajectory: &Trajectory) -> bool {
         && trajectory
             .way_points()
             .all(|(t, q)| t.is_finite() && finite(&q))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn even_the_last_aim_has_a_bound() {
+        assert!(aims_right(0.09e-3, 1, 1e-3));
+        assert!(!aims_right(0.3e-3, AIMS - 1, 1e-3));
+        assert!(aims_right(0.3e-3, AIMS, 1e-3));
+        assert!(!aims_right(0.6e-3, AIMS, 1e-3));
+        assert!(!aims_right(f64::INFINITY, u8::MAX, 1e-3));
+        assert!(!aims_right(f64::NAN, u8::MAX, 1e-3));
+    }
 }

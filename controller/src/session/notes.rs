@@ -1,6 +1,6 @@
 //! What goes into the record: intents before, outcomes after, and what interrupted.
 
-use stipple_core::{Outcome, Output, Skip, State};
+use stipple_core::{Fault, Outcome, Output, Skip, State};
 use stipple_model::plan::DotId;
 
 use super::{DotResult, Session};
@@ -24,6 +24,10 @@ impl Session {
         if let Some(dot) = out.need_intent {
             self.note_intent(DotId(dot.0), now, services);
         }
+        if let Some(fault) = out.fault.filter(|fault| self.last_fault != Some(*fault)) {
+            self.note_fault(fault, now, services);
+        }
+        self.last_fault = out.fault;
         if out.state != self.last_state {
             self.note_change(out, now, services);
         }
@@ -61,9 +65,9 @@ impl Session {
                 depth_m: depth,
             },
             Outcome::Skipped(Skip::HopRefused) => {
-                let refusal = self.motions.refused.filter(|(refused, _)| *refused == dot);
+                let refusal = self.motions.refused.filter(|refused| refused.dot == dot);
                 DotOutcome::Skipped {
-                    reason: refusal.map_or(Skip::HopRefused.key(), |(_, refusal)| refusal.key()),
+                    reason: refusal.map_or(Skip::HopRefused.key(), |refused| refused.refusal.key()),
                 }
             }
             Outcome::Skipped(reason) => DotOutcome::Skipped {
@@ -81,7 +85,7 @@ impl Session {
             }
             DotOutcome::InDoubt { .. } => self.progress.in_doubt += 1,
         }
-        self.motions.refused.take_if(|(refused, _)| *refused == dot);
+        self.motions.refused.take_if(|refused| refused.dot == dot);
         self.intent.take_if(|i| i.dot == dot);
         self.done.insert(dot, outcome.state());
         let layer = self.layer(dot);
@@ -101,6 +105,17 @@ impl Session {
         }));
     }
 
+    /// Whatever state it leads to: a stop in the same tick does not hide it.
+    fn note_fault(&mut self, fault: Fault, now: Micros, services: &mut dyn Services) {
+        let row = fault.row();
+        *self.faults.entry(row.name).or_default() += 1;
+        services.ask(Request::Note(Note::Event {
+            kind: "fault",
+            detail: format!("{}: {}", row.name, row.text),
+            at: now,
+        }));
+    }
+
     fn note_change(&mut self, out: &Output, now: Micros, services: &mut dyn Services) {
         if matches!(
             out.state,
@@ -115,12 +130,6 @@ impl Session {
             (State::Paused, State::Approaching) => Some(("resume", "resumed".to_owned())),
             (_, State::Paused) => Some(("pause", out.message.text().to_owned())),
             (_, State::Stopped) => Some(("stop", out.message.text().to_owned())),
-            (_, State::Faulted) => {
-                let row = out.fault.map(stipple_core::Fault::row);
-                let (name, text) = row.map_or(("unknown", ""), |r| (r.name, r.text));
-                *self.faults.entry(name).or_default() += 1;
-                Some(("fault", format!("{name}: {text}")))
-            }
             (State::Pausing, State::Ready) if out.finished => {
                 Some(("finish", out.message.text().to_owned()))
             }

@@ -25,6 +25,8 @@ impl Session {
             .joint_state()
             .filter(|j| j.value.position.dof() == self.kinematics.joint_names().len());
         self.joints = joints.map(|j| j.value.position);
+        self.doubt_refusal(now);
+        self.doubt_lift();
         Sensed {
             joints: joints.map(|j| JointsSeen {
                 at: j.arrived,
@@ -44,7 +46,7 @@ impl Session {
                 permit: r.value.permit,
             }),
             intent: self.intent.filter(|i| i.durable).map(|i| Dot(i.dot.0)),
-            hop_refused: self.motions.refused.map(|(dot, _)| Dot(dot.0)),
+            hop_refused: self.motions.refused.map(|refused| Dot(refused.dot.0)),
             lift: self.motions.lift,
             record_failed: self.record_failed.is_some(),
             admitted: true,
