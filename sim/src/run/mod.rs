@@ -5,7 +5,7 @@
 //! use stipple_sim::run::{Options, Simulation};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut simulation = Simulation::from_file(Path::new("head.plan"), &Options::default())?;
-//! let ending = simulation.run(&mut |_| {});
+//! let ending = simulation.run(&mut |_| std::ops::ControlFlow::Continue(()));
 //! println!("{ending:?}: {:?}", simulation.report()?.placement_error_mm);
 //! # Ok(()) }
 //! ```
