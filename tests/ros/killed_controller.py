@@ -28,8 +28,11 @@ def killed(bench):
             # Anywhere in the work on a dot, the strike included.
             time.sleep(chance.uniform(0.0, 0.5))
             bench.kill(controller)
+            # What was on its way when the controller died arrives, and the device notices the silence.
+            time.sleep(0.2)
             until(watcher.needle_in, "the needle to go in by itself", bench)
-            until(watcher.arm_still, "the arm to finish its hop", bench)
+            # The arm finishes its hop; one sample at rest may be the moment before it sets off.
+            until(lambda: watcher.arm_still_for(0.3), "the arm to finish its hop", bench)
             watcher.at_rest_for(0.5)
 
             watcher.state = None
