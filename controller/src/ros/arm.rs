@@ -5,21 +5,20 @@
 
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use r2r::action_msgs::msg::GoalInfo;
 use r2r::action_msgs::srv::CancelGoal;
 use r2r::builtin_interfaces::msg::Duration as RosDuration;
 use r2r::control_msgs::action::FollowJointTrajectory;
 use r2r::control_msgs::msg::JointTolerance;
 use r2r::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint};
-use r2r::unique_identifier_msgs::msg::UUID;
 use r2r::{ActionClient, Client, GoalStatus};
 use stipple_core::{HopId, MotionStatus};
 use stipple_model::motion::Trajectory;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use super::cancel::{Emergency, Repeats, cancel_all};
 use super::inputs::Inputs;
 use crate::ports::{ArmFailure, ArmPort, JointState, PortError, Stamped};
 
@@ -90,6 +89,8 @@ pub struct RosArm {
     pub joints: Option<Stamped<JointState>>,
     inputs: Arc<Inputs>,
     names: Arc<[String]>,
+    /// Names of all joints that are reported together with those of the plan.
+    reported: Option<Arc<[String]>>,
     motion: Shared,
     next_token: u64,
     orders: UnboundedSender<ArmOrder>,
@@ -117,6 +118,7 @@ impl RosArm {
             joints: None,
             inputs,
             names: Arc::new([]),
+            reported: None,
             motion,
             next_token: 0,
             orders,
@@ -127,13 +129,14 @@ impl RosArm {
     /// Another plan was loaded: motions are numbered anew, joints come in this order.
     pub fn begin_plan(&mut self, names: &[String]) {
         self.names = names.into();
+        self.reported = self.inputs.reported_with(names);
         with(&self.motion, |motion| *motion = None);
     }
 }
 
 impl ArmPort for RosArm {
     fn joint_names(&self) -> Option<&[String]> {
-        self.inputs.reported_names()
+        self.reported.as_deref()
     }
 
     fn joint_state(&self) -> Option<Stamped<JointState>> {
@@ -198,16 +201,42 @@ pub struct ArmServer {
 impl ArmServer {
     /// Serves until the port is gone. Needs a local task set.
     pub async fn serve(mut self) {
-        while let Some(order) = self.wanted.recv().await {
+        let mut cancels = Repeats::default();
+        loop {
+            let order = tokio::select! {
+                order = self.wanted.recv() => match order {
+                    Some(order) => order,
+                    None => return,
+                },
+                () = cancels.wait() => {
+                    cancels.sent(Instant::now());
+                    cancel_all(&self.cancels);
+                    continue;
+                }
+            };
             match order {
                 ArmOrder::Follow {
                     token,
                     names,
                     trajectory,
-                } => self.follow(token, &names, &trajectory),
-                ArmOrder::Cancel => cancel_all(&self.cancels),
+                } => {
+                    // A cancel that waits was for what was before; after this one the next goes out at once.
+                    cancels = Repeats::default();
+                    self.follow(token, &names, &trajectory);
+                }
+                ArmOrder::Cancel => {
+                    if cancels.ask(Instant::now()) {
+                        cancel_all(&self.cancels);
+                    }
+                }
             }
         }
+    }
+
+    /// What cancels all goals, also when the control loop is gone.
+    #[must_use]
+    pub fn emergency(&self) -> Emergency {
+        Emergency::new(Rc::clone(&self.cancels))
     }
 
     fn follow(&self, token: u64, names: &[String], trajectory: &Trajectory) {
@@ -238,7 +267,7 @@ impl ArmServer {
                 }
             };
             // Nobody reads it, but unread it would fill up.
-            tokio::task::spawn_local(feedback.for_each(|_| std::future::ready(())));
+            let reading = tokio::task::spawn_local(feedback.for_each(|_| std::future::ready(())));
             // Cancelled, or the plan taken away, before it was accepted.
             let unwanted =
                 |m: &mut Option<Motion>| m.is_none_or(|m| m.token == token && m.cancelled);
@@ -254,25 +283,9 @@ impl ArmServer {
                 status = ended(|| handle.get_status().ok()) => judged(status, 0),
             };
             set(&motion, token, status);
+            // It does not end by itself: the client keeps the sending end.
+            reading.abort();
         });
-    }
-}
-
-/// Asks for an end of every goal. Whether it is granted does not matter: the arm is watched, and asked again.
-fn cancel_all(cancels: &Client<CancelGoal::Service>) {
-    // A request without id and time means all.
-    match cancels.request(&CancelGoal::Request {
-        goal_info: GoalInfo {
-            goal_id: UUID { uuid: vec![0; 16] },
-            ..Default::default()
-        },
-    }) {
-        Ok(answer) => {
-            tokio::task::spawn_local(async move {
-                let _ = answer.await;
-            });
-        }
-        Err(error) => tracing::warn!(%error, "a cancel could not be sent"),
     }
 }
 

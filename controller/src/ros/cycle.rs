@@ -17,7 +17,7 @@ use super::arm::RosArm;
 use super::inputs::{Inputs, RosHead};
 use super::load::{About, Loaded};
 use super::needle::RosNeedle;
-use super::program::{Clock, Ending, ProgramError, thread};
+use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
 use crate::ports::{ArmPort as _, NeedlePort as _, Ports};
 use crate::session::{DotResult, Progress, Selection, SessionView};
 
@@ -42,9 +42,29 @@ pub enum Errand {
 /// What the loop has to say.
 pub enum Event {
     /// Something about the state has changed.
-    State(SessionView, Option<Arc<About>>),
+    State(SessionView, Option<Arc<About>>, PausedBy),
     /// The record holds a dot's outcome.
     Result(DotResult, Arc<About>),
+}
+
+/// Who wants a pause, as long as there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PausedBy {
+    /// The session itself, if at all.
+    #[default]
+    Session,
+    /// Somebody who called `~/pause`, whatever else holds it up by now. Theirs to resume.
+    Operator,
+}
+
+impl PausedBy {
+    /// After a command that was accepted; one that was refused changes nothing.
+    const fn after(command: Command) -> Self {
+        match command {
+            Command::Pause => Self::Operator,
+            Command::Start | Command::Resume | Command::Stop | Command::ClearFault => Self::Session,
+        }
+    }
 }
 
 /// How the loop keeps its time.
@@ -91,6 +111,7 @@ impl Cycle {
             loaded: None,
             wanted,
             answer: None,
+            paused_by: PausedBy::default(),
             say,
             said: None,
             pace: Arc::clone(&pace),
@@ -104,6 +125,12 @@ impl Cycle {
             thread,
         };
         Ok((cycle, events))
+    }
+
+    /// Whether it has ended, by itself or not.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// Ends it; from here on the needle device hears nothing. Gives back what was loaded.
@@ -122,10 +149,11 @@ struct Loop {
     head: RosHead,
     loaded: Option<Box<Loaded>>,
     wanted: Receiver<Errand>,
+    paused_by: PausedBy,
     /// Of the command that the next tick takes.
-    answer: Option<oneshot::Sender<Result<(), String>>>,
+    answer: Option<(Command, oneshot::Sender<Result<(), String>>)>,
     say: UnboundedSender<Event>,
-    said: Option<SessionView>,
+    said: Option<(SessionView, PausedBy)>,
     pace: Arc<Pace>,
 }
 
@@ -148,6 +176,7 @@ const NOTHING_LOADED: SessionView = SessionView {
 
 impl Loop {
     fn run(mut self, ending: &Ending) -> Option<Box<Loaded>> {
+        urgent(Urgency::Loop);
         let mut due = Instant::now();
         while !ending.asked() {
             // At most one command a tick: each has its own answer.
@@ -189,7 +218,9 @@ impl Loop {
             }
             (Errand::Start(selection, answer), Some(loaded)) => {
                 match loaded.session.start(selection) {
-                    Ok(()) => self.answer = Some(answer),
+                    Ok(()) => {
+                        self.answer = Some((Command::Start, answer));
+                    }
                     Err(error) => {
                         let _ = answer.send(Err(error.to_string()));
                     }
@@ -204,7 +235,7 @@ impl Loop {
             }
             (Errand::Command(command, answer), Some(loaded)) => {
                 loaded.session.command(command);
-                self.answer = Some(answer);
+                self.answer = Some((command, answer));
             }
             (Errand::Release(answer), loaded) => {
                 let state = loaded.map(|l| l.session.state());
@@ -215,6 +246,7 @@ impl Loop {
             }
             (Errand::Install(loaded), _) => {
                 self.arm.begin_plan(loaded.session.joint_names());
+                self.paused_by = PausedBy::Session;
                 self.loaded = Some(loaded);
             }
         }
@@ -222,6 +254,7 @@ impl Loop {
 
     fn tick(&mut self) {
         // Looked at before the moment is read: what arrives in between would seem to come from the future.
+        self.needle.tick = Instant::now();
         let look = self.inputs.look();
         (self.arm.joints, self.needle.report, self.head.0) = (look.joints, look.needle, look.head);
         let now = self.clock.now();
@@ -237,8 +270,11 @@ impl Loop {
             head: &mut self.head,
         };
         let mut view = loaded.session.tick(now, &mut ports, &mut loaded.services);
-        if let Some(answer) = self.answer.take() {
+        if let Some((command, answer)) = self.answer.take() {
             let reply = view.reply.unwrap_or(Ok(()));
+            if reply.is_ok() {
+                self.paused_by = PausedBy::after(command);
+            }
             let _ = answer.send(reply.map_err(|denied| denied.text().to_owned()));
         }
         while let Some(result) = loaded.session.next_result() {
@@ -251,10 +287,10 @@ impl Loop {
     }
 
     fn tell(&mut self, view: SessionView) {
-        if self.said != Some(view) {
-            self.said = Some(view);
+        if self.said != Some((view, self.paused_by)) {
+            self.said = Some((view, self.paused_by));
             let about = self.loaded.as_ref().map(|l| Arc::clone(&l.about));
-            let _ = self.say.send(Event::State(view, about));
+            let _ = self.say.send(Event::State(view, about, self.paused_by));
         }
     }
 }
@@ -267,4 +303,18 @@ pub const fn may_load(state: State) -> bool {
         state,
         State::Safe | State::Ready | State::Stopped | State::Faulted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_was_asked_for_stays_its_askers() {
+        assert_eq!(PausedBy::default(), PausedBy::Session);
+        assert_eq!(PausedBy::after(Command::Pause), PausedBy::Operator);
+        for ends in [Command::Resume, Command::Stop, Command::Start] {
+            assert_eq!(PausedBy::after(ends), PausedBy::Session);
+        }
+    }
 }

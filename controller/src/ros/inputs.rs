@@ -1,7 +1,7 @@
 //! The latest of what came in over topics, with the moment it arrived; written by the spinning thread, read in the tick.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use r2r::geometry_msgs::msg::PoseStamped;
@@ -16,6 +16,9 @@ use crate::ports::{HeadPort, JointState, NeedleReport, Stamped};
 
 /// How far a quaternion's length may be from one. Source: own, single precision and a margin.
 const UNIT_TOLERANCE: f64 = 1e-3;
+
+/// So many different lists of joints are remembered: several drivers may report on one topic, each its own joints.
+const REPORTERS: usize = 8;
 
 /// The latest value of one topic. The lock is held for a copy only.
 #[derive(Debug)]
@@ -80,7 +83,8 @@ pub struct Inputs {
     base_frame: String,
     /// Names of the joints in chain order; empty while no plan is loaded.
     names: Mutex<Arc<[String]>>,
-    reported: OnceLock<Vec<String>>,
+    /// The different lists of joints that came, the newest last.
+    reported: Mutex<Vec<Arc<[String]>>>,
     /// The joints, in chain order.
     pub joints: Slot<JointState>,
     /// The needle.
@@ -97,17 +101,39 @@ impl Inputs {
             clock,
             base_frame,
             names: Mutex::new(Arc::new([])),
-            reported: OnceLock::new(),
+            reported: Mutex::default(),
             joints: Slot::default(),
             needle: Slot::default(),
             head: Slot::default(),
         }
     }
 
-    /// The joints' names as the arm reports them.
+    /// The joints of the newest report that has all `wanted` ones.
     #[must_use]
-    pub fn reported_names(&self) -> Option<&[String]> {
-        self.reported.get().map(Vec::as_slice)
+    pub fn reported_with(&self, wanted: &[String]) -> Option<Arc<[String]>> {
+        let reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_all = |names: &&Arc<[String]>| wanted.iter().all(|name| names.contains(name));
+        reported.iter().rev().find(has_all).cloned()
+    }
+
+    /// Remembers which joints were reported together.
+    fn take_names(&self, names: &[String]) {
+        if names.is_empty() {
+            return;
+        }
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.last().is_some_and(|last| **last == *names) {
+            return;
+        }
+        let known = reported.iter().position(|known| **known == *names);
+        let list = match known {
+            Some(known) => reported.remove(known),
+            None => names.into(),
+        };
+        if reported.len() >= REPORTERS {
+            reported.remove(0);
+        }
+        reported.push(list);
     }
 
     /// From now on joint states are read in this order.
@@ -121,9 +147,7 @@ impl Inputs {
 
     /// Takes a joint state. One that lacks a joint of the chain or has a number that is not finite is dropped.
     pub fn take_joints(&self, message: &msg::JointState) {
-        if !message.name.is_empty() {
-            self.reported.get_or_init(|| message.name.clone());
-        }
+        self.take_names(&message.name);
         let names = Arc::clone(&self.names.lock().unwrap_or_else(PoisonError::into_inner));
         if !names.is_empty() {
             self.joints.put(joints_of(message, &names), &self.clock);
@@ -239,7 +263,7 @@ mod tests {
         let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
         inputs.take_joints(&message(&["b", "a"], &[2.0, 1.0], &[0.2, 0.1]));
         assert!(inputs.joints.latest().is_none(), "no order is known yet");
-        assert_eq!(inputs.reported_names().unwrap(), ["b", "a"]);
+        assert_eq!(*inputs.reported_with(&[]).unwrap(), ["b", "a"]);
         inputs.set_names(&["a".to_owned(), "b".to_owned()]);
         inputs.take_joints(&message(
             &["b", "c", "a"],
@@ -260,6 +284,24 @@ mod tests {
         assert_eq!(inputs.joints.dropped(), 3);
         inputs.set_names(&["b".to_owned(), "a".to_owned()]);
         assert!(inputs.joints.latest().is_none(), "read in another order");
+    }
+
+    #[test]
+    fn of_what_is_reported_the_newest_with_all_wanted_joints_counts() {
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        let take = |names: &[&str]| inputs.take_joints(&message(names, &[], &[]));
+        let arm = ["a", "b"].map(str::to_owned);
+        take(&["gripper"]);
+        assert_eq!(inputs.reported_with(&arm), None);
+        take(&["b", "a"]);
+        take(&["gripper"]);
+        assert_eq!(*inputs.reported_with(&arm).unwrap(), ["b", "a"]);
+        take(&["c", "a", "b"]);
+        assert_eq!(*inputs.reported_with(&arm).unwrap(), ["c", "a", "b"]);
+        for i in 0..100 {
+            take(&["a", "b", &i.to_string()]);
+        }
+        assert_eq!(inputs.reported.lock().unwrap().len(), REPORTERS);
     }
 
     #[test]

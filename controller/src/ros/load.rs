@@ -21,6 +21,8 @@ use crate::skin::SkinError;
 
 /// How long the arm may take to report for the first time.
 const ARM_REPORTS: Duration = Duration::from_secs(10);
+/// How long it may take from the first joints that are reported to those of the plan.
+const ARM_FOLLOWS: Duration = Duration::from_secs(1);
 
 /// Why a plan was not loaded; nothing has changed then.
 #[derive(Debug, thiserror::Error)]
@@ -160,19 +162,23 @@ impl Loader {
     }
 
     async fn check_arm(&self, checked: &Checked) -> Result<(), LoadError> {
-        let wait = async {
-            loop {
-                if let Some(names) = self.inputs.reported_names() {
-                    return names;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let reported = tokio::time::timeout(ARM_REPORTS, wait)
-            .await
-            .map_err(|_| LoadError::NoArm)?;
         let plan = checked.planner.clone();
         let planned = crate::hops::Kinematics::joint_names(&plan);
+        let reported = async |wanted: &[String], patience| {
+            let wait = async {
+                loop {
+                    if let Some(names) = self.inputs.reported_with(wanted) {
+                        return names;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(patience, wait).await
+        };
+        let any = reported(&[], ARM_REPORTS).await;
+        let any = any.map_err(|_| LoadError::NoArm)?;
+        // Another driver may have been heard first; without the plan's joints the error names what there is.
+        let reported = reported(planned, ARM_FOLLOWS).await.unwrap_or(any);
         // Other joints beside the arm's, such as a gripper's, do not matter.
         let ours: Vec<String> = reported
             .iter()
@@ -180,7 +186,7 @@ impl Loader {
             .cloned()
             .collect();
         check_arm(planned, &ours)
-            .or_else(|_| check_arm(planned, reported))
+            .or_else(|_| check_arm(planned, &reported))
             .map_err(LoadError::Arm)
     }
 

@@ -11,6 +11,7 @@
 //! Losing the process is silence, on which the needle device draws the needle back by itself. A start of the node moves nothing.
 
 pub mod arm;
+pub mod cancel;
 pub mod cycle;
 pub mod desk;
 pub mod inputs;
@@ -38,7 +39,7 @@ use desk::Desk;
 use inputs::Inputs;
 use load::Loader;
 use needle::RosNeedle;
-use program::{Clock, Ending, Parameters, ProgramError, drain, making, newest};
+use program::{Clock, Ending, Parameters, ProgramError, Urgency, drain, making, newest};
 use told::{Rates, Told, Watched};
 
 /// Name of the node.
@@ -101,7 +102,7 @@ impl NodeConfig {
 /// What kept it from starting.
 pub fn run() -> Result<(), ProgramError> {
     let ending = Ending::on_signals()?;
-    let mut node = program::join(NODE)?;
+    let mut node = program::join_urgent(NODE)?;
     let config = NodeConfig::read(&node)?;
     if config.limits != Limits::HARDWARE {
         tracing::warn!("limits for simulated hardware: never with a real arm");
@@ -126,7 +127,7 @@ pub fn run() -> Result<(), ProgramError> {
     let (told, desk) = (Told::open(&mut node)?, Desk::open(&mut node)?);
     let take = take(&mut node, Arc::clone(&inputs))?;
     let spinning = Ending::default();
-    let spinner = program::spin(node, spinning.clone(), take)?;
+    let spinner = program::spin(node, spinning.clone(), Some(Urgency::Spin), take)?;
     let (cycle, events) = Cycle::start(clock, Arc::clone(&inputs), arm, needle)?;
 
     let (now, state) = watch::channel(State::Safe);
@@ -141,24 +142,45 @@ pub fn run() -> Result<(), ProgramError> {
         pace: Arc::clone(&cycle.pace),
         clock,
     };
-    runtime()?.block_on(tokio::task::LocalSet::new().run_until(async {
+    let died = runtime()?.block_on(tokio::task::LocalSet::new().run_until(async {
+        let emergency = server.emergency();
         tokio::task::spawn_local(server.serve());
-        let telling = tokio::task::spawn_local(told.tell(events, config.rates, watched, now));
+        let telling = told.tell(events, config.rates, watched, now, ending.clone());
+        let telling = tokio::task::spawn_local(telling);
         desk.serve(loader, &cycle.errands, state.clone());
         tracing::info!(arm = action, "the controller node is up; nothing moves");
-        ending.wait().await;
-        stop(&cycle, state).await;
+        let died = tokio::select! {
+            () = ending.wait() => false,
+            () = gone(&cycle) => true,
+        };
+        if died {
+            // The needle hears nothing any more; whatever moves shall stop.
+            emergency.cancel().await;
+        } else {
+            stop(&cycle, state).await;
+        }
         let loaded = tokio::task::spawn_blocking(|| cycle.finish()).await;
         // The record is closed before the process goes.
         if let Ok(Some(loaded)) = loaded {
             drop(loaded.services.finish());
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
+        died
     }));
     spinning.ask();
     let _ = spinner.join();
+    if died {
+        return Err(ProgramError::Died("the control loop"));
+    }
     tracing::info!("the controller node has ended");
     Ok(())
+}
+
+/// Waits until the control loop is gone, which it never is by itself unless it broke.
+async fn gone(cycle: &Cycle) {
+    while !cycle.has_ended() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Stops what is under way, and waits until it has stopped.

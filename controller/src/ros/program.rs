@@ -47,6 +47,9 @@ pub enum ProgramError {
         /// What can be given.
         wanted: String,
     },
+    /// A part that runs as long as the program has ended before it.
+    #[error("{0} has ended by itself; the log says why")]
+    Died(&'static str),
     /// The system gave no thread or no signal handler.
     #[error("{doing}: {source}")]
     System {
@@ -250,6 +253,57 @@ impl Ending {
     }
 }
 
+/// Threads that keep a clock, the more urgent the higher. Source: own; low among real-time priorities, so that the system's own stay above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Urgency {
+    /// The middleware's own threads.
+    Middleware = 10,
+    /// Taking what has come.
+    Spin = 11,
+    /// The control loop, or a plant.
+    Loop = 12,
+    /// Sending the needle's commands.
+    Needle = 13,
+}
+
+/// Lets the calling thread run before all that is not real time, where the system allows it; threads it starts from then on do so, too.
+/// Says in the log how it went.
+pub fn urgent(urgency: Urgency) {
+    use thread_priority::{
+        RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+        set_thread_priority_and_policy, thread_native_id,
+    };
+    let set = ThreadPriority::from_posix(thread_priority::ScheduleParams {
+        sched_priority: i32::from(urgency as u8),
+    });
+    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    match set_thread_priority_and_policy(thread_native_id(), set, fifo) {
+        Ok(()) => tracing::info!(thread = ?urgency, "scheduled in real time (SCHED_FIFO)"),
+        Err(error) => tracing::warn!(
+            thread = ?urgency, ?error,
+            "not scheduled in real time: the system does not allow it (RLIMIT_RTPRIO, CAP_SYS_NICE)"
+        ),
+    }
+}
+
+/// Like [`join`], for a node that keeps a clock: what the middleware starts to receive and send runs in real time, where allowed.
+///
+/// # Errors
+/// Those of [`join`].
+pub fn join_urgent(name: &str) -> Result<Node, ProgramError> {
+    // A thread inherits its scheduling from the one that starts it; the caller's own stays as it is.
+    std::thread::scope(|scope| {
+        let joining = scope.spawn(|| {
+            urgent(Urgency::Middleware);
+            join(name)
+        });
+        joining
+            .join()
+            .unwrap_or(Err(ProgramError::Died("the thread that joins ROS 2")))
+    })
+}
+
 /// How long one turn of the spinning thread waits for something to come.
 const SPIN: Duration = Duration::from_millis(2);
 
@@ -277,9 +331,13 @@ pub fn thread<T: Send + 'static>(
 pub fn spin(
     mut node: Node,
     ending: Ending,
+    urgency: Option<Urgency>,
     mut take: impl FnMut() + Send + 'static,
 ) -> Result<JoinHandle<()>, ProgramError> {
     thread("ros", move || {
+        if let Some(urgency) = urgency {
+            urgent(urgency);
+        }
         while !ending.asked() {
             node.spin_once(SPIN);
             take();

@@ -13,12 +13,23 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::cycle::{Event, Pace};
+use super::cycle::{Event, Pace, PausedBy};
 use super::inputs::{Inputs, Slot};
 use super::load::About;
-use super::program::{Clock, ProgramError, every, latched, making, stamp};
+use super::program::{Clock, Ending, ProgramError, every, latched, making, stamp};
 use crate::record::DotOutcome;
 use crate::session::{DotResult, SessionView};
+
+/// What a pause's message begins with when the session has paused by itself: whoever operates it may resume it.
+pub const PAUSE_OWN: &str = "pause_own: ";
+/// What a pause's message begins with when somebody asked for it: theirs to resume.
+pub const PAUSE_ASKED: &str = "pause_asked: ";
+
+/// The fault that is told when the control loop is gone; the core has no name for it, as nobody is left to find it.
+const LOOP_DIED: (&str, &str) = (
+    "control_loop_died",
+    "the control loop has ended by itself; all motions are cancelled, the node ends",
+);
 
 /// Where it is told.
 pub struct Told {
@@ -65,13 +76,14 @@ impl Told {
         })
     }
 
-    /// Tells until the control loop is gone.
+    /// Tells until the control loop is gone; when that was not asked for, that too.
     pub async fn tell(
         self,
         mut events: UnboundedReceiver<Event>,
         rates: Rates,
         watched: Watched,
         now: watch::Sender<State>,
+        ending: Ending,
     ) {
         let every = |rate: f64| {
             let period = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::from_secs(1));
@@ -80,26 +92,26 @@ impl Told {
             interval
         };
         let (mut again, mut look) = (every(rates.state), every(rates.diagnostics));
-        let mut last: Option<(SessionView, Option<Arc<About>>)> = None;
+        let mut last: Option<(SessionView, Option<Arc<About>>, PausedBy)> = None;
         let mut seen = Seen::default();
         loop {
             let sent = tokio::select! {
                 event = events.recv() => match event {
-                    None => return,
-                    Some(Event::State(view, about)) => {
-                        log(last.as_ref().map(|(view, _)| view), &view);
+                    None => break,
+                    Some(Event::State(view, about, paused_by)) => {
+                        log(last.as_ref().map(|(view, ..)| view), &view);
                         now.send_replace(view.state);
-                        let sent = self.state.publish(&state(&view, about.as_deref()));
-                        last = Some((view, about));
+                        let sent = self.state.publish(&state(&view, about.as_deref(), paused_by));
+                        last = Some((view, about, paused_by));
                         sent
                     }
                     Some(Event::Result(result, about)) => self.results.publish(&dot_result(&result, &about)),
                 },
                 _ = again.tick() => last
                     .as_ref()
-                    .map_or(Ok(()), |(view, about)| self.state.publish(&state(view, about.as_deref()))),
+                    .map_or(Ok(()), |(view, about, by)| self.state.publish(&state(view, about.as_deref(), *by))),
                 _ = look.tick() => {
-                    let array = diagnostics(&watched, &mut seen, last.as_ref().map(|(view, _)| view));
+                    let array = diagnostics(&watched, &mut seen, last.as_ref().map(|(view, ..)| view));
                     self.diagnostics.publish(&array)
                 }
             };
@@ -107,6 +119,27 @@ impl Told {
                 tracing::warn!(%error, "a message could not be sent");
             }
         }
+        if !ending.asked() {
+            tracing::error!("{}", LOOP_DIED.1);
+            now.send_replace(State::Faulted);
+            let told = last.map(|(view, about, by)| state(&view, about.as_deref(), by));
+            if let Err(error) = self.state.publish(&died(told.unwrap_or_default())) {
+                tracing::warn!(%error, "the end of the control loop could not be told");
+            }
+        }
+    }
+}
+
+/// The state in which the death of the control loop leaves a session.
+fn died(last: msg::SessionState) -> msg::SessionState {
+    msg::SessionState {
+        header: header(),
+        state: number(State::Faulted),
+        state_name: State::Faulted.name().to_owned(),
+        fault: LOOP_DIED.0.to_owned(),
+        message: LOOP_DIED.1.to_owned(),
+        finished: false,
+        ..last
     }
 }
 
@@ -150,8 +183,19 @@ fn number(state: State) -> u8 {
     }
 }
 
-fn state(view: &SessionView, about: Option<&About>) -> msg::SessionState {
+/// What the operator reads, with the key before it when it is about a pause.
+fn message(state: State, paused_by: PausedBy, text: &str) -> String {
+    let key = match (state, paused_by) {
+        (State::Pausing | State::Paused, PausedBy::Session) => PAUSE_OWN,
+        (State::Pausing | State::Paused, PausedBy::Operator) => PAUSE_ASKED,
+        _ => "",
+    };
+    format!("{key}{text}")
+}
+
+fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg::SessionState {
     let fault = view.fault.map(stipple_core::Fault::row);
+    let text = fault.map_or(view.message.text(), |f| f.text);
     let progress = view.progress;
     msg::SessionState {
         header: header(),
@@ -168,7 +212,7 @@ fn state(view: &SessionView, about: Option<&About>) -> msg::SessionState {
         has_dot: view.dot.is_some(),
         dot: view.dot.map_or(0, |dot| dot.0),
         fault: fault.map_or_else(String::new, |f| f.name.to_owned()),
-        message: fault.map_or(view.message.text(), |f| f.text).to_owned(),
+        message: message(view.state, paused_by, text),
         finished: view.finished,
     }
 }

@@ -8,6 +8,14 @@ use stipple_model::joints::Joints;
 
 use crate::plant::{PointsError, Reference, Spline, Tolerances, TrajectoryPoint};
 
+/// What holds for goals without tolerances of their own: nothing, as in joint_trajectory_controller, whose constraints are 0 by default,
+/// which enforces none.
+pub const NO_TOLERANCES: Tolerances = Tolerances {
+    path: None,
+    goal: None,
+    goal_time: None,
+};
+
 /// Why a goal is rejected.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum GoalError {

@@ -21,7 +21,8 @@ use r2r::{Node, QosProfile};
 use stipple_controller::admit::admit_file;
 use stipple_controller::ports::Micros;
 use stipple_controller::ros::program::{
-    Ending, Parameters, ProgramError, drain, every, join, making, newest_reliable, spin, thread,
+    Ending, Parameters, ProgramError, Urgency, drain, every, join_urgent, making, newest_reliable,
+    spin, thread, urgent,
 };
 use stipple_model::clearance::WorkCell;
 
@@ -85,7 +86,7 @@ impl Config {
 /// What kept it from starting.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let ending = Ending::on_signals()?;
-    let mut node = join("stipple_sim")?;
+    let mut node = join_urgent("stipple_sim")?;
     let config = Config::read(&node)?;
     let seed = args.seed.unwrap_or(config.seed);
     let admitted = admit_file(&args.plan).with_context(|| args.plan.display().to_string())?;
@@ -97,7 +98,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plant = Plant::new(&plan, cell.arm(), start, &plant_config, seed)?;
     let names: Vec<String> = cell.arm().joints().iter().map(|j| j.name.clone()).collect();
 
-    let (server, reports) = outputs(&mut node, &config, names, &plant_config)?;
+    let (server, reports) = outputs(&mut node, &config, names)?;
     let (orders, take) = inputs(&mut node, &config)?;
     let (strikes, writing) = match &args.strikes {
         None => (None, None),
@@ -122,8 +123,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         strikes,
     };
     let until = ending.clone();
-    let plant = thread("plant", move || hardware.run(&until))?;
-    let spinner = spin(node, ending, take)?;
+    let plant = thread("plant", move || {
+        urgent(Urgency::Loop);
+        hardware.run(&until)
+    })?;
+    let spinner = spin(node, ending, Some(Urgency::Spin), take)?;
     tracing::info!(seed, plan = %args.plan.display(), "the simulated hardware is up");
     let summary = plant
         .join()
@@ -161,7 +165,6 @@ fn outputs(
     node: &mut Node,
     config: &Config,
     names: Vec<String>,
-    plant: &PlantConfig,
 ) -> Result<(Server, Reports), ProgramError> {
     let action = action(config);
     let topics = Topics {
@@ -183,7 +186,7 @@ fn outputs(
             .create_publisher("head_pose", newest_reliable())
             .map_err(making("head_pose"))?,
     };
-    Ok((Server::new(topics, names, plant.arm.tolerances), reports))
+    Ok((Server::new(topics, names, goal::NO_TOLERANCES), reports))
 }
 
 /// Subscribes; what it returns hands on what has come.
@@ -212,11 +215,12 @@ fn inputs(
         for message in drain(&mut told) {
             let _ = command.send(message);
         }
+        // What is to end was there before what is to begin: a cancel does not take a goal with it that came after.
+        hand_on(&ask, drain(&mut cancels).map(Asked::Cancel));
         hand_on(
             &ask,
             drain(&mut goals).map(|goal| Asked::Goal(Box::new(goal))),
         );
-        hand_on(&ask, drain(&mut cancels).map(Asked::Cancel));
         hand_on(&ask, drain(&mut results).map(Asked::Result));
     };
     Ok((Orders { asked, commands }, take))

@@ -1,5 +1,6 @@
 //! `stipple-controller session`: an operator at the command line. Loads a plan, starts, watches, stops on a signal, reports.
 
+mod pauses;
 mod tally;
 
 use std::io::IsTerminal as _;
@@ -15,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::program::{Ending, ProgramError, drain, every, join, latched, making, spin};
 use crate::report::Report;
+use pauses::{Kind, Pause, Pauses};
 use stipple_model::plan::{Plan, PlanError};
 use tally::{StrikesError, Tally};
 
@@ -22,19 +24,17 @@ use tally::{StrikesError, Tally};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the session may take to get ready after a plan was loaded.
 const READY_TIME: Duration = Duration::from_secs(20);
+/// How long the node may take to answer a stop: one that lives answers at once.
+const STOP_ANSWER: Duration = Duration::from_secs(5);
 /// How long a stop may take.
 const STOP_TIME: Duration = Duration::from_secs(10);
 /// How long nothing may come from the node.
 const SILENCE: Duration = Duration::from_secs(5);
-/// What the operator waits before resuming a session that has paused by itself.
-const RESUME_AFTER: Duration = Duration::from_secs(3);
-/// So many pauses without a dot between them, and the session is given up.
-const PAUSES: u32 = 5;
 
 /// Loads a plan into a running node, starts it, shows the progress, reports.
 ///
 /// Ctrl-C stops the session in order: needle in, arm at rest. A session that pauses by itself (a restless head, too many dots skipped) is
-/// resumed a few times. Paths are those of the machine that the node runs on.
+/// resumed a few times; one that somebody paused over ~/pause is theirs to resume. Paths are those of the machine that the node runs on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
@@ -149,11 +149,17 @@ pub fn run(args: &Args) -> Result<u8, OperateError> {
     let mut node = join("stipple_session")?;
     let spinning = Ending::default();
     let (mut desk, take) = Desk::sit(&mut node, ending)?;
-    let spinner = spin(node, spinning.clone(), take)?;
+    let spinner = spin(node, spinning.clone(), None, take)?;
     let done = super::runtime()?.block_on(desk.operate(args));
     spinning.ask();
     let _ = spinner.join();
-    let (end, tally) = done?;
+    let (end, tally) = match done {
+        Err(error @ OperateError::Interrupted) => {
+            eprintln!("stipple-controller: {error}");
+            return Ok(130);
+        }
+        done => done?,
+    };
     let report = tally.report(&plan, args.strikes.as_deref())?;
     report
         .write(&args.report)
@@ -211,15 +217,14 @@ impl Desk {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             path.to_string_lossy().into_owned()
         };
-        let loaded = call(
-            &self.load,
-            &LoadPlan::Request {
-                path: absolute(&args.plan),
-                record: absolute(&args.record),
-            },
-            "load_plan",
-        )
-        .await?;
+        let request = LoadPlan::Request {
+            path: absolute(&args.plan),
+            record: absolute(&args.record),
+        };
+        let loaded = tokio::select! {
+            loaded = call(&self.load, &request, "load_plan", PATIENCE) => loaded?,
+            () = self.ending.wait() => return Err(OperateError::Interrupted),
+        };
         if !loaded.accepted {
             return Err(OperateError::Refused {
                 what: "the plan was not loaded",
@@ -271,7 +276,7 @@ impl Desk {
         };
         let until = Instant::now() + READY_TIME;
         loop {
-            let answer = call(&self.start, &request, "start").await?;
+            let answer = call(&self.start, &request, "start", PATIENCE).await?;
             if answer.accepted {
                 return Ok(());
             }
@@ -297,30 +302,34 @@ impl Desk {
                 bar.println("stopping: needle in, arm to rest");
                 break self.stop(tally).await?;
             }
+            if heard_at.elapsed() > SILENCE {
+                break End::Silent;
+            }
             let Ok(heard) = heard else {
-                if heard_at.elapsed() > SILENCE {
-                    break End::Silent;
-                }
                 continue;
             };
-            heard_at = Instant::now();
             match heard {
                 None => break End::Silent,
                 Some(Heard::Result(result)) => tally.take_result(*result),
+                // Of another session, or of a node that has started anew: silence, as far as this one goes.
+                Some(Heard::State(state)) if !tally.is_of(&state) => {}
                 Some(Heard::State(state)) => {
+                    heard_at = Instant::now();
                     show(&bar, &state);
                     let end = over(&state);
-                    let paused = state.state == SessionState::PAUSED as u8;
+                    let kind = Kind::of(&state);
                     let message = state.message.clone();
                     tally.take_state(*state);
                     if let Some(end) = end {
                         break end;
                     }
-                    match pauses.look(paused, tally.done()) {
+                    match pauses.look(kind, tally.done(), Instant::now()) {
                         Pause::None => {}
+                        Pause::Wait => say(&bar, &format!("{message}; waiting for ~/resume")),
                         Pause::Resume => {
-                            bar.println(format!("{message}; resuming"));
-                            call(&self.resume, &Trigger::Request::default(), "resume").await?;
+                            say(&bar, &format!("{message}; resuming"));
+                            let nothing = Trigger::Request::default();
+                            call(&self.resume, &nothing, "resume", PATIENCE).await?;
                         }
                         Pause::TooMany => {
                             self.stop(tally).await?;
@@ -336,13 +345,17 @@ impl Desk {
 
     /// Stops the session, and waits until it has stopped.
     async fn stop(&mut self, tally: &mut Tally) -> Result<End, OperateError> {
-        call(&self.stop, &Trigger::Request::default(), "stop").await?;
+        let nothing = Trigger::Request::default();
+        if let Err(error) = call(&self.stop, &nothing, "stop", STOP_ANSWER).await {
+            eprintln!("the stop was not answered: use the hardware stop ({error})");
+            return Ok(End::Silent);
+        }
         let until = Instant::now() + STOP_TIME;
         while Instant::now() < until {
             match tokio::time::timeout(Duration::from_millis(200), self.heard.recv()).await {
                 Ok(Some(Heard::Result(result))) => tally.take_result(*result),
                 Ok(Some(Heard::State(state))) => {
-                    let stopped = state.state == SessionState::STOPPED as u8;
+                    let stopped = state.state == SessionState::STOPPED as u8 && tally.is_of(&state);
                     tally.take_state(*state);
                     if stopped {
                         return Ok(End::Interrupted);
@@ -368,9 +381,10 @@ async fn call<S: r2r::WrappedServiceTypeSupport + 'static>(
     client: &Client<S>,
     request: &S::Request,
     service: &'static str,
+    patience: Duration,
 ) -> Result<S::Response, OperateError> {
     let answer = client.request(request).map_err(making(service))?;
-    match tokio::time::timeout(PATIENCE, answer).await {
+    match tokio::time::timeout(patience, answer).await {
         Ok(Ok(answer)) => Ok(answer),
         _ => Err(OperateError::NoNode {
             service: format!("{}/{service}", super::NODE),
@@ -390,43 +404,12 @@ fn over(state: &SessionState) -> Option<End> {
     }
 }
 
-/// The operator's patience with a session that pauses by itself.
-#[derive(Debug, Default)]
-struct Pauses {
-    since: Option<Instant>,
-    in_a_row: u32,
-    done: u32,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Pause {
-    None,
-    Resume,
-    TooMany,
-}
-
-impl Pauses {
-    fn look(&mut self, paused: bool, done: u32) -> Pause {
-        if !paused {
-            self.since = None;
-            return Pause::None;
-        }
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() < RESUME_AFTER {
-            return Pause::None;
-        }
-        self.in_a_row = if done > self.done {
-            1
-        } else {
-            self.in_a_row + 1
-        };
-        self.done = done;
-        self.since = None;
-        if self.in_a_row > PAUSES {
-            Pause::TooMany
-        } else {
-            Pause::Resume
-        }
+/// Says something, also where there is no bar.
+fn say(bar: &ProgressBar, line: &str) {
+    if bar.is_hidden() {
+        eprintln!("{line}");
+    } else {
+        bar.println(line);
     }
 }
 

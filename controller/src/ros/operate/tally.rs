@@ -88,9 +88,14 @@ impl Tally {
         }
     }
 
+    /// Whether a state is of this session.
+    pub fn is_of(&self, state: &SessionState) -> bool {
+        state.session_id == self.session_id
+    }
+
     /// Takes a state.
     pub fn take_state(&mut self, state: SessionState) {
-        if state.session_id != self.session_id {
+        if !self.is_of(&state) {
             return;
         }
         let known = self.last.as_ref().is_some_and(|l| l.fault == state.fault);

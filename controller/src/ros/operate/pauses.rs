@@ -1,0 +1,151 @@
+//! When a session that has paused is resumed.
+
+use std::time::{Duration, Instant};
+
+use r2r::stipple_msgs::msg::SessionState;
+
+use crate::ros::told::PAUSE_OWN;
+
+/// What the operator waits before resuming a session that has paused by itself.
+const RESUME_AFTER: Duration = Duration::from_secs(3);
+/// So many pauses without a dot between them, and the session is given up.
+const PAUSES: u32 = 5;
+
+/// What a state says about a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// There is none.
+    None,
+    /// The session has paused by itself.
+    Own,
+    /// Somebody asked for it, or it is not said who did.
+    Asked,
+}
+
+impl Kind {
+    /// Reads it; a pause counts as the session's own only when the node says so.
+    pub fn of(state: &SessionState) -> Self {
+        if state.state != SessionState::PAUSED as u8 {
+            Self::None
+        } else if state.message.starts_with(PAUSE_OWN) {
+            Self::Own
+        } else {
+            Self::Asked
+        }
+    }
+}
+
+/// The operator's patience with a session that pauses by itself.
+#[derive(Debug, Default)]
+pub struct Pauses {
+    since: Option<Instant>,
+    /// It has been said that somebody else must resume.
+    waiting: bool,
+    in_a_row: u32,
+    done: u32,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Nothing.
+    None,
+    /// To say that the one who paused it must resume it.
+    Wait,
+    /// To resume.
+    Resume,
+    /// To give up.
+    TooMany,
+}
+
+impl Pauses {
+    /// Decides, with so many dots `done`.
+    pub fn look(&mut self, kind: Kind, done: u32, now: Instant) -> Pause {
+        if kind != Kind::Own {
+            self.since = None;
+            let told = std::mem::replace(&mut self.waiting, kind == Kind::Asked);
+            return if self.waiting && !told {
+                Pause::Wait
+            } else {
+                Pause::None
+            };
+        }
+        self.waiting = false;
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) < RESUME_AFTER {
+            return Pause::None;
+        }
+        self.in_a_row = if done > self.done {
+            1
+        } else {
+            self.in_a_row + 1
+        };
+        self.done = done;
+        self.since = None;
+        if self.in_a_row > PAUSES {
+            Pause::TooMany
+        } else {
+            Pause::Resume
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ros::told::PAUSE_ASKED;
+
+    fn state(state: u8, message: &str) -> SessionState {
+        SessionState {
+            state,
+            message: message.to_owned(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn only_a_pause_that_is_said_to_be_its_own_is() {
+        let paused = SessionState::PAUSED as u8;
+        let of = |message: &str| Kind::of(&state(paused, message));
+        assert_eq!(of(&format!("{PAUSE_OWN}the head")), Kind::Own);
+        assert_eq!(of(&format!("{PAUSE_ASKED}by the operator")), Kind::Asked);
+        assert_eq!(of("paused: the head does not hold still"), Kind::Asked);
+        assert_eq!(of(""), Kind::Asked);
+        let ready = SessionState::READY as u8;
+        assert_eq!(Kind::of(&state(ready, PAUSE_ASKED)), Kind::None);
+    }
+
+    #[test]
+    fn a_pause_that_was_asked_for_is_never_resumed() {
+        let (mut pauses, start) = (Pauses::default(), Instant::now());
+        assert_eq!(pauses.look(Kind::Asked, 0, start), Pause::Wait);
+        for s in 1..100 {
+            let now = start + Duration::from_secs(s);
+            assert_eq!(pauses.look(Kind::Asked, 0, now), Pause::None);
+        }
+        // One of its own that somebody then asks for as well becomes theirs.
+        let now = start + Duration::from_secs(100);
+        assert_eq!(pauses.look(Kind::Own, 0, now), Pause::None);
+        assert_eq!(pauses.look(Kind::Asked, 0, now + RESUME_AFTER), Pause::Wait);
+    }
+
+    #[test]
+    fn a_pause_of_its_own_is_resumed_a_few_times_without_a_dot() {
+        let (mut pauses, mut now) = (Pauses::default(), Instant::now());
+        for last in [
+            Pause::Resume,
+            Pause::Resume,
+            Pause::Resume,
+            Pause::Resume,
+            Pause::Resume,
+            Pause::TooMany,
+        ] {
+            assert_eq!(pauses.look(Kind::Own, 0, now), Pause::None);
+            now += RESUME_AFTER;
+            assert_eq!(pauses.look(Kind::Own, 0, now), last);
+            assert_eq!(pauses.look(Kind::None, 0, now), Pause::None);
+        }
+        assert_eq!(pauses.look(Kind::Own, 1, now), Pause::None);
+        assert_eq!(pauses.look(Kind::Own, 1, now + RESUME_AFTER), Pause::Resume);
+    }
+}
