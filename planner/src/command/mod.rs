@@ -49,18 +49,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// An error and its causes in one line; what a cause says that was said already is not said again.
 pub fn one_line(error: &anyhow::Error) -> String {
-    let mut text = String::new();
+    let mut said: Vec<String> = Vec::new();
     for cause in error
         .chain()
         .map(|cause| cause.to_string().replace('\n', " "))
     {
-        if cause.starts_with(&text) {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
+        match said.last_mut() {
+            Some(last) if cause.starts_with(last.as_str()) => *last = cause,
+            Some(last) if last.contains(&cause) => {}
+            _ => said.push(cause),
         }
     }
-    text
+    said.join(": ")
 }
 
 #[cfg(test)]
