@@ -286,7 +286,7 @@ impl Tour<'_> {
     }
 }
 
-/// A short open tour through all points: indices into `points`, starting near the first end found by [`farthest_point`].
+/// A short open tour through all points, as indices into `points`; it starts at the rearmost one.
 #[must_use]
 pub fn tour(points: &[Point<Head>]) -> Vec<u32> {
     let points: Vec<Vector3<f64>> = points.iter().map(Point::raw).collect();
