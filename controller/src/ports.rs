@@ -40,9 +40,6 @@ pub enum PortError {
     /// There is nobody to hand it to.
     #[error("the device is not connected")]
     NotConnected,
-    /// The way to the device is full.
-    #[error("the device does not take commands fast enough")]
-    Busy,
     /// The command has another number of joints than the arm.
     #[error("the motion has {motion} joints, the arm has {arm}")]
     JointCount {

@@ -18,6 +18,9 @@ pub const DENSEST: Density = Density::from_per_cm2(200.0);
 /// 80 mm for men, about 64 mm is a female forehead; 50 mm is this project's own floor.
 pub const LOWEST_HAIRLINE: Length = Length::from_mm(50.0);
 
+/// Regularity where the file does not say. Source: "real follicles are never perfectly even"; this project's own figure.
+pub const DEFAULT_REGULARITY: f64 = 0.7;
+
 /// A treatment's design.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Treatment {
@@ -29,6 +32,8 @@ pub struct Treatment {
     pub layers: Vec<f64>,
     /// Width over which the density fades out where the treated area ends at untreated scalp.
     pub feather: Length,
+    /// How even the spacing is, 0..=1: 1 is strict blue noise, 0 the spacing of natural follicles.
+    pub regularity: f64,
     /// The hairline.
     pub hairline: Hairline,
     /// The pigment shades, by the index zones use.
@@ -209,6 +214,7 @@ struct File {
     dots: Option<u32>,
     layers: Vec<f64>,
     feather_mm: f64,
+    regularity: Option<f64>,
     hairline: HairlineFile,
     shades: Vec<ShadeFile>,
     zones: Vec<ZoneFile>,
@@ -290,6 +296,12 @@ impl Treatment {
             dots: file.dots,
             layers: file.layers,
             feather: Length::from_mm(in_range("feather_mm", file.feather_mm, 0.0, 40.0)?),
+            regularity: in_range(
+                "regularity",
+                file.regularity.unwrap_or(DEFAULT_REGULARITY),
+                0.0,
+                1.0,
+            )?,
             hairline: hairline(&file.hairline)?,
             shades,
             zones,

@@ -350,24 +350,27 @@ fn ict_has_neither_set_of_landmarks() {
     );
 }
 
+/// What registering a shared scan says when two of its landmarks have changed their names.
+fn swapped(scan: &str, a: &str, b: &str) -> Option<RegisterError> {
+    let stem = scan.split('.').next().unwrap();
+    let scan = shared(&format!("scans/{scan}"))?;
+    let landmarks = shared(&format!("scans/{stem}.landmarks.json"))?;
+    let text = std::fs::read_to_string(landmarks)
+        .unwrap()
+        .replace(a, "other")
+        .replace(b, a)
+        .replace("other", b);
+    let landmarks = Landmarks::parse(text.as_bytes()).unwrap();
+    let scan = scan::read_file(&scan, UnitChoice::Auto, Some(&landmarks)).unwrap();
+    Some(register::head_from_scan(&landmarks, &scan).unwrap_err())
+}
+
 #[test]
 fn nasion_and_back_swapped_is_refused() {
     for name in ["mesh2hrtf_head.ply", "lee_perry_smith.obj"] {
-        let stem = name.split('.').next().unwrap();
-        let (Some(scan_path), Some(landmarks_path)) = (
-            shared(&format!("scans/{name}")),
-            shared(&format!("scans/{stem}.landmarks.json")),
-        ) else {
+        let Some(error) = swapped(name, "nasion", "opisthocranion") else {
             return;
         };
-        let text = std::fs::read_to_string(landmarks_path).unwrap();
-        let text = text
-            .replace("nasion", "other")
-            .replace("opisthocranion", "nasion")
-            .replace("other", "opisthocranion");
-        let landmarks = Landmarks::parse(text.as_bytes()).unwrap();
-        let scan = scan::read_file(&scan_path, UnitChoice::Auto, Some(&landmarks)).unwrap();
-        let error = register::head_from_scan(&landmarks, &scan).unwrap_err();
         assert!(
             matches!(error, RegisterError::Backwards { .. }),
             "{name}: {error}"
@@ -378,21 +381,9 @@ fn nasion_and_back_swapped_is_refused() {
 #[test]
 fn ears_swapped_are_refused() {
     for name in ["colin27_av_ras.ply", "fsaverage_head.stl"] {
-        let stem = name.split('.').next().unwrap();
-        let (Some(scan_path), Some(landmarks_path)) = (
-            shared(&format!("scans/{name}")),
-            shared(&format!("scans/{stem}.landmarks.json")),
-        ) else {
+        let Some(error) = swapped(name, "LPA", "RPA") else {
             return;
         };
-        let text = std::fs::read_to_string(landmarks_path).unwrap();
-        let text = text
-            .replace("LPA", "other")
-            .replace("RPA", "LPA")
-            .replace("other", "RPA");
-        let landmarks = Landmarks::parse(text.as_bytes()).unwrap();
-        let scan = scan::read_file(&scan_path, UnitChoice::Auto, Some(&landmarks)).unwrap();
-        let error = register::head_from_scan(&landmarks, &scan).unwrap_err();
         assert!(
             matches!(error, RegisterError::UpsideDown { .. }),
             "{name}: {error}"

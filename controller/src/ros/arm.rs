@@ -277,10 +277,10 @@ impl ArmServer {
             set(&motion, token, MotionStatus::Active);
             let status = tokio::select! {
                 told = result => match told {
-                    Ok((status, result)) => judged(status, result.error_code),
+                    Ok((status, result)) => judged(status, Some(result.error_code)),
                     Err(_) => MotionStatus::Failed(ArmFailure::Unreachable),
                 },
-                status = ended(|| handle.get_status().ok()) => judged(status, 0),
+                status = ended(|| handle.get_status().ok()) => judged(status, None),
             };
             set(&motion, token, status);
             // It does not end by itself: the client keeps the sending end.
@@ -307,16 +307,17 @@ async fn ended(status: impl Fn() -> Option<GoalStatus>) -> GoalStatus {
     }
 }
 
-/// A goal's end, by its status; the code only says more about an abort.
-fn judged(status: GoalStatus, error_code: i32) -> MotionStatus {
+/// A goal's end, by its status; the code, lost with a lost result, only says more about an abort.
+fn judged(status: GoalStatus, error_code: Option<i32>) -> MotionStatus {
     use FollowJointTrajectory::Result as Code;
     match status {
         GoalStatus::Succeeded => MotionStatus::Succeeded,
         GoalStatus::Canceled | GoalStatus::Canceling => MotionStatus::Failed(ArmFailure::Cancelled),
-        GoalStatus::Aborted if error_code == Code::INVALID_GOAL as i32 => {
-            MotionStatus::Failed(ArmFailure::Preempted)
-        }
-        GoalStatus::Aborted => MotionStatus::Failed(ArmFailure::Tolerance),
+        GoalStatus::Aborted => MotionStatus::Failed(match error_code {
+            Some(code) if code == Code::INVALID_GOAL as i32 => ArmFailure::Preempted,
+            Some(_) => ArmFailure::Tolerance,
+            None => ArmFailure::Unreachable,
+        }),
         _ => MotionStatus::Failed(ArmFailure::Unreachable),
     }
 }
@@ -445,18 +446,25 @@ mod tests {
 
     #[test]
     fn an_end_is_judged_by_its_status() {
-        assert_eq!(judged(GoalStatus::Succeeded, -5), MotionStatus::Succeeded);
         assert_eq!(
-            judged(GoalStatus::Canceled, 0),
+            judged(GoalStatus::Succeeded, Some(-5)),
+            MotionStatus::Succeeded
+        );
+        assert_eq!(
+            judged(GoalStatus::Canceled, Some(0)),
             MotionStatus::Failed(ArmFailure::Cancelled)
         );
         assert_eq!(
-            judged(GoalStatus::Aborted, -4),
+            judged(GoalStatus::Aborted, Some(-4)),
             MotionStatus::Failed(ArmFailure::Tolerance)
         );
         assert_eq!(
-            judged(GoalStatus::Aborted, -1),
+            judged(GoalStatus::Aborted, Some(-1)),
             MotionStatus::Failed(ArmFailure::Preempted)
+        );
+        assert_eq!(
+            judged(GoalStatus::Aborted, None),
+            MotionStatus::Failed(ArmFailure::Unreachable)
         );
     }
 }

@@ -243,27 +243,30 @@ fn exchange(
     let same = old
         .as_ref()
         .is_some_and(|(_, about, _)| about.record == path);
-    let (reused, held) = match held {
-        Some(record) if same && *record.binding() == binding => (Some(record), None),
-        held => (None, held),
-    };
+    let old_binding = held.as_ref().map(|record| *record.binding());
     let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
-    let opened = match (reused, &held) {
-        (Some(record), _) => Ok(record),
-        (None, Some(held)) if same => Err(RecordError::OtherPlan {
-            path: path.clone(),
-            record: held.binding().plan.short(),
-            plan: binding.plan.short(),
-        }),
-        (None, _) => Record::open(&path, binding, Durability::PowerCut, now_us),
+    let open = |path: &Path, binding| Record::open(path, binding, Durability::PowerCut, now_us);
+    let (opened, held) = match held {
+        Some(record) if same && *record.binding() == binding => (Ok(record), None),
+        Some(record) if same => {
+            let error = RecordError::OtherPlan {
+                path: path.clone(),
+                record: record.binding().plan.short(),
+                plan: binding.plan.short(),
+            };
+            (Err(error), Some(record))
+        }
+        held => (open(&path, binding), held),
     };
     let made = opened
         .map_err(LoadError::from)
         .and_then(|record| begin(&new, record, path, limits, clock, permit_seen));
     made.map(Box::new).map_err(|error| {
         let restored = old
-            .zip(held)
-            .and_then(|((session, about, planner), record)| {
+            .zip(old_binding)
+            .and_then(|((session, about, planner), bound)| {
+                // A record that was handed on went down with the plan that failed.
+                let record = held.or_else(|| open(&about.record, bound).ok())?;
                 let services =
                     ThreadedServices::start(planner.clone(), record, clock.wall()).ok()?;
                 Some(Box::new(Loaded {

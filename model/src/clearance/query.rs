@@ -275,12 +275,7 @@ impl WorkCell {
         to: &Joints,
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
-        Segment {
-            cell: self,
-            base_from_head,
-            waived: false,
-        }
-        .halve(from, to, 0)
+        Segment::new(self, base_from_head, false).halve(from, to, 0)
     }
 
     /// As [`WorkCell::segment_blocked`], but the nose cone may be near the head: for leading away from a head that came too near.
@@ -291,12 +286,7 @@ impl WorkCell {
         to: &Joints,
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
-        Segment {
-            cell: self,
-            base_from_head,
-            waived: true,
-        }
-        .halve(from, to, 0)
+        Segment::new(self, base_from_head, true).halve(from, to, 0)
     }
 
     /// Whether an obstacle is the nose cone against the head.
@@ -369,7 +359,19 @@ struct Segment<'a> {
     waived: bool,
 }
 
-impl Segment<'_> {
+impl<'a> Segment<'a> {
+    const fn new(
+        cell: &'a WorkCell,
+        base_from_head: &'a Transform<Base, Head>,
+        waived: bool,
+    ) -> Self {
+        Self {
+            cell,
+            base_from_head,
+            waived,
+        }
+    }
+
     fn halve(&self, from: &Joints, to: &Joints, depth: u32) -> Option<Obstacle> {
         let (middle, half) = (from.lerp(to, 0.5), from.zip(to, |a, b| 0.5 * (b - a)));
         let found = self

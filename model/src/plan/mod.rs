@@ -281,6 +281,16 @@ impl Plan {
         self.check_sequence()
     }
 
+    /// The joints over the first dot of a layer, counted from 1; `None` when there is no such layer or it has no planned dot.
+    #[must_use]
+    pub fn first_hover(&self, layer: u8) -> Option<Joints> {
+        let order = self.sequence.get(usize::from(layer).checked_sub(1)?)?;
+        match self.dot(*order.first()?)?.outcome {
+            Outcome::Planned { hover, .. } => Some(hover),
+            Outcome::Skipped(_) => None,
+        }
+    }
+
     fn check_transforms(&self) -> Result<(), Inconsistency> {
         let rigid = |finite: bool, iso: &nalgebra::Isometry3<f64>| {
             finite && (iso.rotation.coords.norm() - 1.0).abs() < 1e-9

@@ -17,7 +17,7 @@ mod regions;
 pub(crate) mod skull;
 
 use nalgebra::Vector3;
-use stipple_model::frames::Head;
+use stipple_model::frames::{Head, Point};
 use stipple_model::limits::KEEP_OUT_MARGIN;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{Finding, KeepOut, Zone};
@@ -53,6 +53,8 @@ pub struct Scalp {
     pub findings: Vec<Finding>,
     /// Dots of each zone over all layers; they sum to the exact total.
     pub quotas: Vec<u32>,
+    /// Hairs and dots that are there already; new dots keep their distance from them.
+    pub existing: Vec<Point<Head>>,
     pub(crate) shares: Vec<Share>,
     field: Field,
 }
@@ -171,7 +173,7 @@ impl Field {
 impl Scalp {
     /// Zone and density at a point of the surface; `None` where no dot may be.
     #[must_use]
-    pub fn at(&self, p: &stipple_model::frames::Point<Head>) -> Option<Here> {
+    pub fn at(&self, p: &Point<Head>) -> Option<Here> {
         self.field.at(&p.raw()).map(|(zone, density)| Here {
             zone,
             density: Density::from_per_m2(density),
@@ -254,6 +256,7 @@ pub fn scalp(
         keep_outs,
         findings,
         quotas,
+        existing: Vec::new(),
         shares,
         field,
     })

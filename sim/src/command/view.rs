@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use stipple_model::joints::Joints;
-use stipple_model::plan::{Outcome, Plan};
+use stipple_model::plan::Plan;
 use stipple_sim::run::{Options, Simulation};
 use stipple_sim::view::{
     Live, Marks, Picture, Subject, Viewpoint, draw, is_record, read_record, watch,
@@ -80,17 +80,8 @@ fn size(text: &str) -> Result<[u32; 2], String> {
 
 /// Where the arm is drawn when nothing runs: over the first dot of a layer, else stretched out.
 fn over_first_dot(plan: &Plan, layer: u8, dof: usize) -> Joints {
-    let order = usize::from(layer)
-        .checked_sub(1)
-        .and_then(|i| plan.sequence.get(i));
-    let first = order
-        .and_then(|order| order.first())
-        .and_then(|id| plan.dot(*id))
-        .map(|dot| dot.outcome);
-    match first {
-        Some(Outcome::Planned { hover, .. }) => hover,
-        _ => Joints::zeros(dof),
-    }
+    plan.first_hover(layer)
+        .unwrap_or_else(|| Joints::zeros(dof))
 }
 
 /// Shows or draws.

@@ -26,7 +26,7 @@ use stipple_model::frames::{Base, Direction, Flange, Head, Point, Tip, Transform
 use stipple_model::joints::Joints;
 use stipple_model::limits;
 use stipple_model::motion;
-use stipple_model::plan::{DotId, Outcome, Plan};
+use stipple_model::plan::{DotId, Plan};
 
 mod arm;
 mod head;
@@ -140,16 +140,7 @@ pub struct Plant {
 /// # Errors
 /// The layer has no planned dot, or there is no clear place above the first one.
 pub fn home(plan: &Plan, cell: &WorkCell, layer: u8) -> Result<Joints, PlantError> {
-    let order = usize::from(layer)
-        .checked_sub(1)
-        .and_then(|i| plan.sequence.get(i));
-    let first = order
-        .and_then(|order| order.first())
-        .and_then(|id| plan.dot(*id))
-        .map(|dot| dot.outcome);
-    let Some(Outcome::Planned { hover, .. }) = first else {
-        return Err(PlantError::NoDot(layer));
-    };
+    let hover = plan.first_hover(layer).ok_or(PlantError::NoDot(layer))?;
     let lift = motion::lift(cell, &plan.cell.base_from_head, &hover)
         .map_err(|source| PlantError::NoStart { layer, source })?;
     Ok(lift.end())

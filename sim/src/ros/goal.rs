@@ -1,6 +1,6 @@
 //! A goal as it came over the wire, read as joint_trajectory_controller reads it.
 
-use r2r::builtin_interfaces::msg::Duration;
+use r2r::builtin_interfaces::msg::{Duration, Time};
 use r2r::control_msgs::action::FollowJointTrajectory::Goal;
 use r2r::control_msgs::msg::JointTolerance;
 use r2r::trajectory_msgs::msg::JointTrajectoryPoint;
@@ -42,6 +42,9 @@ pub enum GoalError {
     /// Points that are no motion.
     #[error(transparent)]
     Points(#[from] PointsError),
+    /// It was to begin at a time of its own, and would have ended by now.
+    #[error("the goal's stamp lies so far back that its last point was due {0:.3} s ago")]
+    Past(f64),
     /// It moves more than joints.
     #[error("the goal has a multi-DOF trajectory, which an arm cannot follow")]
     MultiDof,
@@ -50,7 +53,9 @@ pub enum GoalError {
     Tolerance(String),
 }
 
-/// Reads a goal for an arm that is held at `start`; `default` holds where the goal has no tolerances of its own.
+/// Reads a goal for an arm that is held at `start` at the time `now`; `default` holds where the goal has no tolerances of its own.
+///
+/// A goal without a stamp begins at once. Times of a stamped one count from its stamp: points that are due already are passed over.
 ///
 /// # Errors
 /// Why it is rejected.
@@ -58,19 +63,32 @@ pub fn read(
     goal: &Goal,
     arm: &[String],
     start: Joints,
+    now: &Time,
     default: Tolerances,
 ) -> Result<(Reference, Tolerances), GoalError> {
     if !goal.multi_dof_trajectory.points.is_empty() {
         return Err(GoalError::MultiDof);
     }
     let order = order(&goal.trajectory.joint_names, arm)?;
-    let points = goal
+    let mut points = goal
         .trajectory
         .points
         .iter()
         .enumerate()
         .map(|(i, point)| read_point(i, point, &order))
         .collect::<Result<Vec<_>, _>>()?;
+    // Checked as they were written, before they are moved in time.
+    Spline::new(start, points.clone())?;
+    let stamp = &goal.trajectory.header.stamp;
+    if stamp.sec != 0 || stamp.nanosec != 0 {
+        let delay = since(now, stamp);
+        let late = -delay - points.last().map_or(0.0, |last| last.time);
+        if late >= 0.0 {
+            return Err(GoalError::Past(late));
+        }
+        points.iter_mut().for_each(|point| point.time += delay);
+        points.retain(|point| point.time > 0.0);
+    }
     let tolerances = Tolerances {
         path: tolerance(&goal.path_tolerance, arm, default.path)?,
         goal: tolerance(&goal.goal_tolerance, arm, default.goal)?,
@@ -155,6 +173,12 @@ fn tolerance(
     })
 }
 
+/// From `a` to `b`, s; the whole seconds apart, so that nothing is lost to rounding.
+fn since(a: &Time, b: &Time) -> f64 {
+    (i64::from(b.sec) - i64::from(a.sec)) as f64
+        + (f64::from(b.nanosec) - f64::from(a.nanosec)) * 1e-9
+}
+
 fn seconds(span: &Duration) -> f64 {
     f64::from(span.sec) + f64::from(span.nanosec) * 1e-9
 }
@@ -183,8 +207,42 @@ mod tests {
         goal
     }
 
+    const NOW: Time = Time {
+        sec: 1000,
+        nanosec: 0,
+    };
+
     fn rejected(goal: &Goal) -> GoalError {
-        read(goal, &names(), start(), Tolerances::default()).unwrap_err()
+        read(goal, &names(), start(), &NOW, Tolerances::default()).unwrap_err()
+    }
+
+    #[test]
+    fn a_stamp_moves_the_start_and_one_long_past_is_rejected() {
+        let mut goal = goal(&["a", "b"], &[1.0, 1.0], 1);
+        let last = goal.trajectory.points[0].clone();
+        goal.trajectory.points.push(JointTrajectoryPoint {
+            positions: vec![2.0, 2.0],
+            time_from_start: Duration { sec: 3, nanosec: 0 },
+            ..last
+        });
+        let duration = |goal: &Goal| {
+            let read = read(goal, &names(), start(), &NOW, Tolerances::default());
+            read.unwrap().0.duration()
+        };
+        for (sec, nanosec, wanted) in [
+            (0, 0, 3.0),
+            (1002, 0, 5.0),
+            (999, 500_000_000, 2.5),
+            (998, 0, 1.0),
+        ] {
+            goal.trajectory.header.stamp = Time { sec, nanosec };
+            assert!((duration(&goal) - wanted).abs() < 1e-9, "{sec}.{nanosec}");
+        }
+        goal.trajectory.header.stamp = Time {
+            sec: 990,
+            nanosec: 0,
+        };
+        assert_eq!(rejected(&goal), GoalError::Past(7.0));
     }
 
     #[test]
@@ -193,6 +251,7 @@ mod tests {
             &goal(&["b", "a"], &[2.0, 1.0], 1),
             &names(),
             start(),
+            &NOW,
             Tolerances::default(),
         )
         .unwrap();
@@ -247,7 +306,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let mut goal = goal(&["a", "b"], &[0.1, 0.1], 1);
-        let taken = |goal: &Goal| read(goal, &names(), start(), default).unwrap().1;
+        let taken = |goal: &Goal| read(goal, &names(), start(), &NOW, default).unwrap().1;
         assert_eq!(taken(&goal), default);
         (goal.path_tolerance, goal.goal_tolerance) = (each(0.3), each(-1.0));
         goal.goal_time_tolerance.sec = 2;

@@ -133,7 +133,7 @@ impl Server {
         }
         let held = *arm.reference().0;
         let (reference, tolerances) =
-            match goal::read(&request.goal, &self.names, held, self.tolerances) {
+            match goal::read(&request.goal, &self.names, held, &stamp, self.tolerances) {
                 Ok(read) => read,
                 Err(error) => {
                     tracing::warn!(%error, "goal rejected");
