@@ -10,6 +10,7 @@ target/release (or CARGO_TARGET_DIR/release) and are built by tests/run or by la
 """
 
 import contextlib
+import csv
 import os
 import random
 import shutil
@@ -51,14 +52,20 @@ def program(name):
     return path
 
 
+def order_of(plan):
+    """Where the order in which a plan's dots are run stands: hops.csv, beside the plan."""
+    return plan.with_suffix(".hops.csv")
+
+
 def make_plan(folder):
-    """Generates a head, plans the default treatment on it, and returns the plan's path."""
+    """Generates a head, plans the default treatment on it, exports its hops, and returns the plan's path."""
     plan = Path(folder) / "bench.plan"
     scan, landmarks = Path(folder) / "head.ply", Path(folder) / "landmarks.json"
     for command in (
         [program("stipple-sim"), "head", "--out", scan, "--landmarks", landmarks, "--seed", "7"],
         [program("stipple-planner"), "plan", "--scan", scan, "--landmarks", landmarks,
          "--treatment", ROOT / "planner/treatments/default.toml", "--out", plan],
+        [program("stipple-planner"), "export", plan, "--trajectory", order_of(plan)],
     ):
         done = subprocess.run([RUN, *command], cwd=folder, capture_output=True, text=True, timeout=600)
         check(done.returncode == 0, f"{Path(command[0]).name} {command[1]} failed:\n{done.stdout}{done.stderr}")
@@ -96,6 +103,16 @@ class Bench:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
             print(f"---- {log.name}\n{tail}", file=sys.stderr)
         print(f"---- everything is kept in {self.folder}", file=sys.stderr)
+
+    def first(self, count):
+        """The first `count` dots of layer 1 in the plan's own order, as the exported hops have it."""
+        dots = {}
+        with order_of(self.plan).open(newline="") as hops:
+            for row in csv.DictReader(hops):
+                dots.setdefault(int(row["dot"]))
+                if len(dots) == count:
+                    return set(dots)
+        raise Failure(f"the plan has only {len(dots)} dots, {count} are wanted")
 
     def _start(self, label, *command):
         log = self.folder / f"{len(self.processes):02}-{label}.log"

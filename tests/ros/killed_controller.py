@@ -51,7 +51,7 @@ def killed(bench):
             check(resumed.already_done >= len(placed), f"{resumed.already_done} dots done, {len(placed)} were told placed")
             desk.start(DOTS - resumed.already_done)
         desk.wait_finished(patience=120.0)
-        return f"{KILLS} kills; " + watcher.judge(bench.record, loaded.session_id, DOTS)
+        return f"{KILLS} kills; " + watcher.judge(bench.record, loaded.session_id, bench.first(DOTS))
 
 
 if __name__ == "__main__":

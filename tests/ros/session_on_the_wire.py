@@ -31,7 +31,7 @@ def session(bench):
                 check(0.0 < result.depth <= 2e-3, f"dot {result.dot} is {result.depth * 1e3:.2f} mm deep")
             else:
                 check(result.reason, f"dot {result.dot} was not placed, and no reason is given")
-        return wire.watcher.judge(bench.record, loaded.session_id, DOTS)
+        return wire.watcher.judge(bench.record, loaded.session_id, bench.first(DOTS))
 
 
 if __name__ == "__main__":

@@ -222,13 +222,14 @@ class Watcher:
                                            f"({len(unknown)} strikes without a known dot)")
         return strikes
 
-    def judge(self, record, session_id, planned):
-        """Judges everything seen since the start against the invariants and against the record. Returns a sentence."""
+    def judge(self, record, session_id, patch):
+        """Judges everything seen since the start against the invariants, the record, and the dots of `patch`. Returns a sentence."""
         self._check_rates()
         judged = self._check_arm_stands()
         strikes = self._check_once()
         rows = read_record(record, session_id)
-        check(len(rows) == planned, f"the record holds {len(rows)} dots, {planned} were to be worked off")
+        check(rows.keys() == patch, f"dots of the patch that are not in the record: {sorted(patch - rows.keys())}; "
+                                    f"dots in the record that are not of the patch: {sorted(rows.keys() - patch)}")
         unfinished = {dot: state for dot, state in rows.items() if state not in ("placed", "skipped", "in_doubt")}
         check(not unfinished, f"the record has dots without an outcome: {unfinished}")
         for result in self.results:
@@ -237,7 +238,7 @@ class Watcher:
         for dot in strikes:
             check(rows.get(dot) in ("placed", "in_doubt"), f"dot {dot} was struck, the record says {rows.get(dot)}")
         counts = collections.Counter(rows.values())
-        return (f"{counts['placed']} placed, {counts['skipped']} skipped, {counts['in_doubt']} in doubt of {planned}; "
+        return (f"{counts['placed']} placed, {counts['skipped']} skipped, {counts['in_doubt']} in doubt of {len(patch)}; "
                 f"{judged} samples with the needle out, {len(self.joints)} joint states")
 
 
