@@ -163,6 +163,11 @@ impl Landmarks {
         self.points.values().copied().collect()
     }
 
+    /// The landmarks that are known by name, each with its place in file units and the scan's frame.
+    pub fn known(&self) -> impl Iterator<Item = (Landmark, Vector3<f64>)> + '_ {
+        self.points.iter().map(|(landmark, p)| (*landmark, *p))
+    }
+
     /// Every name in the file.
     #[must_use]
     pub fn names(&self) -> &[String] {
