@@ -3,6 +3,7 @@
 mod check_scan;
 mod export;
 mod plan;
+mod register;
 mod show;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     CheckScan(check_scan::Arguments),
     /// Plans a treatment on a scan.
     Plan(plan::Arguments),
+    /// Lays a later scan onto the one that was planned on.
+    Register(register::Arguments),
     /// Turns a plan into tables, a summary or a picture.
     Export(export::Arguments),
 }
@@ -43,6 +46,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::CheckScan(a) => check_scan::run(a).map(|()| ExitCode::SUCCESS),
         Command::Plan(a) => plan::run(a),
+        Command::Register(a) => register::run(a),
         Command::Export(a) => export::run(a).map(|()| ExitCode::SUCCESS),
     }
 }

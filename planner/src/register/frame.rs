@@ -194,7 +194,6 @@ fn frame(
         .inverse()
 }
 
-
 /// Holds the landmarks that the frame was not built on against it.
 pub(super) fn check_others(
     landmarks: &Landmarks,

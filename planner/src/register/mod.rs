@@ -35,7 +35,7 @@ use stipple_model::units::{Angle, Length};
 
 pub use error::RegisterError;
 pub use landmarks::{Landmark, Landmarks};
-pub use rescan::{Rescanned, RescanError, StartedFrom, rescan};
+pub use rescan::{RescanError, Rescanned, StartedFrom, rescan};
 
 use crate::scan::Scanned;
 

@@ -98,7 +98,8 @@ fn level(head: &Registration) -> Transform<Head, Scan> {
     let a = &head.anatomy;
     let z = a.up.raw();
     let x = a.forward.raw();
-    let head_from_level = Rotation3::from_matrix_unchecked(Matrix3::from_columns(&[x, z.cross(&x), z]));
+    let head_from_level =
+        Rotation3::from_matrix_unchecked(Matrix3::from_columns(&[x, z.cross(&x), z]));
     let ears = 0.5 * (a.left_ear.raw() + a.right_ear.raw());
     let head_from_level = Isometry3::from_parts(
         Translation3::from(ears),
