@@ -21,7 +21,7 @@ struct Level {
 }
 
 /// Far and few to near and many. The last gate is the one that the result is judged by.
-const LEVELS: [Level; 3] = [
+const LEVELS: [Level; 4] = [
     Level {
         samples: 600,
         gate: Gate {
@@ -41,9 +41,15 @@ const LEVELS: [Level; 3] = [
         still: 1e-4,
     },
     Level {
+        samples: 1500,
+        gate: quality::GATE,
+        rounds: 60,
+        still: 1e-5,
+    },
+    Level {
         samples: 5000,
         gate: quality::GATE,
-        rounds: 120,
+        rounds: 60,
         still: 2e-6,
     },
 ];

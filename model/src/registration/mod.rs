@@ -39,21 +39,12 @@ use crate::mesh::SurfaceMesh;
 use crate::units::{Angle, Area, Length};
 
 /// What is known beside the surfaces.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Options<F: Frame> {
     /// Only this ball of the fixed surface counts: centre and radius. For the head without the shoulders.
     pub around: Option<(Point<F>, Length)>,
     /// A plane that the head is about symmetric to: a point and the normal. With it a mirrored scan is found out.
     pub mirror: Option<(Point<F>, Direction<F>)>,
-}
-
-impl<F: Frame> Default for Options<F> {
-    fn default() -> Self {
-        Self {
-            around: None,
-            mirror: None,
-        }
-    }
 }
 
 /// Distances along the fixed surface's normal where the surfaces fit.
@@ -194,7 +185,7 @@ impl<F: Frame, M: Frame> Alignment<F, M> {
                 mirrored_mm: mirrored.mm(),
             });
         }
-        if !(self.residual.rms <= limits.residual) {
+        if !self.residual.rms.is_finite() || self.residual.rms > limits.residual {
             return Err(Refusal::ResidualTooLarge {
                 rms_mm: self.residual.rms.mm(),
                 limit_mm: limits.residual.mm(),

@@ -22,6 +22,7 @@ Examples:
   stipple-planner check-scan head.ply --landmarks head.landmarks.json
   stipple-planner plan --scan head.ply --landmarks head.landmarks.json \\
       --treatment planner/treatments/default.toml --out head.plan
+  stipple-planner register --fixed head.ply --fixed-landmarks head.landmarks.json --moving later.ply
   stipple-planner export head.plan --dots dots.csv --json plan.json --picture plan.png"
 )]
 pub struct Arguments {

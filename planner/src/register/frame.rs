@@ -94,18 +94,19 @@ fn check_names(named: [(Landmark, Vector3<f64>); 3]) -> Result<(), RegisterError
     } else {
         (1, 2, 0)
     };
-    if ends >= apart(i, j) {
-        return Ok(());
-    }
+    let farthest = apart(i, j);
     let name = |i: usize| named[i].0.name();
-    Err(RegisterError::Misnamed {
-        farthest: [name(i), name(j)],
-        farthest_mm: apart(i, j) * 1e3,
-        ends: [name(0), name(2)],
-        ends_mm: ends * 1e3,
-        lone: name(lone),
-        middle: name(1),
-    })
+    if farthest > ends {
+        return Err(RegisterError::Misnamed {
+            farthest: [name(i), name(j)],
+            farthest_mm: farthest * 1e3,
+            ends: [name(0), name(2)],
+            ends_mm: ends * 1e3,
+            lone: name(lone),
+            middle: name(1),
+        });
+    }
+    Ok(())
 }
 
 /// Source of the ranges: adult and child heads with margin; ears (bitragion) 120–165 mm, nasion before them 75–110 mm.
@@ -214,8 +215,7 @@ pub(super) fn check_others(
         };
         let p = *head_from_scan * Point::<Scan>::from_raw(p * metres_per_unit);
         let along = p.raw().dot(&side);
-        // Not finite is not on its side either.
-        if !(along >= ON_ITS_SIDE_M) {
+        if along.is_nan() || along < ON_ITS_SIDE_M {
             return Err(RegisterError::WrongSide {
                 landmark: landmark.name(),
                 wrong,

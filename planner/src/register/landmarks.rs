@@ -224,6 +224,27 @@ mod tests {
     }
 
     #[test]
+    fn every_name_of_the_two_sets_is_known_in_any_case() {
+        for (landmark, names) in [
+            (Landmark::Nasion, &["nasion", "Nz"][..]),
+            (Landmark::LeftEar, &["LPA", "left-preauricular"]),
+            (Landmark::RightEar, &["RPA", "Right Tragion"]),
+            (Landmark::Vertex, &["vertex", "Cz"]),
+            (Landmark::Opisthocranion, &["opisthocranion"]),
+            (Landmark::Inion, &["inion", "Iz"]),
+        ] {
+            for name in names {
+                for name in [(*name).to_owned(), name.to_uppercase(), name.to_lowercase()] {
+                    let json = format!("{{\"points\": {{\"{name}\": [1, 2, 3]}}}}");
+                    let read = Landmarks::parse(json.as_bytes()).unwrap();
+                    assert!(read.get(landmark).is_some(), "{name}");
+                    assert_eq!(read.known().count(), 1, "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn refusals_name_the_trouble() {
         let error = |json: &str| Landmarks::parse(json.as_bytes()).unwrap_err();
         assert!(matches!(

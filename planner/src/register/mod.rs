@@ -39,9 +39,11 @@ pub use rescan::{RescanError, Rescanned, StartedFrom, rescan};
 
 use crate::scan::Scanned;
 
-/// A landmark farther than this from the surface is refused. Source: skin landmarks of public heads lie within 3 mm; a cap of hair or a
-/// coarse mesh takes up to 15 mm.
-const OFF_SURFACE: Length = Length::from_mm(15.0);
+/// A landmark on bare skin (nasion, ears) farther than this from the surface is refused. Source: those of public heads lie within 3 mm; a
+/// coarse mesh takes some more.
+const OFF_SKIN: Length = Length::from_mm(10.0);
+/// The same for landmarks that hair may cover. Source: a cap of hair takes up to 15 mm.
+const OFF_HAIR: Length = Length::from_mm(15.0);
 /// Pitch of the ears–nasion plane against the Frankfurt horizontal. Source: nasion about 30 mm above and 92 mm in front of the ears.
 const NASION_PITCH: Angle = Angle::from_deg(18.0);
 /// Ears below the nasion–opisthocranion line, per length of that line. Source: about 33 mm on a head of 190 mm.
@@ -118,11 +120,15 @@ fn registered(
     for (landmark, p) in landmarks.known() {
         let distance = distance(&scan.mesh, &(p * scan.metres_per_unit));
         worst = worst.max(distance);
-        if distance > OFF_SURFACE {
+        let limit = match landmark {
+            Landmark::Nasion | Landmark::LeftEar | Landmark::RightEar => OFF_SKIN,
+            Landmark::Vertex | Landmark::Opisthocranion | Landmark::Inion => OFF_HAIR,
+        };
+        if distance > limit {
             return Err(RegisterError::OffSurface {
                 landmark: landmark.name(),
                 distance_mm: distance.mm(),
-                limit_mm: OFF_SURFACE.mm(),
+                limit_mm: limit.mm(),
             });
         }
     }
