@@ -13,22 +13,33 @@ const ON_ITS_SIDE_M: f64 = 0.02;
 /// The landmarks used, in the scan's frame, metres.
 pub(super) type Used = [(Landmark, Vector3<f64>); 3];
 
-/// Takes the ears set if it is whole, else the midline set, and builds its frame.
+/// Takes the ears set if it is whole, else the midline set.
 pub(super) fn choose(
     landmarks: &Landmarks,
     metres_per_unit: f64,
-) -> Result<(LandmarkSet, Used, Transform<Head, Scan>), RegisterError> {
+) -> Result<(LandmarkSet, Used), RegisterError> {
     use Landmark::{LeftEar, Nasion, Opisthocranion, RightEar, Vertex};
     let at = |l: Landmark| landmarks.get(l).map(|p| p * metres_per_unit);
     if let (Some(n), Some(l), Some(r)) = (at(Nasion), at(LeftEar), at(RightEar)) {
-        let used = [(Nasion, n), (LeftEar, l), (RightEar, r)];
-        return Ok((LandmarkSet::Ears, used, ears(n, l, r)?));
+        return Ok((
+            LandmarkSet::Ears,
+            [(Nasion, n), (LeftEar, l), (RightEar, r)],
+        ));
     }
     if let (Some(n), Some(v), Some(o)) = (at(Nasion), at(Vertex), at(Opisthocranion)) {
         let used = [(Nasion, n), (Vertex, v), (Opisthocranion, o)];
-        return Ok((LandmarkSet::Midline, used, midline(n, v, o)?));
+        return Ok((LandmarkSet::Midline, used));
     }
     Err(missing(landmarks))
+}
+
+/// The head frame of a set.
+pub(super) fn build(set: LandmarkSet, used: &Used) -> Result<Transform<Head, Scan>, RegisterError> {
+    let [(_, first), (_, second), (_, third)] = *used;
+    match set {
+        LandmarkSet::Ears => ears(first, second, third),
+        LandmarkSet::Midline => midline(first, second, third),
+    }
 }
 
 fn missing(landmarks: &Landmarks) -> RegisterError {

@@ -115,7 +115,7 @@ fn registered(
             scan_mm,
         });
     }
-    let (set, used, frame) = frame::choose(landmarks, scan.metres_per_unit)?;
+    let (set, used) = frame::choose(landmarks, scan.metres_per_unit)?;
     let mut worst = Length::ZERO;
     for (landmark, p) in landmarks.known() {
         let distance = distance(&scan.mesh, &(p * scan.metres_per_unit));
@@ -132,6 +132,8 @@ fn registered(
             });
         }
     }
+    // After the distances, so that a point off the surface is not taken for one under a wrong name.
+    let frame = frame::build(set, &used)?;
     let [first, second, third] = used.map(|(_, p)| frame * Point::<Scan>::from_raw(p));
     let anatomy = match set {
         LandmarkSet::Ears => from_ears(first, second, third),
