@@ -21,6 +21,15 @@
 //! }
 //! ```
 //!
+//! Nor does taking a later scan's point for one of the scan that was planned on:
+//!
+//! ```compile_fail
+//! use stipple_model::frames::{Head, Point, Rescan, Scan, Transform};
+//! fn lay(head_from_scan: Transform<Head, Scan>, later: Point<Rescan>) -> Point<Head> {
+//!     head_from_scan * later
+//! }
+//! ```
+//!
 //! What types cannot catch: two different heads, or one head at two times. Hence digests (see [`crate::plan`]) and stamped poses.
 
 use core::fmt;
@@ -57,6 +66,8 @@ frames! {
     Tip = "tip";
     /// The scan as the scanner wrote it, scaled to metres.
     Scan = "scan";
+    /// Another scan of the same head, a later session's or the live one, as its scanner wrote it, scaled to metres.
+    Rescan = "rescan";
     /// The head: origin midway between the ears, x forward, y left, z up.
     Head = "head";
     /// One of the arm's links.

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod mesh;
 pub mod motion;
 pub mod plan;
+pub mod registration;
 pub mod treatment;
 pub mod units;
 

@@ -1,6 +1,6 @@
 //! Safety and pace figures of motion and treatment, each with its source. The state machine's own timing guards stand in `stipple_core::limits`.
 
-use crate::units::{Angle, Length, Speed};
+use crate::units::{Angle, Area, Length, Speed};
 
 /// Gap between nose and skin while hovering. Source: ARTAS hops at 2 mm above the scalp.
 pub const HOVER: Length = Length::from_mm(2.0);
@@ -39,3 +39,19 @@ pub mod margin {
 
 /// No tip within this distance of a keep-out volume. Source: hazard H1.
 pub const KEEP_OUT_MARGIN: Length = Length::from_mm(20.0);
+
+/// A scan that differs more (RMS) from the one planned on is not accepted. Source: hazard H7.
+pub const REGISTRATION_RESIDUAL: Length = Length::from_mm(1.0);
+
+/// Largest standard deviation of the scalp's place after laying scans onto each other. Source: absolute accuracy of a dot, 1 mm.
+pub const REGISTRATION_UNCERTAINTY: Length = Length::from_mm(1.0);
+
+/// Least area that scans must have in common. Source: this project's own, the palm of a hand.
+pub const REGISTRATION_AREA: Area = Area::from_cm2(60.0);
+
+/// Least share of one of two scans that must fit the other. Source: this project's own.
+pub const REGISTRATION_SHARE: f64 = 0.4;
+
+/// Least change of distance per distance moved, in the motion that the shape holds least. Source: this project's own. A ball's top with
+/// 0.5 mm of noise shows 0.015, a smooth egg's 0.02 to 0.03 (and ends up millimetres off), a skull's with bumps of a millimetre or two 0.05.
+pub const REGISTRATION_HELD: f64 = 0.03;

@@ -49,6 +49,7 @@ fn help_has_examples() {
         &["check-scan", "--help"],
         &["plan", "--help"],
         &["export", "--help"],
+        &["register", "--help"],
     ] {
         let output = planner(command, folder.path());
         assert_eq!(output.status.code(), Some(0));
@@ -196,4 +197,91 @@ fn a_real_head_is_planned_and_exported_twice_the_same() {
             .unwrap()
             .starts_with(b"\x89PNG")
     );
+}
+
+#[test]
+fn a_later_scan_is_registered_and_another_persons_is_not() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| shared.join(name).display().to_string();
+    let register = |moving: &str, more: &[&str]| {
+        let (fixed, landmarks) = (
+            path("scans/colin27_av_ras.ply"),
+            path("scans/colin27_av_ras.landmarks.json"),
+        );
+        let moving = path(moving);
+        let arguments = [
+            &[
+                "register",
+                "--fixed",
+                &fixed,
+                "--fixed-landmarks",
+                &landmarks,
+            ][..],
+            &[
+                "--moving",
+                &moving,
+                "--moving-unit",
+                "mm",
+                "--out",
+                "pose.json",
+            ],
+            more,
+        ]
+        .concat();
+        planner(&arguments, folder.path())
+    };
+    let pose = folder.path().join("pose.json");
+    let head = path("scans/mesh2hrtf_head.landmarks.json");
+    let refused = register(
+        "scans/mesh2hrtf_head.ply",
+        &["--moving-landmarks", &head, "--json"],
+    );
+    let line = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{line}");
+    let report: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(report["accepted"], false);
+    assert!(report["residual_mm"]["rms"].as_f64().unwrap() > 1.0);
+    let why = report["refusal"].as_str().unwrap();
+    assert!(why.contains("is it the same person"), "{why}");
+    assert!(!pose.exists());
+
+    let accepted = register("bad-scans/26_crown_hole.ply", &[]);
+    let text = String::from_utf8_lossy(&accepted.stdout);
+    assert_eq!(accepted.status.code(), Some(0), "{text}");
+    for word in [
+        "residual",
+        "overlap",
+        "held least: turning about",
+        "uncertainty",
+        "accepted",
+    ] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+    let written: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&pose).unwrap()).unwrap();
+    let shift = written["fixed_from_moving"]["translation_m"]
+        .as_array()
+        .unwrap();
+    // Both files are in one frame.
+    assert!(
+        shift.iter().all(|c| c.as_f64().unwrap().abs() < 3e-4),
+        "{written}"
+    );
+    assert_eq!(written["moving_sha256"].as_str().unwrap().len(), 64);
+
+    let wrong = folder.path().join("swapped.json");
+    let text = std::fs::read_to_string(path("scans/colin27_av_ras.landmarks.json")).unwrap();
+    let text = text
+        .replace("\"LPA\"", "\"x\"")
+        .replace("\"Nz\"", "\"LPA\"");
+    std::fs::write(&wrong, text.replace("\"x\"", "\"Nz\"")).unwrap();
+    assert_refused(
+        &register(
+            "scans/colin27_av_ras.ply",
+            &["--moving-landmarks", "swapped.json"],
+        ),
+        "swapped.json: the moving scan:",
+    );
+    assert_refused(&register("scans/gone.ply", &[]), "gone.ply");
 }

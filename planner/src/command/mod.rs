@@ -3,6 +3,7 @@
 mod check_scan;
 mod export;
 mod plan;
+mod register;
 mod show;
 
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ Examples:
   stipple-planner check-scan head.ply --landmarks head.landmarks.json
   stipple-planner plan --scan head.ply --landmarks head.landmarks.json \\
       --treatment planner/treatments/default.toml --out head.plan
+  stipple-planner register --fixed head.ply --fixed-landmarks head.landmarks.json --moving later.ply
   stipple-planner export head.plan --dots dots.csv --json plan.json --picture plan.png"
 )]
 pub struct Arguments {
@@ -34,6 +36,8 @@ enum Command {
     CheckScan(check_scan::Arguments),
     /// Plans a treatment on a scan.
     Plan(plan::Arguments),
+    /// Lays a later scan onto the one that was planned on.
+    Register(register::Arguments),
     /// Turns a plan into tables, a summary or a picture.
     Export(export::Arguments),
 }
@@ -43,6 +47,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::CheckScan(a) => check_scan::run(a).map(|()| ExitCode::SUCCESS),
         Command::Plan(a) => plan::run(a),
+        Command::Register(a) => register::run(a),
         Command::Export(a) => export::run(a).map(|()| ExitCode::SUCCESS),
     }
 }

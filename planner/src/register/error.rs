@@ -101,6 +101,49 @@ pub enum RegisterError {
         /// The most accepted.
         high_mm: f64,
     },
+    /// The names of the landmarks went to the wrong points.
+    #[error(
+        "{0} and {1} are farthest apart ({farthest_mm:.0} mm), on a head {2} and {3} are (here {ends_mm:.0} mm); the point named {lone} lies where the {middle} should: their names are swapped, or all three went round by one",
+        farthest[0], farthest[1], ends[0], ends[1]
+    )]
+    Misnamed {
+        /// The two that are the farthest apart.
+        farthest: [&'static str; 2],
+        /// How far.
+        farthest_mm: f64,
+        /// The two that should be.
+        ends: [&'static str; 2],
+        /// How far they are.
+        ends_mm: f64,
+        /// The third point's name.
+        lone: &'static str,
+        /// What it looks like.
+        middle: &'static str,
+    },
+    /// The nasion is not in the middle between the ears.
+    #[error(
+        "the nasion is {left_mm:.0} mm from LPA and {right_mm:.0} mm from RPA, on a head the two are about equal; pick them again, or are they another scan's?"
+    )]
+    Lopsided {
+        /// From LPA to the nasion.
+        left_mm: f64,
+        /// From RPA to the nasion.
+        right_mm: f64,
+    },
+    /// A further landmark contradicts the three that the frame was built on.
+    #[error(
+        "{landmark} lies {mm:.0} mm {wrong} of the head's middle as the other landmarks have it, it must lie {right}; names are swapped, or the scan is mirrored"
+    )]
+    WrongSide {
+        /// Which.
+        landmark: &'static str,
+        /// The way it lies.
+        wrong: &'static str,
+        /// The way it must lie.
+        right: &'static str,
+        /// How far it lies the wrong way (negative: not far enough the right way).
+        mm: f64,
+    },
     /// The skull would be below the ears.
     #[error(
         "the landmarks put the skull on the lower side ({above:.0}% of a dome above, {below:.0}% below); LPA and RPA are swapped or the scan is mirrored: LPA is the person's left"

@@ -163,6 +163,11 @@ impl Landmarks {
         self.points.values().copied().collect()
     }
 
+    /// The landmarks that are known by name, each with its place in file units and the scan's frame.
+    pub fn known(&self) -> impl Iterator<Item = (Landmark, Vector3<f64>)> + '_ {
+        self.points.iter().map(|(landmark, p)| (*landmark, *p))
+    }
+
     /// Every name in the file.
     #[must_use]
     pub fn names(&self) -> &[String] {
@@ -216,6 +221,27 @@ mod tests {
             .unwrap();
         assert_eq!(b.mm_per_unit(), Some(48.5));
         assert!(b.get(Landmark::LeftEar).is_some());
+    }
+
+    #[test]
+    fn every_name_of_the_two_sets_is_known_in_any_case() {
+        for (landmark, names) in [
+            (Landmark::Nasion, &["nasion", "Nz"][..]),
+            (Landmark::LeftEar, &["LPA", "left-preauricular"]),
+            (Landmark::RightEar, &["RPA", "Right Tragion"]),
+            (Landmark::Vertex, &["vertex", "Cz"]),
+            (Landmark::Opisthocranion, &["opisthocranion"]),
+            (Landmark::Inion, &["inion", "Iz"]),
+        ] {
+            for name in names {
+                for name in [(*name).to_owned(), name.to_uppercase(), name.to_lowercase()] {
+                    let json = format!("{{\"points\": {{\"{name}\": [1, 2, 3]}}}}");
+                    let read = Landmarks::parse(json.as_bytes()).unwrap();
+                    assert!(read.get(landmark).is_some(), "{name}");
+                    assert_eq!(read.known().count(), 1, "{name}");
+                }
+            }
+        }
     }
 
     #[test]
