@@ -1,7 +1,8 @@
 //! Where one looks from: parallel rays, so that a millimetre is as long at the ear as at the nose.
 
 use nalgebra::Vector3;
-use stipple_model::frames::{Direction, Head, Point};
+use stipple_model::frames::{Direction, Head};
+use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::Anatomy;
 
 /// A parallel projection.
@@ -84,8 +85,15 @@ impl Side {
         }
     }
 
-    /// The view of an upright head. `top` is its highest point above the ears' middle, metres.
-    pub fn camera(self, anatomy: &Anatomy, top: f64, width: f64, size: [u32; 2]) -> Camera {
+    /// The view of an upright head: its silhouette above the ears in the middle, its highest point a little below the upper edge.
+    /// `width` metres are shown.
+    pub fn camera(
+        self,
+        head: &SurfaceMesh<Head>,
+        anatomy: &Anatomy,
+        width: f64,
+        size: [u32; 2],
+    ) -> Camera {
         let (forward, up) = (anatomy.forward.raw(), anatomy.up.raw());
         let left = up.cross(&forward);
         let (level, elevation) = match self {
@@ -96,23 +104,25 @@ impl Side {
         };
         let (sin, cos) = elevation.to_radians().sin_cos();
         let toward = Direction::new(level * cos + up * sin).unwrap_or(anatomy.forward);
-        let middle = 0.5 * (anatomy.left_ear.raw() + anatomy.right_ear.raw());
-        let mut camera = Camera::new(toward, anatomy.up, middle, width, size);
-        // The highest point stands a little below the picture's upper edge.
+        let ears = 0.5 * (anatomy.left_ear.raw() + anatomy.right_ear.raw());
+        let mut camera = Camera::new(toward, anatomy.up, ears, width, size);
+        // Shoulders, table and stand do not move the head out of the middle.
+        let near = |q: &Vector3<f64>| q.dot(&up) > -0.07 && (q - up * q.dot(&up)).norm() < 0.16;
+        let seen = head
+            .vertices()
+            .iter()
+            .map(|p| p.raw() - ears)
+            .filter(near)
+            .map(|q| (q.dot(&camera.right), q.dot(&camera.up)));
+        let ends = seen.fold(None, |ends: Option<[f64; 3]>, (x, y)| {
+            let [low, high, top] = ends.unwrap_or([x, x, y]);
+            Some([low.min(x), high.max(x), top.max(y)])
+        });
+        // An adult's where nothing is seen.
+        let [low, high, top] = ends.unwrap_or([-0.09, 0.09, 0.13]);
         let height = width * f64::from(size[1]) / f64::from(size[0]);
-        let highest = (middle + up * top).dot(&camera.up) + 0.07 * elevation.to_radians().sin();
-        let shift = highest + 0.05 * height - 0.5 * height - middle.dot(&camera.up);
-        camera.center += camera.up * shift;
+        camera.center +=
+            camera.right * (0.5 * (low + high)) + camera.up * (top + 0.012 - 0.5 * height);
         camera
     }
-}
-
-/// The highest point of the head above the ears' middle, metres; an adult's where nothing is above.
-pub(crate) fn top(points: &[Point<Head>], anatomy: &Anatomy) -> f64 {
-    let middle = 0.5 * (anatomy.left_ear.raw() + anatomy.right_ear.raw());
-    let top = points
-        .iter()
-        .map(|p| (p.raw() - middle).dot(&anatomy.up.raw()))
-        .fold(0.0, f64::max);
-    if top > 0.05 { top.min(0.25) } else { 0.13 }
 }

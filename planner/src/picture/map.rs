@@ -145,7 +145,11 @@ impl Maps {
         page.text(bx as f32, by as f32 - 10.0, Style::plain(20.0), "50 mm");
         let small = Style::plain(20.0).pale();
         let right = (x + width) as f32 - 16.0;
-        page.text(right, y as f32 + 28.0, small.anchored(1.0), "nose ↑");
+        page.text(right - 22.0, y as f32 + 30.0, small.anchored(1.0), "nose");
+        let (ax, ay) = (f64::from(right) - 6.0, y + 13.0);
+        page.line([ax, ay], [ax, ay + 18.0], 2.0, PALE);
+        page.line([ax - 5.0, ay + 6.0], [ax, ay], 2.0, PALE);
+        page.line([ax + 5.0, ay + 6.0], [ax, ay], 2.0, PALE);
         page.text(x as f32, y as f32 - 14.0, Style::plain(26.0).bold(), name);
     }
 

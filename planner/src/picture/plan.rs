@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use stipple_model::digest::Digest;
 use stipple_model::plan::{Dot, Outcome, Plan};
 
-use super::camera::{self, Side};
-use super::canvas::{Canvas, Ink};
+use super::camera::Side;
+use super::canvas::{Canvas, GAIN, Ink};
 use super::closeup::Closeup;
 use super::color::Linear;
 use super::facts;
@@ -22,14 +22,14 @@ const EDGE: u32 = 60;
 const COLUMN: u32 = 655;
 const GAP: u32 = 20;
 const WIDTH: u32 = 2 * EDGE + 4 * COLUMN + 3 * GAP;
-const VIEWS_TOP: u32 = 190;
+const VIEWS_TOP: u32 = 206;
 const VIEW_HEIGHT: u32 = 760;
 const MAPS_TOP: u32 = VIEWS_TOP + VIEW_HEIGHT + 84;
 const MAP_HEIGHT: u32 = 700;
 const HEIGHT: u32 = MAPS_TOP + MAP_HEIGHT + 136;
 const CLOSEUP_HEIGHT: u32 = 470;
 /// Width of what a view shows, metres.
-const SHOWN: f64 = 0.225;
+const SHOWN: f64 = 0.235;
 /// Skipped dots where they are marked, sRGB, and how wide, pixels.
 const SKIPPED: [u8; 3] = [240, 78, 0];
 const SKIPPED_RADIUS: f64 = 1.0;
@@ -161,11 +161,10 @@ fn title(page: &mut Page, plan: &Plan, digest: &Digest, look: &Look) {
 }
 
 fn views(page: &mut Page, plan: &Plan, surface: &Surface<'_>, inks: &[Ink], missing: &[&Dot]) {
-    let top = camera::top(plan.head.vertices(), &plan.anatomy);
     let drawn: Vec<_> = Side::ALL
         .into_par_iter()
         .map(|side| {
-            let camera = side.camera(&plan.anatomy, top, SHOWN, [COLUMN, VIEW_HEIGHT]);
+            let camera = side.camera(&plan.head, &plan.anatomy, SHOWN, [COLUMN, VIEW_HEIGHT]);
             let mut canvas = Canvas::new(surface, camera, Linear::from_srgb(PAPER), &|_| SKIN);
             inks.iter().for_each(|ink| canvas.ink(ink));
             for dot in missing {
@@ -191,9 +190,13 @@ fn notes(page: &mut Page, plan: &Plan, left: f32) {
     let mut text = String::new();
     if most > 0.0 {
         text = if most - least < 0.005 {
-            format!("Dots are drawn {most:.2} mm wide, as they are. ")
+            format!(
+                "Dots are drawn {most:.2} mm wide, as they are, with the light that skin scatters into them (×{GAIN:.0}). "
+            )
         } else {
-            format!("Dots are drawn {least:.2} to {most:.2} mm wide, as they are. ")
+            format!(
+                "Dots are drawn {least:.2} to {most:.2} mm wide, as they are, with the light that skin scatters into them (×{GAIN:.0}). "
+            )
         };
     }
     text += &format!(

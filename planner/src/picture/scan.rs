@@ -6,7 +6,7 @@ use stipple_model::frames::{Direction, Head, Point, Scan, Transform};
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::Anatomy;
 
-use super::camera::{self, Camera, Side};
+use super::camera::{Camera, Side};
 use super::canvas::Canvas;
 use super::color::Linear;
 use super::light::SKIN;
@@ -20,7 +20,7 @@ const EDGE: u32 = 60;
 const COLUMN: u32 = 655;
 const GAP: u32 = 20;
 const WIDTH: u32 = 2 * EDGE + 4 * COLUMN + 3 * GAP;
-const VIEWS_TOP: u32 = 190;
+const VIEWS_TOP: u32 = 206;
 const VIEW_HEIGHT: u32 = 820;
 const TEXT_TOP: u32 = VIEWS_TOP + VIEW_HEIGHT + 60;
 const LINE: f32 = 34.0;
@@ -140,8 +140,7 @@ fn marks(
 fn cameras(head: &SurfaceMesh<Head>, anatomy: Option<&Anatomy>) -> Vec<(String, Camera)> {
     let size = [COLUMN, VIEW_HEIGHT];
     if let Some(anatomy) = anatomy {
-        let top = camera::top(head.vertices(), anatomy);
-        let camera = |side: Side| side.camera(anatomy, top, SHOWN, size);
+        let camera = |side: Side| side.camera(head, anatomy, SHOWN, size);
         return Side::ALL
             .into_iter()
             .map(|side| (side.name().to_owned(), camera(side)))
