@@ -18,9 +18,9 @@ const HIDDEN: f64 = 0.0015;
 /// 0.17 mm wide and 0.5 mm deep, which is what a needle leaves, has 3 times the disc's mean cross-section. Pigment is not quite opaque:
 /// the middle between 3.5 and 11.
 pub(crate) const GAIN: f64 = 6.0;
-/// How far the light comes from that a dot takes besides its area's: one standard deviation, metres. Source: this project's own; pigment
-/// lies some tenths of a millimetre deep.
-const SPREAD: f64 = 0.000_22;
+/// How far the light comes from that a dot takes besides its area's: one standard deviation, in diameters. Source: this project's own;
+/// pigment lies a few diameters deep.
+const SPREAD: f64 = 1.5;
 /// Dots seen flatter than this are left out: they add nothing but noise at the outline.
 const FLATTEST: f64 = 0.03;
 
@@ -189,7 +189,7 @@ impl Canvas {
         };
         let area = std::f64::consts::PI * radius * radius * facing;
         self.filter(at, radius + 1.0, area, ink.filter, &core);
-        let spread = SPREAD * self.camera.scale;
+        let spread = SPREAD * 2.0 * radius;
         let halo = |x: f64, y: f64| (-0.5 * (away(x, y) / spread).powi(2)).exp();
         self.filter(
             at,
@@ -298,5 +298,139 @@ impl Canvas {
         };
         let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
         (self.shown.size, pixels.map(|(x, y)| mean(x, y)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stipple_model::frames::Direction;
+    use stipple_model::mesh::SurfaceMesh;
+
+    const INKS: [u8; 3] = [60, 50, 48];
+    /// Pixels shown, and millimetres.
+    const SIDE: u32 = 200;
+    const WIDTH: f64 = 0.1;
+
+    /// A square of 0.2 m at a distance, facing x.
+    fn square(x: f64) -> SurfaceMesh<Head> {
+        let corners = [(-0.1, -0.1), (0.1, -0.1), (0.1, 0.1), (-0.1, 0.1)];
+        let vertices = corners.iter().map(|&(y, z)| Point::new(x, y, z)).collect();
+        SurfaceMesh::new(vertices, vec![[0, 1, 2], [0, 2, 3]]).unwrap()
+    }
+
+    /// The light of the red channel over the picture, in shown pixels, and that of one pixel of plain skin.
+    fn light(head: &SurfaceMesh<Head>, toward: Direction<Head>, inks: &[Ink]) -> (f64, f64) {
+        let surface = Surface::new(head);
+        let camera = Camera::new(toward, Direction::z(), Vector3::zeros(), WIDTH, [SIDE; 2]);
+        let mut canvas = Canvas::new(&surface, camera, Linear([0.0; 3]), &|_| SKIN);
+        let (_, plain) = canvas.shown();
+        let one = f64::from(plain[plain.len() / 2].0[0]);
+        inks.iter().for_each(|ink| canvas.ink(ink));
+        let (_, pixels) = canvas.shown();
+        (pixels.iter().map(|p| f64::from(p.0[0])).sum(), one)
+    }
+
+    /// Dots on a lattice of 4 mm, each at another place within its pixel.
+    fn inks(count: u32, diameter: f64) -> Vec<Ink> {
+        (0..count)
+            .map(|i| {
+                let (row, column) = (f64::from(i / 20), f64::from(i % 20));
+                let jitter = (f64::from(i) * 0.618_034).fract() * 5e-4;
+                let (y, z) = (
+                    0.004 * column - 0.04 + jitter,
+                    0.004 * row - 0.04 + 0.7 * jitter,
+                );
+                Ink::new(Vector3::new(0.0, y, z), Vector3::x(), diameter, INKS)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_dot_takes_the_light_of_its_area_whatever_its_size() {
+        let head = square(0.0);
+        let (bare, one) = light(&head, Direction::x(), &[]);
+        let takes = f64::from(1.0 - inks(1, 1.0)[0].filter.0[0]);
+        let per_metre = f64::from(SIDE) / WIDTH;
+        // 0.06 mm is an eighth of a shown pixel, 0.5 mm is a whole one.
+        for diameter in [0.000_06, 0.000_17, 0.000_5] {
+            for count in [100, 200] {
+                let (with, _) = light(&head, Direction::x(), &inks(count, diameter));
+                let area = std::f64::consts::PI * (0.5 * diameter * per_metre).powi(2);
+                let expected = f64::from(count) * takes * one * area * GAIN;
+                let ratio = (bare - with) / expected;
+                // Where core and halo lie over each other, the halo finds less light to take: up to a twentieth of the whole.
+                assert!(
+                    (0.93..1.005).contains(&ratio),
+                    "{count} dots of {diameter}: {ratio}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn twice_the_dots_take_twice_the_light() {
+        let head = square(0.0);
+        let (bare, _) = light(&head, Direction::x(), &[]);
+        let loss = |count| bare - light(&head, Direction::x(), &inks(count, 0.000_17)).0;
+        assert!((loss(400) / loss(200) - 2.0).abs() < 0.01);
+        assert!(loss(1) > 0.0);
+    }
+
+    #[test]
+    fn a_dot_shows_from_its_own_side_and_not_through_the_head() {
+        let head = square(0.0);
+        let seen = |head: &SurfaceMesh<Head>, toward: Direction<Head>| {
+            let (bare, _) = light(head, toward, &[]);
+            bare - light(head, toward, &inks(50, 0.000_3)).0
+        };
+        assert!(seen(&head, Direction::x()) > 1.0);
+        assert_eq!(seen(&head, -Direction::x()), 0.0);
+        // Skin 5 mm in front of the dots hides them.
+        assert_eq!(seen(&square(0.005), Direction::x()), 0.0);
+    }
+
+    #[test]
+    fn a_dot_seen_obliquely_is_foreshortened() {
+        let head = square(0.0);
+        let oblique = Direction::new(Vector3::new(1.0, 3f64.sqrt(), 0.0)).unwrap();
+        let loss = |toward| {
+            let (bare, one) = light(&head, toward, &[]);
+            (bare - light(&head, toward, &inks(100, 0.000_17)).0) / one
+        };
+        let ratio = loss(oblique) / loss(Direction::x());
+        assert!((ratio - 0.5).abs() < 0.02, "{ratio}");
+    }
+
+    #[test]
+    fn marks_and_lines_show_where_nothing_hides_them() {
+        let (head, front) = (square(0.0), square(0.02));
+        let red = |head: &SurfaceMesh<Head>| {
+            let surface = Surface::new(head);
+            let camera = Camera::new(
+                Direction::x(),
+                Direction::z(),
+                Vector3::zeros(),
+                WIDTH,
+                [SIDE; 2],
+            );
+            let mut canvas = Canvas::new(&surface, camera, Linear([0.0; 3]), &|_| SKIN);
+            let (a, b) = (Vector3::new(0.0, -0.03, 0.0), Vector3::new(0.0, 0.03, 0.01));
+            canvas.line(&a, &b, 3.0, [255, 0, 0]);
+            let place = canvas.find(&a);
+            let (_, pixels) = canvas.shown();
+            (
+                pixels
+                    .iter()
+                    .filter(|p| p.0[1] == 0.0 && p.0[0] == 1.0)
+                    .count(),
+                place,
+            )
+        };
+        let (seen, place) = red(&head);
+        assert!((200..500).contains(&seen), "{seen}");
+        let [x, y] = place.unwrap();
+        assert!((x - 40.0).abs() < 0.6 && (y - 100.0).abs() < 0.6);
+        assert_eq!(red(&front), (0, None));
     }
 }

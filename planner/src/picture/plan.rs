@@ -200,7 +200,7 @@ fn notes(page: &mut Page, plan: &Plan, left: f32) {
         };
     }
     text += &format!(
-        "Densities are of all layers, measured with a kernel of {:.0} mm on the skin; achieved counts the dots this arm can place. \
+        "The target is all layers'; achieved counts the dots this arm can place. Both are measured with a kernel of {:.0} mm on the skin. \
          The maps show the scalp laid flat: distances from the vertex are true.",
         BANDWIDTH.mm()
     );

@@ -236,7 +236,7 @@ fn title(page: &mut Page, name: &str, scan: &Scanned, registration: Option<&Regi
         |r| format!("head frame from {:?} landmarks", r.set).to_lowercase(),
     );
     let line = format!(
-        "scan {}  ·  {:?}  ·  {} triangles  ·  {:.0} × {:.0} × {:.0} mm  ·  median edge {:.1} mm  ·  {}  ·  {frame}",
+        "scan {}  ·  {}  ·  {} triangles  ·  {:.0} × {:.0} × {:.0} mm  ·  median edge {:.1} mm  ·  {}  ·  {frame}",
         scan.digest.short(),
         scan.format,
         super::facts::grouped(scan.mesh.triangles().len()),

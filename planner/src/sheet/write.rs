@@ -83,6 +83,12 @@ impl Sheet {
             .with_attribute(("viewBox", format!("0 0 {width} {height}").as_str()))
             .with_attribute(("font-family", "Roboto, Helvetica, Arial, sans-serif"))
             .write_inner_content(|w| {
+                // Paper is white whatever the viewer's background.
+                w.create_element("rect")
+                    .with_attribute(("width", "100%"))
+                    .with_attribute(("height", "100%"))
+                    .with_attribute(("fill", "#ffffff"))
+                    .write_empty()?;
                 w.get_mut().push(b'\n');
                 w.get_mut().extend_from_slice(&body);
                 w.get_mut().push(b'\n');
@@ -286,9 +292,9 @@ impl Sheet {
         };
         for (zone, lines) in plan.zones.iter().zip(&outlines.zones) {
             let class = format!("zone {}", token(&zone.name));
-            self.path(&class, "#5b7aa8", 0.18, "1.4 0.9", &ways(lines))?;
+            self.path(&class, "#9db1cf", 0.15, "", &ways(lines))?;
         }
-        self.path("treated", "#5b7aa8", 0.25, "", &ways(&outlines.treated))?;
+        self.path("treated", "#5b7aa8", 0.3, "", &ways(&outlines.treated))?;
         if !outlines.hairline.is_empty() {
             self.path("hairline", "#b3261e", 0.4, "", &ways(&outlines.hairline))?;
         }
@@ -403,7 +409,7 @@ impl Sheet {
             self.text([EDGE + 72.0, y + 4.5], kind, &text)?;
         }
         let notes = [
-            format!("Zones (dashed): {zones}. Thick red: hairline. Seen from above, nose up."),
+            format!("Zones (blue): {zones}. Red: the hairline. Seen from above, nose up."),
             "Distances from the vertex are true along the skin. A ring's ×N: how much longer the map is than the skin along that ring.".to_owned(),
             "Dots have their true diameter; across the meridians they stand apart farther than on the skin by ×N.".to_owned(),
         ];
@@ -425,6 +431,7 @@ impl Sheet {
 /// Millimetres to a micrometre.
 fn mm(value: f64) -> String {
     let text = format!("{value:.3}");
+    // Only zeros after the point go: every number has one.
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" {
         "0".to_owned()
