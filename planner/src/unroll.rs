@@ -149,7 +149,7 @@ impl Unrolled {
         let azimuth = x.atan2(y).rem_euclid(std::f64::consts::TAU);
         let at = |s: usize| Self::between(&self.along, azimuth, s as f64 * STEP);
         let (mut low, mut high) = (0, STEPS - 2);
-        if !(along <= at(high)?) {
+        if along.is_nan() || along > at(high)? {
             return None;
         }
         while high - low > 1 {

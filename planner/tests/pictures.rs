@@ -14,7 +14,7 @@ use nalgebra::Isometry3;
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::digest::Digest;
-use stipple_model::plan::{Outcome, Plan, SkipReason};
+use stipple_model::plan::{Inconsistency, Outcome, Plan, SkipReason};
 use stipple_planner::picture::{self, Look};
 use stipple_planner::unroll::Unrolled;
 use stipple_planner::{compose, sheet};
@@ -107,6 +107,24 @@ fn the_wanted_density_sums_to_the_zones() {
     let (bytes, digest) = plan.to_bytes().unwrap();
     let (back, again) = Plan::from_bytes(&bytes, "x".as_ref()).unwrap();
     assert_eq!((&back, again), (plan, digest));
+}
+
+#[test]
+fn a_design_or_anatomy_that_contradicts_itself_is_refused() {
+    let refused = |change: fn(&mut Plan)| {
+        let mut plan = plan().0.clone();
+        change(&mut plan);
+        plan.check().unwrap_err()
+    };
+    assert_eq!(refused(|p| p.wanted[3].zone = 99), Inconsistency::Wanted(3));
+    assert_eq!(
+        refused(|p| p.wanted[0].dots = f64::NAN),
+        Inconsistency::Wanted(0)
+    );
+    assert_eq!(
+        refused(|p| p.anatomy.up = p.anatomy.forward),
+        Inconsistency::Anatomy
+    );
 }
 
 #[test]

@@ -172,17 +172,17 @@ impl Canvas {
         .try_normalize(1e-9)
         .unwrap_or_else(nalgebra::Vector2::x);
         let long = nalgebra::Vector2::new(-short.y, short.x);
-        // Distance on the skin from the dot's middle, pixels.
+        // Square of the distance on the skin from the dot's middle, pixels.
         let away = |x: f64, y: f64| {
             let d = nalgebra::Vector2::new(x - at.x, y - at.y);
-            (d.dot(&short) / facing).hypot(d.dot(&long))
+            (d.dot(&short) / facing).powi(2) + d.dot(&long).powi(2)
         };
         let steps = if radius < 3.0 { 8 } else { 4 };
         let core = |x: f64, y: f64| {
             let hits = (0..steps * steps)
                 .filter(|k| {
                     let part = |k: u32| (f64::from(k) + 0.5) / f64::from(steps) - 0.5;
-                    away(x + part(k % steps), y + part(k / steps)) <= radius
+                    away(x + part(k % steps), y + part(k / steps)) <= radius * radius
                 })
                 .count();
             hits as f64 / f64::from(steps * steps)
@@ -190,7 +190,7 @@ impl Canvas {
         let area = std::f64::consts::PI * radius * radius * facing;
         self.filter(at, radius + 1.0, area, ink.filter, &core);
         let spread = SPREAD * 2.0 * radius;
-        let halo = |x: f64, y: f64| (-0.5 * (away(x, y) / spread).powi(2)).exp();
+        let halo = |x: f64, y: f64| (-0.5 * away(x, y) / (spread * spread)).exp();
         self.filter(
             at,
             2.6 * spread + 1.0,
