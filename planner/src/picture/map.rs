@@ -161,7 +161,10 @@ impl Maps {
             page.fill([left + x, top, 1, HEIGHT], self.color(self.most * part));
         }
         let most = self.most.per_cm2();
-        let step = nice(most / 8.0);
+        let step = [1.0, 2.0, 5.0, 10.0, 20.0]
+            .into_iter()
+            .find(|s| most / s <= 10.0)
+            .unwrap_or(50.0);
         let ticks = (most / step + 1e-9).floor() as usize;
         for k in 0..=ticks {
             let value = step * k as f64;
