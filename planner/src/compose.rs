@@ -18,6 +18,7 @@ use crate::poses::{self, Placed, Site, Surroundings};
 use crate::register::{Anatomy, Registration};
 use crate::scan::Scanned;
 use crate::sequence;
+use crate::wanted;
 
 /// Time a dot takes besides the arm's motion and the needle's way: settling, checks, dwell. Source: measured on the simulator.
 const OVERHEAD: Time = Time::from_ms(70.0);
@@ -257,8 +258,11 @@ pub fn plan(
         .chain(scalp.findings.clone())
         .chain(unwatched(&work))
         .collect();
+    let wanted = wanted::pieces(&head, &scalp);
     let plan = Plan {
         provenance,
+        anatomy: registration.anatomy,
+        wanted,
         head_from_scan: registration.head_from_scan,
         cell,
         head,

@@ -2,6 +2,7 @@
 //! typed findings and a typed error.
 
 pub mod compose;
+pub mod density;
 pub mod design;
 pub mod dots;
 pub mod export;
@@ -11,3 +12,6 @@ pub mod poses;
 pub mod register;
 pub mod scan;
 pub mod sequence;
+pub mod sheet;
+pub mod unroll;
+pub mod wanted;

@@ -166,6 +166,8 @@ fn a_real_head_is_planned_and_exported_twice_the_same() {
             "p.json",
             "--picture",
             "p.png",
+            "--svg",
+            "s.svg",
         ],
         at,
     );
@@ -197,6 +199,84 @@ fn a_real_head_is_planned_and_exported_twice_the_same() {
             .unwrap()
             .starts_with(b"\x89PNG")
     );
+    let svg = std::fs::read_to_string(at.join("s.svg")).unwrap();
+    let svg = roxmltree::Document::parse(&svg).unwrap();
+    let circles = svg.descendants().filter(|n| n.has_tag_name("circle"));
+    assert_eq!(circles.count(), 300);
+    refused_pictures(at);
+}
+
+/// Pictures of `a.plan` that cannot be: one line, nothing written.
+fn refused_pictures(at: &Path) {
+    let export = |arguments: &[&str]| {
+        let all: Vec<&str> = ["export", "a.plan"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        planner(&all, at)
+    };
+    assert_refused(
+        &export(&["--picture", "late.png", "--after-layer", "9"]),
+        "--after-layer 9: a.plan has 3 layers",
+    );
+    assert_refused(&export(&["--svg", "gone/s.svg"]), "gone does not exist");
+    assert_refused(&export(&["--picture", "."]), "is a folder");
+    assert_eq!(
+        export(&["--dots", "x.csv", "--skipped"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(
+        export(&["--picture", "x.png", "--after-layer", "0"])
+            .status
+            .code(),
+        Some(2)
+    );
+    assert!(!at.join("late.png").exists() && !at.join("x.csv").exists());
+}
+
+#[test]
+fn a_scan_is_drawn_even_when_its_landmarks_make_no_head() {
+    let Some(shared) = shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let scan = shared
+        .join("scans/mesh2hrtf_head.ply")
+        .display()
+        .to_string();
+    let good = shared
+        .join("scans/mesh2hrtf_head.landmarks.json")
+        .display()
+        .to_string();
+    let check = |landmarks: &str, picture: &str| {
+        planner(
+            &[
+                "check-scan",
+                &scan,
+                "--landmarks",
+                landmarks,
+                "--picture",
+                picture,
+            ],
+            at,
+        )
+    };
+    assert_eq!(check(&good, "good.png").status.code(), Some(0));
+    let swapped = std::fs::read_to_string(&good)
+        .unwrap()
+        .replace("nasion", "other")
+        .replace("opisthocranion", "nasion")
+        .replace("other", "opisthocranion");
+    std::fs::write(at.join("swapped.json"), swapped).unwrap();
+    assert_refused(&check("swapped.json", "swapped.png"), "swapped.json");
+    for picture in ["good.png", "swapped.png"] {
+        assert!(
+            std::fs::read(at.join(picture))
+                .unwrap()
+                .starts_with(b"\x89PNG")
+        );
+    }
+    assert_refused(&check(&good, "gone/x.png"), "gone does not exist");
 }
 
 #[test]

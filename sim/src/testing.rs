@@ -9,7 +9,7 @@ use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
-    Dot, DotId, Outcome, Plan, Provenance, Shade, SkipReason, Zone, tip_pose,
+    Anatomy, Dot, DotId, Outcome, Plan, Provenance, Shade, SkipReason, Zone, tip_pose,
 };
 use stipple_model::units::{Angle, Area, Density, Length, Time};
 
@@ -142,6 +142,8 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         cell,
         head,
         patch,
+        anatomy: Anatomy::upright(),
+        wanted: Vec::new(),
         keep_outs: Vec::new(),
         zones: vec![Zone {
             name: "top".to_owned(),

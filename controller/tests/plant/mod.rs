@@ -133,6 +133,8 @@ pub fn plan(count: u32) -> Plan {
             .filter(|t| head.corners(*t as usize)[0].raw().z > 0.05)
             .collect(),
         head,
+        anatomy: Anatomy::upright(),
+        wanted: Vec::new(),
         keep_outs: Vec::new(),
         zones: vec![Zone {
             name: "crown".into(),

@@ -41,12 +41,16 @@ pub struct Plan {
     pub cell: Cell,
     /// The head as scanned (checked and repaired).
     pub head: SurfaceMesh<Head>,
+    /// Where nasion, ears and upright are on it.
+    pub anatomy: Anatomy,
     /// Triangles of [`Self::head`] on which dots may be placed, ascending.
     pub patch: Vec<u32>,
     /// Volumes no tip may come near: eyes, ears, and the like.
     pub keep_outs: Vec<KeepOut>,
     /// The zones, by [`Dot::zone`].
     pub zones: Vec<Zone>,
+    /// How many dots the design wants where: small pieces of skin that together are the zones.
+    pub wanted: Vec<Wanted>,
     /// The pigment shades, by [`Dot::shade`].
     pub shades: Vec<Shade>,
     /// How many layers; dots carry 1..=layers.
@@ -78,6 +82,48 @@ pub struct Provenance {
     pub treatment: String,
     /// Metres per file unit of the scan.
     pub metres_per_scan_unit: f64,
+}
+
+/// Where the head is in its own frame: the same anatomy whichever landmarks the frame was built on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Anatomy {
+    /// The root of the nose.
+    pub nasion: Point<Head>,
+    /// In front of the left ear's canal; estimated with the midline set.
+    pub left_ear: Point<Head>,
+    /// In front of the right ear's canal; estimated with the midline set.
+    pub right_ear: Point<Head>,
+    /// Forward, level when the person looks straight ahead (Frankfurt horizontal).
+    pub forward: Direction<Head>,
+    /// Up, when the person looks straight ahead.
+    pub up: Direction<Head>,
+}
+
+impl Anatomy {
+    /// A head that looks along the frame's x axis with the ears on its y axis. Lengths are an adult's.
+    #[must_use]
+    pub fn upright() -> Self {
+        Self {
+            nasion: Point::new(0.092, 0.0, 0.030),
+            left_ear: Point::new(0.0, 0.072, 0.0),
+            right_ear: Point::new(0.0, -0.072, 0.0),
+            forward: Direction::x(),
+            up: Direction::z(),
+        }
+    }
+}
+
+/// A small piece of skin in one zone and how many dots all layers together shall bring there.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Its middle; within a millimetre of the mesh.
+    pub position: Point<Head>,
+    /// Index into [`Plan::zones`].
+    pub zone: u8,
+    /// Its area.
+    pub area: Area,
+    /// How many dots; a fraction of one for most pieces.
+    pub dots: f64,
 }
 
 /// A sphere no tip may enter.
@@ -237,6 +283,14 @@ pub enum Inconsistency {
     /// The patch names a triangle that is not there.
     #[error("the patch names a triangle that does not exist")]
     Patch,
+    /// A piece of the design names a zone that is not there or has a number that is not finite or is negative.
+    #[error(
+        "piece {0} of the wanted density names no zone or has a number that is not finite or out of range"
+    )]
+    Wanted(usize),
+    /// The anatomy is not finite, or forward and up are not at a right angle.
+    #[error("the anatomy has a number that is not finite, or forward and up are not perpendicular")]
+    Anatomy,
 }
 
 impl Plan {
@@ -253,6 +307,7 @@ impl Plan {
             return Err(Inconsistency::Patch);
         }
         self.check_transforms()?;
+        self.check_design()?;
         for (i, dot) in self.dots.iter().enumerate() {
             let id = i as u32;
             if dot.zone as usize >= self.zones.len()
@@ -288,6 +343,28 @@ impl Plan {
         match self.dot(*order.first()?)?.outcome {
             Outcome::Planned { hover, .. } => Some(hover),
             Outcome::Skipped(_) => None,
+        }
+    }
+
+    fn check_design(&self) -> Result<(), Inconsistency> {
+        let a = &self.anatomy;
+        let (forward, up) = (a.forward.raw(), a.up.raw());
+        let unit = |v: nalgebra::Vector3<f64>| (v.norm() - 1.0).abs() < 1e-6;
+        let upright = unit(forward) && unit(up) && forward.dot(&up).abs() < 1e-6;
+        let points = [a.nasion, a.left_ear, a.right_ear];
+        if !(upright && points.iter().all(Point::is_finite)) {
+            return Err(Inconsistency::Anatomy);
+        }
+        let wrong = |w: &Wanted| {
+            let positive = |x: f64| x.is_finite() && x >= 0.0;
+            w.zone as usize >= self.zones.len()
+                || !w.position.is_finite()
+                || !positive(w.area.m2())
+                || !positive(w.dots)
+        };
+        match self.wanted.iter().position(wrong) {
+            Some(i) => Err(Inconsistency::Wanted(i)),
+            None => Ok(()),
         }
     }
 

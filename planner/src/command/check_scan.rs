@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use stipple_planner::picture;
 use stipple_planner::register::{self, Landmarks};
 use stipple_planner::scan::{self, UnitChoice};
 
@@ -15,7 +16,8 @@ pub const LANDMARKS_LIMIT: u64 = 16 << 20;
 #[command(after_help = "\
 Examples:
   stipple-planner check-scan head.ply
-  stipple-planner check-scan head.obj --landmarks head.landmarks.json --unit cm --json")]
+  stipple-planner check-scan head.obj --landmarks head.landmarks.json --unit cm --json
+  stipple-planner check-scan head.ply --landmarks head.landmarks.json --picture scan.png")]
 pub struct Arguments {
     /// The scan: PLY, STL or OBJ.
     scan: PathBuf,
@@ -25,6 +27,9 @@ pub struct Arguments {
     /// The scan's unit: mm, cm, m, inch, or auto (what landmarks or file say).
     #[arg(long, default_value = "auto")]
     unit: UnitChoice,
+    /// Draw the head with what was found: openings, landmarks, the head frame.
+    #[arg(long, value_name = "PNG")]
+    picture: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -46,6 +51,9 @@ pub fn read_scan(
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.picture {
+        show::check_writable(path)?;
+    }
     let landmarks = arguments
         .landmarks
         .as_deref()
@@ -53,14 +61,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .transpose()?;
     let scan = read_scan(&arguments.scan, arguments.unit, landmarks.as_ref())?;
     let registration = landmarks
-        .map(|l| register::head_from_scan(&l, &scan))
-        .transpose()
-        .with_context(|| {
-            arguments
-                .landmarks
-                .as_deref()
-                .map_or_else(String::new, |p| p.display().to_string())
-        })?;
+        .as_ref()
+        .map(|l| register::head_from_scan(l, &scan))
+        .transpose();
+    if let Some(path) = &arguments.picture {
+        // Landmarks that make no head are best understood on the picture, so it is drawn before they are refused.
+        let registration = registration.as_ref().ok().and_then(Option::as_ref);
+        let name = arguments
+            .scan
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let image = picture::scan(&name, &scan, landmarks.as_ref(), registration);
+        show::write_png(path, &image)?;
+    }
+    let registration = registration.with_context(|| {
+        arguments
+            .landmarks
+            .as_deref()
+            .map_or_else(String::new, |p| p.display().to_string())
+    })?;
     let findings = registration.as_ref().map_or(&[][..], |r| &r.findings);
     if arguments.json {
         let mut report = scan::report::json(&scan);

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use stipple_model::clearance::WorkCell;
 use stipple_model::plan::Plan;
-use stipple_planner::{export, picture};
+use stipple_planner::{export, picture, sheet};
 
 use super::plan::{Timing, stages_path};
 use super::show;
-
-/// Width and height of one of the picture's four views, pixels.
-const VIEW: u32 = 900;
 
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true), after_help = "\
 Examples:
   stipple-planner export head.plan --dots dots.csv --trajectory hops.csv
-  stipple-planner export head.plan --json plan.json --picture plan.png")]
+  stipple-planner export head.plan --json plan.json --picture plan.png
+  stipple-planner export head.plan --picture first.png --after-layer 1
+  stipple-planner export head.plan --picture reach.png --skipped
+  stipple-planner export head.plan --svg scalp.svg")]
 pub struct Arguments {
     /// The plan.
     #[arg(value_name = "FILE.plan")]
@@ -31,12 +31,31 @@ pub struct Arguments {
     /// The plan in numbers.
     #[arg(long, value_name = "JSON", group = "what")]
     json: Option<PathBuf>,
-    /// The head from four sides with the dots.
+    /// The head from four sides with the dots as they will look, density maps, the hairline close up.
     #[arg(long, value_name = "PNG", group = "what")]
     picture: Option<PathBuf>,
+    /// The scalp laid flat with every dot, for print at true scale.
+    #[arg(long, value_name = "SVG", group = "what")]
+    svg: Option<PathBuf>,
+    /// In the picture, mark the dots that the arm cannot place; without, they are left out as they will be.
+    #[arg(long, requires = "picture")]
+    skipped: bool,
+    /// In the picture, show the head as it is after this layer; without, after the last.
+    #[arg(long, value_name = "K", requires = "picture", value_parser = clap::value_parser!(u8).range(1..))]
+    after_layer: Option<u8>,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let outputs = [
+        &arguments.dots,
+        &arguments.trajectory,
+        &arguments.json,
+        &arguments.picture,
+        &arguments.svg,
+    ];
+    for path in outputs.into_iter().flatten() {
+        show::check_writable(path)?;
+    }
     let (plan, digest) = Plan::read(&arguments.plan)?;
     if let Some(path) = &arguments.dots {
         let mut table = Vec::new();
@@ -63,12 +82,31 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         )?;
     }
     if let Some(path) = &arguments.picture {
-        let mut png = std::io::Cursor::new(Vec::new());
-        let image = picture::render(&picture::Scene::from_plan(&plan), VIEW);
-        image
-            .write_to(&mut png, image::ImageFormat::Png)
-            .with_context(|| path.display().to_string())?;
-        show::write(path, png.get_ref())?;
+        let look = picture::Look {
+            skipped: arguments.skipped,
+            after_layer: after_layer(arguments, &plan)?,
+        };
+        let image = picture::plan(&plan, &digest, &look)
+            .with_context(|| arguments.plan.display().to_string())?;
+        show::write_png(path, &image)?;
+    }
+    if let Some(path) = &arguments.svg {
+        let svg =
+            sheet::svg(&plan, &digest).with_context(|| arguments.plan.display().to_string())?;
+        show::write(path, svg.as_bytes())?;
     }
     Ok(())
+}
+
+/// The layer asked for, if the plan has it.
+fn after_layer(arguments: &Arguments, plan: &Plan) -> anyhow::Result<Option<u8>> {
+    if let Some(layer) = arguments.after_layer {
+        anyhow::ensure!(
+            layer <= plan.layers,
+            "--after-layer {layer}: {} has {} layers",
+            arguments.plan.display(),
+            plan.layers
+        );
+    }
+    Ok(arguments.after_layer)
 }

@@ -37,6 +37,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write_atomically(path, bytes).with_context(|| path.display().to_string())
 }
 
+/// Writes a picture as PNG, whole or not at all.
+pub fn write_png(path: &Path, image: &image::RgbImage) -> anyhow::Result<()> {
+    let mut png = std::io::Cursor::new(Vec::new());
+    image
+        .write_to(&mut png, image::ImageFormat::Png)
+        .with_context(|| path.display().to_string())?;
+    write(path, png.get_ref())
+}
+
 /// Reads a file that must not be larger than `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
     read_limited(path, limit).with_context(|| path.display().to_string())

@@ -36,6 +36,7 @@ use stipple_model::units::{Angle, Length};
 pub use error::RegisterError;
 pub use landmarks::{Landmark, Landmarks};
 pub use rescan::{RescanError, Rescanned, StartedFrom, rescan};
+pub use stipple_model::plan::Anatomy;
 
 use crate::scan::Scanned;
 
@@ -58,21 +59,6 @@ pub enum LandmarkSet {
     Ears,
     /// Nasion, vertex, opisthocranion.
     Midline,
-}
-
-/// Where the head is in its own frame: the same anatomy whichever landmarks the frame was built on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Anatomy {
-    /// The root of the nose.
-    pub nasion: Point<Head>,
-    /// In front of the left ear's canal; estimated with the midline set.
-    pub left_ear: Point<Head>,
-    /// In front of the right ear's canal; estimated with the midline set.
-    pub right_ear: Point<Head>,
-    /// Forward, level when the person looks straight ahead (Frankfurt horizontal).
-    pub forward: Direction<Head>,
-    /// Up, when the person looks straight ahead.
-    pub up: Direction<Head>,
 }
 
 /// The head frame of a scan.
