@@ -289,6 +289,22 @@ impl ScanFinding {
         }
     }
 
+    /// Where it is, the most telling place first; nothing for what concerns the whole surface.
+    #[must_use]
+    pub fn places(&self) -> Vec<Point<Scan>> {
+        match self {
+            Self::Degenerate { place, .. }
+            | Self::Duplicate { place, .. }
+            | Self::NonManifold { place, .. }
+            | Self::Mixed { place, .. } => vec![*place],
+            Self::Part { center, .. }
+            | Self::Hole { center, .. }
+            | Self::ClosedOver { center, .. } => vec![*center],
+            Self::Crossing { places, .. } => places.iter().map(|(p, _)| *p).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The same finding with lengths and places in metres, given in file units.
     pub(super) fn scaled(mut self, metres: f64) -> Self {
         let move_to = |p: &mut Point<Scan>| *p = Point::from_raw(p.raw() * metres);

@@ -200,16 +200,10 @@ fn add(
     let moved = |v: &Vector3<f64>| place.transform_point(&Point3::from(*v)).coords;
     soup.vertices.extend(positions.iter().map(moved));
     if mode == Mode::Points {
-        let turned = place
-            .fixed_view::<3, 3>(0, 0)
-            .try_inverse()
-            .map(|m| m.transpose());
-        match (attribute(Semantic::Normals), turned, normals.as_mut()) {
-            (Some(accessor), Some(turned), Some(all)) => {
-                all.extend(buffers.vectors(accessor)?.iter().map(|n| turned * n));
-            }
-            _ => *normals = None,
-        }
+        let own = attribute(Semantic::Normals)
+            .map(|accessor| buffers.vectors(accessor))
+            .transpose()?;
+        add_normals(own, place, normals);
         return Ok(());
     }
     let indices = match primitive.indices {
@@ -223,6 +217,32 @@ fn add(
             vertices: count,
         });
     }
+    add_triangles(mode, &indices, first, place, soup)
+}
+
+/// Adds the normals of points, if they and all before them have any.
+fn add_normals(
+    own: Option<Vec<Vector3<f64>>>,
+    place: &Matrix4<f64>,
+    normals: &mut Option<Vec<Vector3<f64>>>,
+) {
+    let turned = place.fixed_view::<3, 3>(0, 0).try_inverse();
+    match (own, turned, normals.as_mut()) {
+        (Some(own), Some(inverse), Some(all)) => {
+            all.extend(own.iter().map(|n| inverse.transpose() * n));
+        }
+        _ => *normals = None,
+    }
+}
+
+/// Adds triangles whose indices, all checked, count from the vertex `first`.
+fn add_triangles(
+    mode: Mode,
+    indices: &[i64],
+    first: usize,
+    place: &Matrix4<f64>,
+    soup: &mut Soup,
+) -> Result<(), ScanError> {
     // A mirroring transform turns the winding over.
     let mirrored = place.fixed_view::<3, 3>(0, 0).determinant() < 0.0;
     let mut push = |a: i64, b: i64, c: i64| {

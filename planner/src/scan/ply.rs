@@ -256,7 +256,7 @@ mod tests {
         let wrong = text.replace("1 0 0 0\n0", "1 0 0 0 4\n0");
         assert!(matches!(
             ascii(&wrong),
-            Err(ScanError::BadLine { line: 15, .. })
+            Err(ScanError::BadLine { line: 17, .. })
         ));
         assert!(matches!(
             ascii(&format!("{text}5 0 0\n")),

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use stipple_model::frames::{Point, Scan};
 
 use super::cover::Cover;
 use super::{ScanFinding, Scanned, UnitSource, Weight};
@@ -65,46 +64,34 @@ pub struct Entry {
 
 impl From<&ScanFinding> for Entry {
     fn from(finding: &ScanFinding) -> Self {
-        let mm = |p: &Point<Scan>| -> [f64; 3] { (p.raw() * 1e3).into() };
-        let (place_mm, count, size_mm) = match finding {
-            ScanFinding::Degenerate { faces, place } | ScanFinding::Duplicate { faces, place } => {
-                (Some(mm(place)), Some(*faces), None)
+        let place_mm = finding.places().first().map(|p| (p.raw() * 1e3).into());
+        let (count, size_mm) = match finding {
+            ScanFinding::Degenerate { faces, .. } | ScanFinding::Duplicate { faces, .. } => {
+                (Some(*faces), None)
             }
-            ScanFinding::NonManifold { edges, place, .. } => (Some(mm(place)), Some(*edges), None),
-            ScanFinding::Mixed { triangles, place } => (Some(mm(place)), Some(*triangles), None),
+            ScanFinding::NonManifold { edges, .. } => (Some(*edges), None),
+            ScanFinding::Mixed { triangles, .. } | ScanFinding::Crossing { triangles, .. } => {
+                (Some(*triangles), None)
+            }
             ScanFinding::Part {
-                triangles,
-                center,
-                size,
-                ..
-            } => (Some(mm(center)), Some(*triangles), Some(size.mm())),
+                triangles, size, ..
+            } => (Some(*triangles), Some(size.mm())),
             ScanFinding::Hole {
-                center,
-                diameter,
-                edges,
-            } => (Some(mm(center)), Some(*edges), Some(diameter.mm())),
-            ScanFinding::MoreHoles { holes, widest } => (None, Some(*holes), Some(widest.mm())),
-            ScanFinding::MoreParts { parts, .. } => (None, Some(*parts), None),
-            ScanFinding::Crossing {
-                triangles, places, ..
-            } => (places.first().map(|p| mm(&p.0)), Some(*triangles), None),
-            ScanFinding::ClosedOver { center, .. } => (Some(mm(center)), None, None),
+                diameter, edges, ..
+            } => (Some(*edges), Some(diameter.mm())),
+            ScanFinding::MoreHoles { holes, widest } => (Some(*holes), Some(widest.mm())),
+            ScanFinding::MoreParts { parts, .. } => (Some(*parts), None),
             ScanFinding::FromPoints {
                 points, spacing, ..
-            } => (None, Some(*points), Some(spacing.mm())),
-            ScanFinding::StrayPoints { points } => (None, Some(*points), None),
+            } => (Some(*points), Some(spacing.mm())),
+            ScanFinding::StrayPoints { points } => (Some(*points), None),
             ScanFinding::Joined { vertices } | ScanFinding::Unused { vertices } => {
-                (None, Some(*vertices), None)
+                (Some(*vertices), None)
             }
-            ScanFinding::Coarse { median_edge } => (None, None, Some(median_edge.mm())),
-            ScanFinding::Noisy { noise } => (None, None, Some(noise.mm())),
-            ScanFinding::FarOrigin { distance, .. } => (None, None, Some(distance.mm())),
-            ScanFinding::UnitAssumed
-            | ScanFinding::UnitFromFile(_)
-            | ScanFinding::UnitFileDiffers { .. }
-            | ScanFinding::NormalsEstimated { .. }
-            | ScanFinding::InsideOut
-            | ScanFinding::ScalpMissing { .. } => (None, None, None),
+            ScanFinding::Coarse { median_edge } => (None, Some(median_edge.mm())),
+            ScanFinding::Noisy { noise } => (None, Some(noise.mm())),
+            ScanFinding::FarOrigin { distance, .. } => (None, Some(distance.mm())),
+            _ => (None, None),
         };
         Self {
             code: finding.code(),
