@@ -93,10 +93,8 @@ fn two_heads_are_refused_with_or_without_landmarks() {
 fn a_chest_is_dropped_with_landmarks_and_asked_about_without() {
     let mut shape = head(3);
     add(&mut shape, &head(3), [1.1, 2.4, 1.4], [0.0, 0.0, -290.0]);
-    assert!(matches!(
-        read(&shape).unwrap_err(),
-        ScanError::TwoParts { .. }
-    ));
+    let asked = read(&shape).map(|_| ()).unwrap_err();
+    assert!(matches!(asked, ScanError::TwoParts { .. }), "{asked}");
     let scan = read_marked(&shape).unwrap();
     assert!(codes(&scan).contains(&"part"));
     assert!(scan.mesh.bounds().1.raw().z > 0.1);
@@ -155,7 +153,8 @@ fn a_surface_that_runs_through_itself_is_told_where() {
         .max_by(|a, b| a.1.y.total_cmp(&b.1.y))
         .map(|(i, _)| i)
         .unwrap();
-    shape.vertices[tip].y = -90.0;
+    // Off the axis: the head is so even that edges would meet edges.
+    shape.vertices[tip] = Vector3::new(3.1, -90.0, 1.7);
     let scan = read(&shape).unwrap();
     let found = scan.findings.iter().find_map(|f| match f {
         ScanFinding::Crossing {
@@ -247,7 +246,7 @@ fn a_point_cloud_becomes_a_head_with_what_was_closed_over_left_open() {
             } if center.raw().z > 0.05 => Some(diameter.mm()),
             _ => None,
         });
-        assert!((44.0..62.0).contains(&widest.unwrap()), "{widest:?}");
+        assert!((56.0..70.0).contains(&widest.unwrap()), "{widest:?}");
         let again = scan::read(&bytes, UnitChoice::Auto, None).unwrap();
         assert_eq!(again.mesh.digest(), scan.mesh.digest());
         let one = rayon_of_one(|| scan::read(&bytes, UnitChoice::Auto, None).unwrap());
@@ -293,9 +292,15 @@ fn the_report_has_numbers_and_places_for_machines() {
     assert!(holes[1]["place_mm"][2].as_f64().unwrap() > 80.0);
     assert!(holes[1]["size_mm"].as_f64().unwrap() > 30.0);
     assert_eq!(json["clean"], false);
+    let warnings = scan
+        .findings
+        .iter()
+        .filter(|f| f.weight() == scan::Weight::Warning)
+        .count();
+    let text = report::text(&scan);
+    assert_eq!(text.matches("\nwarning ").count(), warnings);
     assert!(
-        report::text(&scan).contains("look at the 3 warnings"),
-        "{}",
-        report::text(&scan)
+        warnings > 2 && text.contains(&format!("look at the {warnings} warnings")),
+        "{text}"
     );
 }

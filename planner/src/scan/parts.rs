@@ -14,14 +14,18 @@ use super::topology::{self, Sets};
 /// A part carries the landmarks if none is farther from it than this share of its own diagonal. Source: this project's own; landmarks
 /// lie within 15 mm of the skin on a head of 350 mm across.
 const CARRIES: f64 = 0.045;
-/// Without landmarks, another part with this share of the head's box could be the head just as well.
-const RIVAL: f64 = 0.4;
+/// Without landmarks, another part with this share of the head's box could be the head just as well: a head over a chest has a quarter.
+const RIVAL: f64 = 0.1;
+/// A second head has at least this share of the first one's area.
+const HEAD_AREA: f64 = 0.4;
 /// Two parts are of one size if each side of their boxes, in order, is within this factor.
 const ALIKE: f64 = 1.5;
 /// Parts listed one by one.
 const LISTED: usize = 6;
 /// Corners of a part that are asked whether they lie inside the head.
 const ASKED: usize = 5;
+/// Parts that are asked at most: each is held against the whole head. More of a head's size are no scan of one head.
+const MOST_ASKED: usize = 24;
 
 /// One connected part: triangles that share edges. Touching in a vertex does not connect.
 #[derive(Debug, Clone)]
@@ -206,14 +210,23 @@ impl Others {
                 more_triangles += part.triangles;
                 continue;
             }
+            let [x, y, z] = part.middle().into();
+            if told.len() >= MOST_ASKED {
+                return Err(ScanError::TwoParts {
+                    first: head.triangles,
+                    second: part.triangles,
+                    x,
+                    y,
+                    z,
+                });
+            }
             let within = asked
                 .iter()
                 .filter(|p| winding(vertices, triangles, p) > 0.5)
                 .count();
             let inside = 2 * within > asked.len();
             let middle = part.middle();
-            let [x, y, z] = middle.into();
-            if !inside && part.is_like(&head) && part.area > RIVAL * head.area {
+            if !inside && part.is_like(&head) && part.area > HEAD_AREA * head.area {
                 return Err(ScanError::TwoHeads {
                     triangles: part.triangles,
                     distance: (middle - head.middle()).norm(),
