@@ -59,7 +59,7 @@ impl Field {
             let last = (self.nodes[axis] - 2) as f64;
             let floor = x.floor().max(0.0).min(last);
             at[axis] = floor as usize;
-            part[axis] = (x - floor).max(0.0).min(1.0);
+            part[axis] = (x - floor).clamp(0.0, 1.0);
         }
         (at, part)
     }

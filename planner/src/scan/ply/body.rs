@@ -39,6 +39,9 @@ pub(super) struct Item {
     pub corners: Vec<i64>,
 }
 
+/// What is done with each element.
+pub(super) type Take<'t> = &'t mut dyn FnMut(&Item) -> Result<(), ScanError>;
+
 impl Layout {
     /// From the header.
     pub fn new(definition: &ElementDef) -> Result<Self, ScanError> {
@@ -169,11 +172,7 @@ impl<'a> Body<'a> {
     }
 
     /// Reads all of one element and hands each over; with `None` they are only passed over.
-    pub fn read(
-        &mut self,
-        layout: &Layout,
-        mut take: Option<&mut dyn FnMut(&Item) -> Result<(), ScanError>>,
-    ) -> Result<(), ScanError> {
+    pub fn read(&mut self, layout: &Layout, mut take: Option<Take<'_>>) -> Result<(), ScanError> {
         if take.is_none()
             && let (Self::Binary(bytes), Some(stride)) = (&mut *self, layout.stride())
         {
