@@ -154,7 +154,10 @@ fn check(
     let settled = settle((high - low).into())?;
     let metres = settled.metres;
     tell_unit(&settled, hint, &mut findings);
-    findings.extend(repaired.findings.into_iter().map(|f| f.scaled(metres)));
+    // The corners of what was closed over are no loose vertices of the file.
+    let of_file = |f: &ScanFinding| cloud.is_none() || !matches!(f, ScanFinding::Unused { .. });
+    let told = repaired.findings.into_iter().filter(of_file);
+    findings.extend(told.map(|f| f.scaled(metres)));
     let in_metres = |v: &Vector3<f64>| Point::<Scan>::from_raw(v * metres);
     let vertices: Vec<Point<Scan>> = vertices.iter().map(in_metres).collect();
     let distance = Length::from_m(0.5 * metres * (low + high).norm());
