@@ -252,8 +252,11 @@ pub fn plan(
         treatment: treatment_text.to_owned(),
         metres_per_scan_unit: scan.metres_per_unit,
     };
-    let findings = scan.findings.iter().map(crate::scan::ScanFinding::to_plan);
+    let cover = crate::scan::cover::cover(&head, &registration.anatomy);
+    let cover = cover.and_then(|cover| cover.finding());
+    let findings = scan.findings.iter().chain(&cover);
     let findings = findings
+        .map(crate::scan::ScanFinding::to_plan)
         .chain(registration.findings.clone())
         .chain(scalp.findings.clone())
         .chain(unwatched(&work))

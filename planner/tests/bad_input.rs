@@ -7,93 +7,34 @@
 
 mod support;
 
-use nalgebra::Isometry3;
+use nalgebra::{Isometry3, Vector3};
 use proptest::prelude::*;
 use stipple_planner::register::{Landmarks, RegisterError, head_from_scan};
 use stipple_planner::scan::{self, ScanError, UnitChoice};
-use support::{NAMES, head, landmarks};
+use support::{NAMES, files, head, landmarks};
 
 fn read(bytes: &[u8]) -> Result<scan::Scanned, ScanError> {
     scan::read(bytes, UnitChoice::Auto, None)
 }
 
-fn binary_ply() -> Vec<u8> {
+/// The head in every format, one after the other.
+fn formats() -> Vec<Vec<u8>> {
     let shape = head(2);
-    let mut bytes = format!(
-        "ply\nformat binary_little_endian 1.0\nelement vertex {}\nproperty float x\nproperty float y\nproperty float z\nelement face {}\nproperty list uchar int vertex_indices\nend_header\n",
-        shape.vertices.len(),
-        shape.triangles.len()
-    )
-    .into_bytes();
-    for v in &shape.vertices {
-        bytes.extend(v.iter().flat_map(|c| (*c as f32).to_le_bytes()));
-    }
-    for t in &shape.triangles {
-        bytes.push(3);
-        bytes.extend(t.iter().flat_map(|i| (*i as i32).to_le_bytes()));
-    }
-    bytes
-}
-
-fn stl(binary: bool) -> Vec<u8> {
-    let shape = head(2);
-    let corners = shape
-        .triangles
-        .iter()
-        .map(|t| t.map(|i| shape.vertices[i as usize]));
-    if binary {
-        let mut bytes = vec![b' '; 80];
-        bytes.extend((shape.triangles.len() as u32).to_le_bytes());
-        for c in corners {
-            bytes.extend([0; 12]);
-            bytes.extend(c.iter().flat_map(|v| {
-                v.iter()
-                    .flat_map(|c| (*c as f32).to_le_bytes())
-                    .collect::<Vec<_>>()
-            }));
-            bytes.extend([0; 2]);
-        }
-        return bytes;
-    }
-    let facets: String = corners
-        .map(|c| {
-            let lines: String = c
-                .iter()
-                .map(|v| format!("vertex {} {} {}\n", v.x, v.y, v.z))
-                .collect();
-            format!("facet normal 0 0 0\nouter loop\n{lines}endloop\nendfacet\n")
-        })
-        .collect();
-    format!("solid head\n{facets}endsolid head\n").into_bytes()
-}
-
-fn obj() -> Vec<u8> {
-    let shape = head(2);
-    let v: String = shape
-        .vertices
-        .iter()
-        .map(|v| format!("v {} {} {}\n", v.x, v.y, v.z))
-        .collect();
-    let f: String = shape
-        .triangles
-        .iter()
-        .map(|t| format!("f {} {} {}\n", t[0] + 1, t[1] + 1, t[2] + 1))
-        .collect();
-    format!("{v}{f}").into_bytes()
+    vec![
+        files::ply_binary(&shape, false),
+        files::ply_binary(&shape, true),
+        shape.ply(&Isometry3::identity()).into_bytes(),
+        files::stl(&shape, true),
+        files::stl(&shape, false),
+        files::obj(&shape),
+        files::gltf(&shape, ""),
+        files::glb(&shape),
+    ]
 }
 
 #[test]
 fn every_format_gives_the_same_head() {
-    let scans: Vec<scan::Scanned> = [
-        binary_ply(),
-        stl(true),
-        stl(false),
-        obj(),
-        head(2).ply(&Isometry3::identity()).into_bytes(),
-    ]
-    .iter()
-    .map(|bytes| read(bytes).unwrap())
-    .collect();
+    let scans: Vec<scan::Scanned> = formats().iter().map(|b| read(b).unwrap()).collect();
     for scan in &scans {
         assert_eq!(scan.mesh.triangles().len(), scans[0].mesh.triangles().len());
         assert!((scan.mesh.area().m2() - scans[0].mesh.area().m2()).abs() < 1e-8);
@@ -103,39 +44,224 @@ fn every_format_gives_the_same_head() {
 
 #[test]
 fn a_part_cut_short_anywhere_is_refused_or_whole() {
-    for whole in [binary_ply(), stl(true), stl(false)] {
-        for keep in (0..whole.len()).step_by(97) {
+    let shape = head(2);
+    for whole in [
+        files::ply_binary(&shape, false),
+        files::stl(&shape, true),
+        files::stl(&shape, false),
+        files::gltf(&shape, ""),
+        files::glb(&shape),
+    ] {
+        for keep in (0..whole.len()).step_by(whole.len() / 300 + 1) {
             assert!(read(&whole[..keep]).is_err(), "{keep} of {}", whole.len());
         }
     }
 }
 
+/// A cloud of a child's head's size, as sparse as is read, so that it is quick.
+fn cloud() -> Vec<u8> {
+    let count = 5000;
+    let points: Vec<Vector3<f64>> = (0..count)
+        .map(|i| {
+            let z = 1.0 - 2.0 * (f64::from(i) + 0.5) / f64::from(count);
+            let (r, a) = ((1.0 - z * z).sqrt(), f64::from(i) * 2.399_963_229_728_653);
+            Vector3::new(r * a.cos(), r * a.sin(), z) * 58.0
+        })
+        .collect();
+    files::ply_points(&points, None)
+}
+
+#[test]
+fn the_cloud_that_is_damaged_below_is_read_when_whole() {
+    assert!(read(&cloud()).is_ok());
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn damaged_files_never_panic(
-        which in 0usize..4, hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40), head_only in any::<bool>()
+        which in 0usize..9,
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+        head_only in any::<bool>(),
     ) {
-        let mut bytes = match which { 0 => binary_ply(), 1 => stl(true), 2 => stl(false), _ => obj() };
+        let mut bytes = formats().into_iter().chain([cloud()]).nth(which).unwrap_or_default();
         // Half of the runs hit the header, where counts and types stand.
-        let reach = if head_only { bytes.len().min(220) } else { bytes.len() };
+        let reach = if head_only { bytes.len().min(700) } else { bytes.len() };
         for (at, value) in hits {
             let i = at.index(reach);
             bytes[i] = value;
         }
+        if let Some(cut) = cut {
+            let at = cut.index(bytes.len());
+            bytes.truncate(at);
+        }
         if let Err(error) = read(&bytes) {
+            let line = error.to_string();
+            prop_assert!(!line.contains('\n') && line.len() < 700, "{line}");
+        }
+    }
+
+    /// Numbers in a glTF's JSON are what its reader trusts: each is put somewhere else.
+    #[test]
+    fn wrong_numbers_in_a_gltf_never_panic(
+        which in any::<prop::sample::Index>(),
+        value in prop::sample::select(vec!["0", "1", "2", "3", "255", "5126", "4294967295", "18446744073709551615", "-1", "1e308", "null"]),
+    ) {
+        let shape = head(1);
+        let json = files::gltf_json(&shape, None, ",\"scale\":[1,1,1],\"children\":[0]");
+        let digits: Vec<(usize, &str)> = json
+            .match_indices(':')
+            .filter_map(|(i, _)| {
+                let number = json[i + 1..].split([',', '}', ']']).next()?;
+                number.parse::<f64>().is_ok().then_some((i + 1, number))
+            })
+            .collect();
+        let (at, number) = digits[which.index(digits.len())];
+        let json = format!("{}{value}{}", &json[..at], &json[at + number.len()..]);
+        let whole = files::glb(&shape);
+        let bin = &whole[whole.len() - (shape.vertices.len() + shape.triangles.len()) * 12..];
+        if let Err(error) = read(&files::glb_of(&json, bin)) {
             prop_assert!(!error.to_string().contains('\n'), "{error}");
         }
     }
 
     #[test]
-    fn any_bytes_never_panic(start in prop::sample::select(vec!["", "ply\n", "ply\nformat ascii 1.0\n", "solid ", "v 0 0 0\n", "{\"points\":"]),
+    fn any_bytes_never_panic(start in prop::sample::select(vec!["", "ply\n", "ply\nformat ascii 1.0\n", "solid ", "v 0 0 0\n", "{\"points\":",
+                                                                 "{\"asset\":{\"version\":\"2.0\"},", "glTF"]),
                              rest in prop::collection::vec(any::<u8>(), 0..400)) {
         let bytes = [start.as_bytes(), &rest].concat();
         let _ = read(&bytes);
         let _ = Landmarks::parse(&bytes);
     }
+}
+
+/// What a file asks for in memory must be in proportion to its size: an element nobody wants is passed over, a count is not believed.
+#[test]
+fn foreign_elements_are_passed_over_and_counts_not_believed() {
+    let shape = head(2);
+    let plain = files::ply_binary(&shape, false);
+    let end = plain
+        .windows(11)
+        .position(|w| w == b"end_header\n")
+        .unwrap();
+    let mut bytes = plain[..end].to_vec();
+    bytes.extend(
+        b"element noise 2000000\nproperty uchar a\nproperty list uchar uchar b\nend_header\n",
+    );
+    bytes.extend(&plain[end + 11..]);
+    bytes.extend([0u8; 4_000_000]);
+    let scan = read(&bytes).unwrap();
+    assert_eq!(scan.mesh.triangles().len(), shape.triangles.len());
+    bytes.truncate(bytes.len() - 1);
+    assert!(matches!(
+        read(&bytes),
+        Err(ScanError::Truncated {
+            read: 1_999_999,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_gltf_is_placed_by_its_nodes_and_measured_in_metres() {
+    let shape = head(2);
+    let plain = read(&files::gltf(&shape, "")).unwrap();
+    assert!(
+        plain
+            .findings
+            .iter()
+            .any(|f| f.code() == "unit_from_format")
+    );
+    // A quarter turn about z, twice the size and a shift; a mirror turns the winding over twice.
+    let turned = ",\"rotation\":[0,0,0.70710678,0.70710678],\"translation\":[0.1,0,0],\"scale\":[1.2,1.2,1.2]";
+    let turned = read(&files::gltf(&shape, turned)).unwrap();
+    let (low, high) = turned.mesh.bounds();
+    let size = (high - low).raw();
+    let before = (plain.mesh.bounds().1 - plain.mesh.bounds().0).raw();
+    assert!((size.x - 1.2 * before.y).abs() < 1e-6 && (size.y - 1.2 * before.x).abs() < 1e-6);
+    assert!((0.5 * (low.raw().x + high.raw().x) - 0.1).abs() < 1e-6);
+    let mirrored = read(&files::gltf(&shape, ",\"scale\":[-1,1,1]")).unwrap();
+    assert!(!mirrored.findings.iter().any(|f| f.code() == "inside_out"));
+    let small = read(&files::gltf(&shape, ",\"scale\":[1000,1000,1000]")).unwrap_err();
+    let line = small.to_string();
+    assert!(
+        line.contains("glTF") || line.contains("the format is in m"),
+        "{line}"
+    );
+    assert!(line.contains("mm (") && line.contains("--unit"), "{line}");
+}
+
+#[test]
+fn a_gltf_that_cannot_be_read_says_why() {
+    let shape = head(1);
+    let refused = |json: String, word: &str| {
+        let line = read(json.as_bytes()).unwrap_err().to_string();
+        assert!(line.contains(word) && !line.contains('\n'), "{line}");
+    };
+    let json = |node: &str| files::gltf_json(&shape, Some("head.bin"), node);
+    refused(json(""), "only bytes were given");
+    refused(
+        json("").replacen(
+            '{',
+            "{\"extensionsRequired\":[\"KHR_draco_mesh_compression\"],",
+            1,
+        ),
+        "KHR_draco_mesh_compression",
+    );
+    refused(json(",\"children\":[0]"), "tree");
+    refused(
+        json("").replace("\"version\":\"2.0\"", "\"version\":\"1.0\""),
+        "version 1.0",
+    );
+    refused(json("").replace("\"mesh\":0", "\"mesh\":7"), "mesh 7");
+    refused(
+        json("").replace("head.bin", "data:application/octet-stream;base64,AAAA"),
+        "buffer 0 should have",
+    );
+}
+
+#[test]
+fn buffers_beside_a_gltf_are_read_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let shape = head(2);
+    let open = |uri: &str| {
+        let (json, _) = files::gltf_beside(&shape, uri);
+        let path = inner.join("head.gltf");
+        std::fs::write(&path, json).unwrap();
+        scan::read_file(&path, UnitChoice::Auto, None)
+    };
+    let (_, buffer) = files::gltf_beside(&shape, "");
+    std::fs::write(inner.join("the head.bin"), &buffer).unwrap();
+    std::fs::write(folder.path().join("secret.bin"), &buffer).unwrap();
+    let beside = open("the%20head.bin").unwrap();
+    assert_eq!(beside.mesh.triangles().len(), shape.triangles.len());
+    std::os::unix::fs::symlink(folder.path().join("secret.bin"), inner.join("link.bin")).unwrap();
+    let absolute = folder.path().join("secret.bin").display().to_string();
+    for uri in [
+        "../secret.bin",
+        "%2e%2e/secret.bin",
+        "link.bin",
+        &absolute,
+        "http://x/y.bin",
+    ] {
+        let line = open(uri).unwrap_err().to_string();
+        assert!(line.contains("not beside the scan"), "{uri}: {line}");
+    }
+    assert!(
+        open("gone.bin")
+            .unwrap_err()
+            .to_string()
+            .contains("gone.bin")
+    );
+    // The digest binds the buffer too.
+    let mut other = buffer;
+    other[5] ^= 1;
+    std::fs::write(inner.join("the head.bin"), &other).unwrap();
+    assert_ne!(open("the%20head.bin").unwrap().digest, beside.digest);
 }
 
 fn register(json: &str) -> Result<(), RegisterError> {

@@ -19,7 +19,7 @@ Examples:
   stipple-planner check-scan head.obj --landmarks head.landmarks.json --unit cm --json
   stipple-planner check-scan head.ply --landmarks head.landmarks.json --picture scan.png")]
 pub struct Arguments {
-    /// The scan: PLY, STL or OBJ.
+    /// The scan: PLY, STL, OBJ or glTF.
     scan: PathBuf,
     /// The landmarks: checked too, and used to find the head among other parts.
     #[arg(long, value_name = "JSON")]
@@ -82,9 +82,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             .map_or_else(String::new, |p| p.display().to_string())
     })?;
     let findings = registration.as_ref().map_or(&[][..], |r| &r.findings);
+    let cover = registration
+        .as_ref()
+        .and_then(|r| scan::cover::cover(&scan.mesh.transformed(&r.head_from_scan), &r.anatomy));
     if arguments.json {
         let mut report = scan::report::json(&scan);
         if let Some(object) = report.as_object_mut() {
+            object.insert("scalp".into(), serde_json::to_value(&cover)?);
             object.insert("registered".into(), registration.is_some().into());
             object.insert(
                 "registration_findings".into(),
@@ -99,6 +103,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             "head frame  from {:?} landmarks\n",
             registration.set
         ))?;
+    }
+    if let Some(cover) = &cover {
+        show::print(&scan::report::cover_text(cover))?;
     }
     for finding in findings {
         show::print(&format!("finding     {}: {}\n", finding.code, finding.text))?;

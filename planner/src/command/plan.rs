@@ -31,7 +31,7 @@ Examples:
   stipple-planner plan --scan head.stl --unit m --landmarks head.landmarks.json \\
       --treatment planner/treatments/full-scalp.toml --arm my-arm.urdf --cell my-cell.toml --seed 7 --out head.plan")]
 pub struct Arguments {
-    /// The scan: PLY, STL or OBJ.
+    /// The scan: PLY, STL, OBJ or glTF.
     #[arg(long)]
     scan: PathBuf,
     /// The landmarks that make the head frame.

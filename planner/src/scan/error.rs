@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use nalgebra::Vector3;
+
+use super::gltf::GltfError;
+use super::soup::UnitHint;
 use super::unit::{Fit, Unit};
 
 /// Why a scan is not accepted.
@@ -29,7 +33,7 @@ pub enum ScanError {
     #[error("empty file (0 bytes); export the scan again")]
     Empty,
     /// The first bytes belong to something else.
-    #[error("not a scan: {looks_like}; export a PLY, STL or OBJ mesh")]
+    #[error("not a scan: {looks_like}; export a PLY, STL, OBJ or glTF mesh")]
     UnknownFormat {
         /// What the first bytes look like.
         looks_like: String,
@@ -144,11 +148,40 @@ pub enum ScanError {
         /// How many vertices there are.
         vertices: usize,
     },
-    /// Points without a surface.
-    #[error("a point cloud ({points} points, no face element); mesh it first, dots need a surface")]
-    PointCloud {
+    /// Elements behind those that are declared.
+    #[error(
+        "{bytes} bytes follow after the last declared element; the header's counts do not fit the file, export the scan again"
+    )]
+    LeftOver {
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// More elements than are read.
+    #[error(
+        "{vertices} vertices and {triangles} triangles or more, the most read is {limit} of each; thin the scan out (a head needs no edges below 0.3 mm)"
+    )]
+    TooMany {
+        /// Vertices so far.
+        vertices: usize,
+        /// Triangles so far.
+        triangles: usize,
+        /// The most of each.
+        limit: usize,
+    },
+    /// A glTF that is not read.
+    #[error("glTF: {0}")]
+    Gltf(#[from] GltfError),
+    /// Points too far apart to be meshed.
+    #[error(
+        "a point cloud of {points} points {spacing_mm:.1} mm apart, too sparse for a surface (at most {limit_mm:.1} mm); mesh it first, or scan it denser"
+    )]
+    SparseCloud {
         /// How many points.
         points: usize,
+        /// Median distance of neighbours, millimetres.
+        spacing_mm: f64,
+        /// The most that is taken.
+        limit_mm: f64,
     },
     /// A mesh format with no face in it.
     #[error("no surface: {vertices} vertices and 0 faces; export the scan with its faces")]
@@ -192,25 +225,55 @@ pub enum ScanError {
         /// The longest side then.
         longest_mm: f64,
     },
-    /// The file's own comment names another unit than its size or the landmarks.
-    #[error(
-        "the file's comment says {comment}, but only as {fits} would it be a head; name the unit with --unit"
-    )]
-    UnitComment {
-        /// The unit in the comment.
-        comment: Unit,
+    /// The file itself names another unit than its size.
+    #[error("{hint}, but only as {fits} would it be a head; name the unit with --unit")]
+    UnitContradicted {
+        /// What the file says.
+        hint: UnitHint,
         /// What would fit.
         fits: String,
     },
+    /// Thin in one direction: a plate, a relief, a sheet.
+    #[error(
+        "the surface is flat: {thickness:.1} thick and {length:.1} long in file units, a head is at least a fifth as thick as long; scan the whole head"
+    )]
+    Flat {
+        /// Its extent along its thinnest direction, file units.
+        thickness: f64,
+        /// Its extent along its longest direction, file units.
+        length: f64,
+    },
+    /// Two parts of a head's size side by side.
+    #[error(
+        "two heads: a second part of the same size ({triangles} triangles) lies {distance:.1} file units away, at ({x:.1}, {y:.1}, {z:.1}); cut one away"
+    )]
+    TwoHeads {
+        /// Triangles of the second.
+        triangles: usize,
+        /// Distance of the two middles, file units.
+        distance: f64,
+        /// The second one's middle.
+        x: f64,
+        /// The second one's middle.
+        y: f64,
+        /// The second one's middle.
+        z: f64,
+    },
     /// Two parts of head size and nothing to choose by.
     #[error(
-        "two separate parts of similar size ({first} and {second} triangles); give landmarks, or cut one away"
+        "two separate parts of similar size ({first} and {second} triangles, the second at ({x:.1}, {y:.1}, {z:.1}) in file units); give landmarks, or cut one away"
     )]
     TwoParts {
         /// Triangles of the larger part.
         first: usize,
         /// Triangles of the other.
         second: usize,
+        /// The second one's middle.
+        x: f64,
+        /// The second one's middle.
+        y: f64,
+        /// The second one's middle.
+        z: f64,
     },
     /// The surface branches too often to be repaired.
     #[error(
@@ -234,6 +297,17 @@ pub enum ScanError {
         /// A vertex at the contradiction.
         vertex: u32,
     },
+}
+
+impl ScanError {
+    pub(super) fn not_finite(vertex: usize, v: &Vector3<f64>) -> Self {
+        Self::NotFinite {
+            vertex,
+            x: v.x,
+            y: v.y,
+            z: v.z,
+        }
+    }
 }
 
 fn wrong_size(given: &Option<Unit>, longest: f64, fits: &[Fit]) -> String {

@@ -2,21 +2,59 @@
 
 use stipple_model::frames::{Point, Scan};
 use stipple_model::plan::Finding;
-use stipple_model::units::Length;
+use stipple_model::units::{Area, Length};
 
-use super::unit::Unit;
+use super::soup::UnitHint;
+
+/// How much a finding weighs for who decides whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weight {
+    /// Told for completeness: nothing of the skin has changed.
+    Note,
+    /// Was repaired, or should be looked at before going on.
+    Warning,
+}
 
 /// One finding. Counts are of the file's elements; places are in the scan's frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScanFinding {
     /// Nothing names the unit; the size is a head's in millimetres.
     UnitAssumed,
-    /// The unit is a comment's in the file, and the size agrees.
-    UnitFromComment(Unit),
-    /// The unit in use is not the one the file's comment names.
-    UnitCommentDiffers {
-        /// The comment's.
-        comment: Unit,
+    /// The unit is the file's own, and the size agrees.
+    UnitFromFile(UnitHint),
+    /// The unit in use is not the one the file names.
+    UnitFileDiffers {
+        /// The file's.
+        hint: UnitHint,
+    },
+    /// Points without faces were made a surface.
+    FromPoints {
+        /// Points in the file.
+        points: usize,
+        /// Points after thinning out.
+        used: usize,
+        /// Typical distance of neighbours.
+        spacing: Length,
+        /// Grid cells of the reconstruction.
+        cell: Length,
+    },
+    /// Points had no usable normals.
+    NormalsEstimated {
+        /// Whether the file had normals; they did not fit the points.
+        given: bool,
+    },
+    /// Points far from the others were dropped.
+    StrayPoints {
+        /// How many, after thinning out.
+        points: usize,
+    },
+    /// The reconstruction closed over places without points; they were cut out again.
+    ClosedOver {
+        /// The area closed over.
+        area: Area,
+        /// The middle of it.
+        center: Point<Scan>,
     },
     /// Vertices with the same coordinates were joined.
     Joined {
@@ -27,11 +65,15 @@ pub enum ScanFinding {
     Degenerate {
         /// How many.
         faces: usize,
+        /// The first one's place.
+        place: Point<Scan>,
     },
     /// Faces that were there already were dropped.
     Duplicate {
         /// How many.
         faces: usize,
+        /// The first one's place.
+        place: Point<Scan>,
     },
     /// Vertices without a face were dropped.
     Unused {
@@ -44,10 +86,23 @@ pub enum ScanFinding {
         edges: usize,
         /// Triangles cut away.
         triangles: usize,
+        /// The first edge's place.
+        place: Point<Scan>,
     },
-    /// Parts other than the head were dropped.
-    Parts {
-        /// How many parts.
+    /// A part other than the head was dropped.
+    Part {
+        /// Its triangles.
+        triangles: usize,
+        /// Its middle.
+        center: Point<Scan>,
+        /// Its longest side.
+        size: Length,
+        /// Whether it lies inside the head.
+        inside: bool,
+    },
+    /// More parts were dropped than are listed singly.
+    MoreParts {
+        /// How many.
         parts: usize,
         /// Their triangles.
         triangles: usize,
@@ -56,6 +111,8 @@ pub enum ScanFinding {
     Mixed {
         /// How many.
         triangles: usize,
+        /// The first one's place.
+        place: Point<Scan>,
     },
     /// The whole surface was inside out and was turned.
     InsideOut,
@@ -75,16 +132,45 @@ pub enum ScanFinding {
         /// The widest of them.
         widest: Length,
     },
+    /// The surface runs through itself.
+    Crossing {
+        /// Triangles that run through another.
+        triangles: usize,
+        /// Where, and how many there; most first.
+        places: Vec<(Point<Scan>, usize)>,
+        /// Whether all triangles were looked at.
+        complete: bool,
+    },
     /// The triangles are large.
     Coarse {
         /// The median edge.
         median_edge: Length,
     },
+    /// The surface is rough.
+    Noisy {
+        /// Standard deviation of vertices from their surroundings.
+        noise: Length,
+    },
     /// The coordinates lie far from the origin.
     FarOrigin {
         /// How far.
         distance: Length,
+        /// How finely 32-bit numbers resolve there.
+        step: Length,
     },
+    /// Part of the scalp is not there.
+    ScalpMissing {
+        /// The share of the scalp that is missing, 0..=1.
+        share: f64,
+        /// Where, seen from the middle of the scalp, and how much of it; most first.
+        places: Vec<(&'static str, f64)>,
+    },
+}
+
+fn at(p: &Point<Scan>) -> String {
+    // An added zero turns -0 into 0.
+    let [x, y, z]: [f64; 3] = p.raw().map(|c| (c * 1e3).round() + 0.0).into();
+    format!("({x:.0}, {y:.0}, {z:.0}) mm")
 }
 
 impl ScanFinding {
@@ -93,20 +179,45 @@ impl ScanFinding {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnitAssumed => "unit_assumed",
-            Self::UnitFromComment(_) => "unit_from_comment",
-            Self::UnitCommentDiffers { .. } => "unit_comment_differs",
+            Self::UnitFromFile(UnitHint::Comment(_)) => "unit_from_comment",
+            Self::UnitFromFile(UnitHint::Format(_)) => "unit_from_format",
+            Self::UnitFileDiffers { .. } => "unit_differs",
+            Self::FromPoints { .. } => "from_points",
+            Self::NormalsEstimated { .. } => "normals_estimated",
+            Self::StrayPoints { .. } => "stray_points",
+            Self::ClosedOver { .. } => "closed_over",
             Self::Joined { .. } => "vertices_joined",
             Self::Degenerate { .. } => "degenerate_faces",
             Self::Duplicate { .. } => "duplicate_faces",
             Self::Unused { .. } => "unused_vertices",
             Self::NonManifold { .. } => "non_manifold",
-            Self::Parts { .. } => "parts",
+            Self::Part { .. } => "part",
+            Self::MoreParts { .. } => "more_parts",
             Self::Mixed { .. } => "mixed_orientation",
             Self::InsideOut => "inside_out",
             Self::Hole { .. } => "hole",
             Self::MoreHoles { .. } => "more_holes",
+            Self::Crossing { .. } => "self_intersections",
             Self::Coarse { .. } => "coarse",
+            Self::Noisy { .. } => "noisy",
             Self::FarOrigin { .. } => "far_origin",
+            Self::ScalpMissing { .. } => "scalp_missing",
+        }
+    }
+
+    /// How much it weighs.
+    #[must_use]
+    pub const fn weight(&self) -> Weight {
+        match self {
+            Self::UnitFromFile(_)
+            | Self::Joined { .. }
+            | Self::Degenerate { .. }
+            | Self::Duplicate { .. }
+            | Self::Unused { .. }
+            | Self::StrayPoints { .. }
+            | Self::FromPoints { .. }
+            | Self::FarOrigin { .. } => Weight::Note,
+            _ => Weight::Warning,
         }
     }
 
@@ -115,34 +226,100 @@ impl ScanFinding {
     pub fn text(&self) -> String {
         match self {
             Self::UnitAssumed => "no unit is known; taken as millimetres, in which the size is a head's (name it with --unit)".into(),
-            Self::UnitFromComment(unit) => format!("the unit is {unit}, from the file's comment; the size agrees"),
-            Self::UnitCommentDiffers { comment } => format!("the file's comment says {comment}, but another unit was given and the size agrees with it"),
+            Self::UnitFromFile(hint) => format!("{hint}; the size agrees"),
+            Self::UnitFileDiffers { hint } => format!("{hint}, but another unit was given and the size agrees with it"),
+            Self::FromPoints { points, used, spacing, cell } => format!(
+                "a point cloud of {points} points (thinned to {used}, {:.1} mm apart) was made a surface with cells of {:.1} mm",
+                spacing.mm(),
+                cell.mm()
+            ),
+            Self::NormalsEstimated { given: false } => "the points have no usable normals; they were estimated from their neighbours".into(),
+            Self::NormalsEstimated { given: true } => "the points' normals do not fit the points; they were estimated from their neighbours".into(),
+            Self::StrayPoints { points } => format!("{points} points far from the others were dropped"),
+            Self::ClosedOver { area, center } => format!(
+                "{:.0} cm² without points, around {}, were not scanned; they stay open and no dots are placed there",
+                area.cm2(),
+                at(center)
+            ),
             Self::Joined { vertices } => format!("{vertices} vertices with the same coordinates as another were joined"),
-            Self::Degenerate { faces } => format!("{faces} degenerate faces (repeated corner or no area) were dropped"),
-            Self::Duplicate { faces } => format!("{faces} duplicate faces were dropped"),
+            Self::Degenerate { faces, place } => format!("{faces} degenerate faces (repeated corner or no area) were dropped, the first at {}", at(place)),
+            Self::Duplicate { faces, place } => format!("{faces} duplicate faces were dropped, the first at {}", at(place)),
             Self::Unused { vertices } => format!("{vertices} vertices without a face were dropped"),
-            Self::NonManifold { edges, triangles } => {
-                format!("{edges} edges were shared by more than two faces; {triangles} triangles of flaps were cut away")
+            Self::NonManifold { edges, triangles, place } => format!(
+                "{edges} edges were shared by more than two faces, the first at {}; {triangles} triangles of flaps were cut away",
+                at(place)
+            ),
+            Self::Part { triangles, center, size, inside } => format!(
+                "a separate part {:.0} mm long ({triangles} triangles) {} {} was dropped{}",
+                size.mm(),
+                if *inside { "inside the head at" } else { "at" },
+                at(center),
+                if *inside { "" } else { "; the arm does not know of it" }
+            ),
+            Self::MoreParts { parts, triangles } => format!("{parts} more separate parts ({triangles} triangles) were dropped"),
+            Self::Mixed { triangles, place } => {
+                format!("{triangles} triangles were wound against their neighbours, the first at {}, and were turned", at(place))
             }
-            Self::Parts { parts, triangles } => format!("{parts} separate parts ({triangles} triangles) besides the head were dropped"),
-            Self::Mixed { triangles } => format!("{triangles} triangles were wound against their neighbours and were turned"),
             Self::InsideOut => "the surface was inside out and was turned; check that the picture shows the head from outside".into(),
-            Self::Hole { center, diameter, edges } => {
-                let c = center.raw() * 1e3;
+            Self::Hole { center, diameter, edges } => format!(
+                "an opening {:.0} mm wide ({edges} edges) at {} in the scan; no dots are placed across it",
+                diameter.mm(),
+                at(center)
+            ),
+            Self::MoreHoles { holes, widest } => format!("{holes} more openings, the widest {:.1} mm; no dots are placed across them", widest.mm()),
+            Self::Crossing { triangles, places, complete } => {
+                let places: Vec<String> = places.iter().map(|(p, n)| format!("{n} near {}", at(p))).collect();
                 format!(
-                    "an opening {:.0} mm wide ({edges} edges) at ({:.0}, {:.0}, {:.0}) mm in the scan; no dots are placed across it",
-                    diameter.mm(),
-                    c.x,
-                    c.y,
-                    c.z
+                    "{}{triangles} triangles run through others ({}); look at these places in the picture",
+                    if *complete { "" } else { "at least " },
+                    places.join(", ")
                 )
             }
-            Self::MoreHoles { holes, widest } => format!("{holes} more openings, the widest {:.1} mm; no dots are placed across them", widest.mm()),
             Self::Coarse { median_edge } => {
                 format!("the median edge is {:.1} mm, dots follow flat facets; scan finer than 5 mm", median_edge.mm())
             }
-            Self::FarOrigin { distance } => format!("the scan lies {:.1} m from its origin", distance.m()),
+            Self::Noisy { noise } => format!("the surface is rough: vertices stray {:.2} mm from their surroundings; smooth the scan or scan again", noise.mm()),
+            Self::FarOrigin { distance, step } => {
+                format!("the scan lies {:.1} m from its origin, where 32-bit numbers resolve {:.3} mm", distance.m(), step.mm())
+            }
+            Self::ScalpMissing { share, places } => {
+                let places: Vec<String> = places.iter().map(|(name, share)| format!("{name} {:.0} %", share * 100.0)).collect();
+                format!("{:.0} % of the scalp is not in the scan ({}); no dots are placed there", share * 100.0, places.join(", "))
+            }
         }
+    }
+
+    /// Where it is, the most telling place first; nothing for what concerns the whole surface.
+    #[must_use]
+    pub fn places(&self) -> Vec<Point<Scan>> {
+        match self {
+            Self::Degenerate { place, .. }
+            | Self::Duplicate { place, .. }
+            | Self::NonManifold { place, .. }
+            | Self::Mixed { place, .. } => vec![*place],
+            Self::Part { center, .. }
+            | Self::Hole { center, .. }
+            | Self::ClosedOver { center, .. } => vec![*center],
+            Self::Crossing { places, .. } => places.iter().map(|(p, _)| *p).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same finding with lengths and places in metres, given in file units.
+    pub(super) fn scaled(mut self, metres: f64) -> Self {
+        let move_to = |p: &mut Point<Scan>| *p = Point::from_raw(p.raw() * metres);
+        match &mut self {
+            Self::Degenerate { place, .. }
+            | Self::Duplicate { place, .. }
+            | Self::NonManifold { place, .. }
+            | Self::Mixed { place, .. } => move_to(place),
+            Self::Part { center, size, .. } => {
+                move_to(center);
+                *size = Length::from_m(size.m() * metres);
+            }
+            _ => {}
+        }
+        self
     }
 
     /// As the plan stores it.

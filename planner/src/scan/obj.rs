@@ -5,13 +5,23 @@
 use nalgebra::Vector3;
 
 use super::error::ScanError;
-use super::soup::{Format, Soup, excerpt};
+use super::soup::{Format, Soup, UnitHint, excerpt, unit_in};
 
 /// Reads an OBJ text.
 pub(super) fn parse(text: &str) -> Result<Soup, ScanError> {
     let mut soup = Soup::new(Format::Obj);
-    let mut faces: Vec<(usize, Vec<i64>)> = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
+    // Corners of all faces in one row and where each face ends: faces may name vertices that come later in the file.
+    let (mut corners, mut ends) = (Vec::<i64>::new(), Vec::<usize>::new());
+    let mut normals = Vec::new();
+    let mut joined = String::new();
+    let mut lines = (1..).zip(text.lines());
+    while let Some((number, line)) = lines.next() {
+        let line = if line.ends_with('\\') {
+            continued(line, &mut lines, &mut joined);
+            joined.as_str()
+        } else {
+            line
+        };
         let bad = |what| ScanError::BadLine {
             line: number,
             what,
@@ -19,42 +29,77 @@ pub(super) fn parse(text: &str) -> Result<Soup, ScanError> {
         };
         let mut words = line.split_whitespace();
         match words.next() {
-            Some("v") => {
+            Some(word @ ("v" | "vn")) => {
                 let mut next = || words.next().and_then(|w| w.parse::<f64>().ok());
                 let (Some(x), Some(y), Some(z)) = (next(), next(), next()) else {
                     return Err(bad("three numbers were expected"));
                 };
-                soup.vertices.push(Vector3::new(x, y, z));
+                // What follows is a weight or a colour.
+                let list = if word == "v" {
+                    &mut soup.vertices
+                } else {
+                    &mut normals
+                };
+                list.push(Vector3::new(x, y, z));
             }
             Some("f") => {
-                let corners = words
-                    .take_while(|w| !w.starts_with('#'))
-                    .map(|w| {
-                        let index = w.split('/').next().and_then(|i| i.parse::<i64>().ok())?;
-                        // Counted from 1; negative counts back from the vertices read so far.
-                        match index {
-                            0 => None,
-                            1.. => Some(index - 1),
-                            _ => (soup.vertices.len() as i64).checked_add(index),
-                        }
-                    })
-                    .collect::<Option<Vec<i64>>>()
-                    .ok_or_else(|| bad("vertex numbers (from 1, or negative) were expected"))?;
-                faces.push((number, corners));
+                for word in words.take_while(|w| !w.starts_with('#')) {
+                    let index = index(word, soup.vertices.len())
+                        .ok_or_else(|| bad("vertex numbers (from 1, or negative) were expected"))?;
+                    corners.push(index);
+                }
+                ends.push(corners.len());
+            }
+            // A unit is named before the vertices, if at all.
+            Some(word) if word.starts_with('#') && soup.vertices.is_empty() => {
+                soup.unit = soup.unit.or_else(|| unit_in(line).map(UnitHint::Comment));
             }
             _ => {}
         }
     }
-    // Faces may name vertices that come later in the file.
-    for (_, corners) in &faces {
-        soup.push_polygon(corners)?;
+    soup.check_size(soup.vertices.len(), 0)?;
+    let mut start = 0;
+    for end in ends {
+        soup.push_polygon(&corners[start..end])?;
+        start = end;
     }
+    soup.declares_faces = soup.faces > 0;
+    // Without faces there is no other way to tell which normal belongs to which vertex.
+    soup.normals = (soup.faces == 0 && normals.len() == soup.vertices.len()).then_some(normals);
     Ok(soup)
+}
+
+/// Puts a line and those it is continued on into one.
+fn continued<'a>(
+    first: &str,
+    lines: &mut impl Iterator<Item = (usize, &'a str)>,
+    joined: &mut String,
+) {
+    joined.clear();
+    joined.push_str(first.trim_end_matches('\\'));
+    for (_, line) in lines {
+        joined.push(' ');
+        joined.push_str(line.trim_end_matches('\\'));
+        if !line.ends_with('\\') {
+            break;
+        }
+    }
+}
+
+/// The vertex a corner names, counted from 0: in the file from 1, or negative and back from the vertices read so far.
+fn index(corner: &str, vertices: usize) -> Option<i64> {
+    let index: i64 = corner.split('/').next()?.parse().ok()?;
+    match index {
+        0 => None,
+        1.. => Some(index - 1),
+        _ => i64::try_from(vertices).ok()?.checked_add(index),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::Unit;
 
     const SQUARE: &str = "# a square\r\nv 0 0 0\r\nv 1 0 0\r\nv 1 1 0\r\nv 0 1 0 1.0\r\n";
 
@@ -64,6 +109,16 @@ mod tests {
             let soup = parse(&format!("{SQUARE}{face}\r\n")).unwrap();
             assert_eq!(soup.triangles, vec![[0, 1, 2], [0, 2, 3]], "{face}");
         }
+    }
+
+    #[test]
+    fn continued_lines_colours_and_later_vertices() {
+        let text =
+            "# head, mm\nf 1 2 \\\r\n 3 4\nv 0 0 0 0.5 0.5 0.5\nv 1 0 0\nv 1 1 0\nv 0 \\\n1 0\n";
+        let soup = parse(text).unwrap();
+        assert_eq!(soup.triangles, vec![[0, 1, 2], [0, 2, 3]]);
+        assert_eq!(soup.vertices[3], Vector3::new(0.0, 1.0, 0.0));
+        assert_eq!(soup.unit, Some(UnitHint::Comment(Unit::Millimetre)));
     }
 
     #[test]

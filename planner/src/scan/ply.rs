@@ -1,98 +1,25 @@
-//! PLY: the header and the elements are read by `ply-rs-bw`; counts are held against the file's size before anything is read, since
-//! a header may claim any number.
+//! PLY: the header is read by `ply-rs-bw`, the body by [`body`], which keeps nothing of what is not wanted; counts are held against the
+//! file's size before anything is read, since a header may claim any number.
 
-use std::io::{Cursor, ErrorKind};
+mod body;
+
+use std::io::Cursor;
 
 use nalgebra::Vector3;
 use ply_rs_bw::parser::{Parser, Reader};
-use ply_rs_bw::ply::{
-    ElementDef, Encoding, Header, Property, PropertyAccess, PropertyAccessResult, PropertyType,
-    ScalarType,
-};
+use ply_rs_bw::ply::{DefaultElement, Encoding, Header, PropertyType};
 
 use super::error::ScanError;
-use super::soup::{Format, Soup};
-use super::unit::{Unit, unit_named};
+use super::soup::{Format, Soup, UnitHint, unit_in};
+use body::{Body, Layout};
 
-/// One element of any kind: the coordinates of a vertex or the corners of a face; the rest is skipped.
-#[derive(Debug, Default)]
-struct Item {
-    xyz: [f64; 3],
-    corners: Vec<i64>,
-}
-
-impl PropertyAccess for Item {
-    fn new() -> Self {
-        Self::default()
-    }
-
-    fn set_property(&mut self, name: &str, property: Property) -> PropertyAccessResult {
-        let axis = match name {
-            "x" => 0,
-            "y" => 1,
-            "z" => 2,
-            "vertex_indices" | "vertex_index" => {
-                return match integers(&property) {
-                    Some(list) => {
-                        self.corners = list;
-                        PropertyAccessResult::Set
-                    }
-                    None => PropertyAccessResult::UnsupportedType,
-                };
-            }
-            _ => return PropertyAccessResult::Ignored,
-        };
-        match number(&property) {
-            Some(value) => {
-                self.xyz[axis] = value;
-                PropertyAccessResult::Set
-            }
-            None => PropertyAccessResult::UnsupportedType,
-        }
-    }
-}
-
-fn number(property: &Property) -> Option<f64> {
-    Some(match *property {
-        Property::Char(v) => f64::from(v),
-        Property::UChar(v) => f64::from(v),
-        Property::Short(v) => f64::from(v),
-        Property::UShort(v) => f64::from(v),
-        Property::Int(v) => f64::from(v),
-        Property::UInt(v) => f64::from(v),
-        Property::Float(v) => f64::from(v),
-        Property::Double(v) => v,
-        _ => return None,
-    })
-}
-
-fn integers(property: &Property) -> Option<Vec<i64>> {
-    fn widen<T: Copy + Into<i64>>(list: &[T]) -> Vec<i64> {
-        list.iter().map(|&v| v.into()).collect()
-    }
-    Some(match property {
-        Property::ListChar(v) => widen(v),
-        Property::ListUChar(v) => widen(v),
-        Property::ListShort(v) => widen(v),
-        Property::ListUShort(v) => widen(v),
-        Property::ListInt(v) => widen(v),
-        Property::ListUInt(v) => widen(v),
-        _ => return None,
-    })
-}
+/// The longest header read. Source: this project's own; scanners write a few hundred bytes.
+const LONGEST_HEADER: usize = 1 << 20;
 
 /// Reads a PLY file's bytes.
 pub(super) fn parse(bytes: &[u8]) -> Result<Soup, ScanError> {
-    let parser = Parser::<Item>::new();
-    let mut reader = Reader::new(Cursor::new(bytes));
-    let header = parser
-        .read_header(&mut reader)
-        .map_err(|e| ScanError::Header {
-            reason: one_line(&e.to_string()),
-        })?;
-    let offset = usize::try_from(reader.get_ref().position())
-        .unwrap_or(bytes.len())
-        .min(bytes.len());
+    let (text, offset) = header_text(bytes)?;
+    let header = parse_header(&text)?;
     check_counts(&header, offset, bytes.len() - offset)?;
     let ascii = header.encoding == Encoding::Ascii;
     let mut soup = Soup::new(if ascii {
@@ -100,99 +27,107 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Soup, ScanError> {
     } else {
         Format::PlyBinary
     });
-    soup.comment = header.comments.iter().find_map(|c| unit_in(c));
-    let mut faces = None;
+    soup.unit = header
+        .comments
+        .iter()
+        .chain(&header.obj_infos)
+        .find_map(|c| unit_in(c))
+        .map(UnitHint::Comment);
+    let count = |name: &str| header.elements.get(name).map(|e| e.count);
+    let vertices = count("vertex").unwrap_or(0);
+    soup.check_size(vertices, 0)?;
+    let lines = text.bytes().filter(|&b| b == b'\n').count();
+    let mut body = Body::new(&header.encoding, &bytes[offset..], lines);
+    let mut normals = Vec::new();
     for definition in header.elements.values() {
-        let items = read_element(&parser, &mut reader, definition, &header)?;
+        let layout = Layout::new(definition)?;
         match definition.name.as_str() {
             "vertex" => {
-                for missing in ["x", "y", "z"] {
-                    if !definition.properties.contains_key(missing) {
-                        return Err(ScanError::NoCoordinate { missing });
-                    }
+                if let Some(missing) = layout.missing_coordinate() {
+                    return Err(ScanError::NoCoordinate { missing });
                 }
-                soup.vertices = items.into_iter().map(|i| Vector3::from(i.xyz)).collect();
+                let with_normals = layout.has_normals();
+                let mut take = |item: &body::Item| {
+                    let [x, y, z, nx, ny, nz] = item.values;
+                    soup.vertices.push(Vector3::new(x, y, z));
+                    if with_normals {
+                        normals.push(Vector3::new(nx, ny, nz));
+                    }
+                    Ok(())
+                };
+                body.read(&layout, Some(&mut take))?;
             }
-            "face" => faces = Some(items),
-            _ => {}
+            "face" if layout.has_corners() => {
+                // Elements may come in any order: corners are held against the vertices the header has declared.
+                let mut take = |item: &body::Item| soup.push_polygon_of(vertices, &item.corners);
+                body.read(&layout, Some(&mut take))?;
+            }
+            "tristrips" if layout.has_corners() => {
+                let mut take = |item: &body::Item| soup.push_strips_of(vertices, &item.corners);
+                body.read(&layout, Some(&mut take))?;
+            }
+            _ => body.read(&layout, None)?,
         }
     }
-    // Faces are taken last: elements may come in any order and a face can only be checked against all vertices.
-    let Some(faces) = faces else {
-        return Err(ScanError::PointCloud {
-            points: soup.vertices.len(),
-        });
-    };
-    for item in faces {
-        soup.push_polygon(&item.corners)?;
+    let left_over = body.left_over();
+    if left_over > 0 {
+        return Err(ScanError::LeftOver { bytes: left_over });
     }
+    soup.declares_faces = count("face").or(count("tristrips")).is_some();
+    soup.normals = (!normals.is_empty()).then_some(normals);
     Ok(soup)
 }
 
-fn read_element(
-    parser: &Parser<Item>,
-    reader: &mut Reader<Cursor<&[u8]>>,
-    definition: &ElementDef,
-    header: &Header,
-) -> Result<Vec<Item>, ScanError> {
-    let start = reader.get_ref().position();
-    parser
-        .read_payload_for_element(reader, definition, header)
-        .map_err(|e| {
-            if e.kind() == ErrorKind::UnexpectedEof {
-                let bytes = *reader.get_ref().get_ref();
-                let body = bytes
-                    .get(usize::try_from(start).unwrap_or(usize::MAX)..)
-                    .unwrap_or_default();
-                ScanError::Truncated {
-                    element: definition.name.clone(),
-                    read: complete(definition, &header.encoding, body),
-                    declared: definition.count,
-                }
-            } else {
-                let reason = format!(
-                    "element \"{}\": {}",
-                    definition.name,
-                    one_line(&e.to_string())
-                );
-                ScanError::Body {
-                    line: e.line().filter(|_| header.encoding == Encoding::Ascii),
-                    reason,
-                }
-            }
-        })
+/// The header with plain line ends, and where the body starts.
+fn header_text(bytes: &[u8]) -> Result<(String, usize), ScanError> {
+    let reach = &bytes[..bytes.len().min(LONGEST_HEADER)];
+    let header = |reason: &str| ScanError::Header {
+        reason: reason.to_owned(),
+    };
+    // The first line's end is the file's: a binary body may begin with any byte.
+    let first = reach.iter().position(|b| matches!(b, b'\n' | b'\r'));
+    let end: &[u8] = match first {
+        Some(i) if reach[i..].starts_with(b"\r\n") => b"\r\n",
+        Some(i) if reach[i] == b'\r' => b"\r",
+        _ => b"\n",
+    };
+    let mut at = 0;
+    let mut text = String::new();
+    loop {
+        let Some(length) = reach[at..].windows(end.len()).position(|w| w == end) else {
+            return Err(header("it has no end_header: the file was cut short"));
+        };
+        let line = std::str::from_utf8(&reach[at..at + length])
+            .map_err(|_| header("it is not UTF-8 or ASCII text"))?
+            .trim();
+        at += length + end.len();
+        text.push_str(line);
+        text.push('\n');
+        if line == "end_header" {
+            return Ok((text, at));
+        }
+    }
 }
 
-/// How many complete elements a body that was cut short still holds.
-fn complete(definition: &ElementDef, encoding: &Encoding, body: &[u8]) -> usize {
-    let parser = Parser::<Item>::new();
-    if *encoding == Encoding::Ascii {
-        return body
-            .iter()
-            .filter(|&&b| b == b'\n')
+fn parse_header(text: &str) -> Result<Header, ScanError> {
+    let header = Parser::<DefaultElement>::new()
+        .read_header(&mut Reader::new(Cursor::new(text.as_bytes())))
+        .map_err(|e| ScanError::Header {
+            reason: one_line(&e.to_string()),
+        })?;
+    // One of two with the same name would silently replace the other, and the body would be read askew.
+    let declared = |word: &str| {
+        text.lines()
+            .filter(|l| l.split_whitespace().next() == Some(word))
             .count()
-            .min(definition.count);
+    };
+    let properties: usize = header.elements.values().map(|e| e.properties.len()).sum();
+    if header.elements.len() != declared("element") || properties != declared("property") {
+        return Err(ScanError::Header {
+            reason: "an element or property is declared twice".into(),
+        });
     }
-    let mut cursor = Cursor::new(body);
-    (0..definition.count)
-        .take_while(|_| match encoding {
-            Encoding::BinaryBigEndian => parser
-                .read_big_endian_element(&mut cursor, definition)
-                .is_ok(),
-            _ => parser
-                .read_little_endian_element(&mut cursor, definition)
-                .is_ok(),
-        })
-        .count()
-}
-
-const fn width(kind: &ScalarType) -> u128 {
-    match kind {
-        ScalarType::Char | ScalarType::UChar => 1,
-        ScalarType::Short | ScalarType::UShort => 2,
-        ScalarType::Int | ScalarType::UInt | ScalarType::Float => 4,
-        ScalarType::Double => 8,
-    }
+    Ok(header)
 }
 
 /// Refuses a header that promises far more than the body can hold, before memory is taken for it. A body that is merely cut short is
@@ -207,8 +142,8 @@ fn check_counts(header: &Header, offset: usize, available: usize) -> Result<(), 
                 .properties
                 .values()
                 .map(|p| match &p.data_type {
-                    PropertyType::Scalar(kind) => width(kind),
-                    PropertyType::List(count, _) => width(count),
+                    PropertyType::Scalar(kind) => body::width(kind) as u128,
+                    PropertyType::List(count, _) => body::width(count) as u128,
                 })
                 .sum(),
         };
@@ -230,17 +165,6 @@ fn check_counts(header: &Header, offset: usize, available: usize) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// A unit that a comment names as a word of its own ("head, mm, RAS"; "units: metres"). A lone "in" or "m" is too often something else.
-fn unit_in(comment: &str) -> Option<Unit> {
-    let words = comment
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .map(str::to_ascii_lowercase);
-    words
-        .into_iter()
-        .filter(|w| w.len() > 1 && w != "in")
-        .find_map(|w| unit_named(&w))
 }
 
 fn one_line(message: &str) -> String {
@@ -323,12 +247,40 @@ mod tests {
     }
 
     #[test]
-    fn units_in_comments() {
-        assert_eq!(
-            unit_in("decimated Colin27 head, mm, RAS"),
-            Some(Unit::Millimetre)
-        );
-        assert_eq!(unit_in("units: metres"), Some(Unit::Metre));
-        assert_eq!(unit_in("made in Blender, I'm told"), None);
+    fn foreign_elements_and_lists_are_passed_over() {
+        let text = "element camera 2\nproperty list uchar float view\nelement vertex 3\nproperty float x\nproperty float y\n\
+                    property float z\nproperty list uchar uchar labels\nelement tristrips 1\nproperty list int int vertex_indices\n\
+                    end_header\n2 1 2\n0\n0 0 0 1 7\n\n1 0 0 0\n0 1 0 0\n5 0 1 2 -1 0\n";
+        let soup = ascii(text).unwrap();
+        assert_eq!(soup.triangles, vec![[0, 1, 2]]);
+        let wrong = text.replace("1 0 0 0\n0", "1 0 0 0 4\n0");
+        assert!(matches!(
+            ascii(&wrong),
+            Err(ScanError::BadLine { line: 17, .. })
+        ));
+        assert!(matches!(
+            ascii(&format!("{text}5 0 0\n")),
+            Err(ScanError::LeftOver { .. })
+        ));
+    }
+
+    #[test]
+    fn carriage_returns_alone_end_lines_too() {
+        let text = "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\nelement face 1\n\
+                    property list uchar int vertex_index\nend_header\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n";
+        for end in ["\n", "\r\n", "\r"] {
+            let soup = parse(text.replace('\n', end).as_bytes()).unwrap();
+            assert_eq!(
+                (soup.vertices.len(), soup.triangles.len()),
+                (3, 1),
+                "{end:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_declared_twice_is_refused() {
+        let text = "element vertex 1\nproperty float x\nproperty float x\nproperty float y\nproperty float z\nend_header\n0 0 0 0\n";
+        assert!(matches!(ascii(text), Err(ScanError::Header { .. })));
     }
 }

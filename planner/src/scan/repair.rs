@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use nalgebra::Vector3;
+use stipple_model::frames::{Point, Scan};
 
 use super::error::ScanError;
 use super::finding::ScanFinding;
+use super::parts;
 use super::soup::Soup;
 use super::topology::{self, Sets, Side};
 
@@ -14,6 +16,7 @@ const FLAP_SHARE: f64 = 0.05;
 /// Triangles at branching edges are dropped if they are at most this share of all. Source: this project's own.
 const BRANCH_SHARE: f64 = 0.01;
 
+/// The surface that was kept. Places and lengths in findings are in file units.
 pub(super) struct Repaired {
     pub vertices: Vec<Vector3<f64>>,
     pub triangles: Vec<[u32; 3]>,
@@ -33,12 +36,7 @@ pub(super) fn repair(soup: Soup, landmarks: &[Vector3<f64>]) -> Result<Repaired,
         .enumerate()
         .find(|(_, v)| !v.iter().all(|c| c.is_finite()))
     {
-        return Err(ScanError::NotFinite {
-            vertex,
-            x: v.x,
-            y: v.y,
-            z: v.z,
-        });
+        return Err(ScanError::not_finite(vertex, v));
     }
     if triangles.is_empty() {
         return Err(if faces == 0 {
@@ -50,33 +48,17 @@ pub(super) fn repair(soup: Soup, landmarks: &[Vector3<f64>]) -> Result<Repaired,
         });
     }
     let mut findings = Vec::new();
-    let vertices_before = vertices.len();
+    let unused = vertices.len() - used(&vertices, &triangles).iter().filter(|u| **u).count();
+    if unused > 0 {
+        findings.push(ScanFinding::Unused { vertices: unused });
+    }
     join(&vertices, &mut triangles, &mut findings);
     drop_degenerate(&vertices, &mut triangles, faces, &mut findings)?;
     cut_flaps(&vertices, &mut triangles, &mut findings)?;
-    keep_head(&vertices, &mut triangles, landmarks, &mut findings)?;
+    let others = parts::keep_head(&vertices, &mut triangles, landmarks);
     orient(&vertices, &mut triangles, &mut findings)?;
-    let joined: usize = findings
-        .iter()
-        .map(|f| {
-            if let ScanFinding::Joined { vertices } = f {
-                *vertices
-            } else {
-                0
-            }
-        })
-        .sum();
+    others.judge(&vertices, &triangles, &mut findings)?;
     compact(&mut vertices, &mut triangles);
-    let unused = vertices_before - joined - vertices.len();
-    let dropped_parts = findings.iter().any(|f| {
-        matches!(
-            f,
-            ScanFinding::Parts { .. } | ScanFinding::NonManifold { .. }
-        )
-    });
-    if unused > 0 && !dropped_parts {
-        findings.push(ScanFinding::Unused { vertices: unused });
-    }
     Ok(Repaired {
         vertices,
         triangles,
@@ -84,7 +66,26 @@ pub(super) fn repair(soup: Soup, landmarks: &[Vector3<f64>]) -> Result<Repaired,
     })
 }
 
-fn area(vertices: &[Vector3<f64>], t: &[u32; 3]) -> f64 {
+/// A triangle's middle, file units.
+fn place(vertices: &[Vector3<f64>], t: &[u32; 3]) -> Point<Scan> {
+    Point::from_raw(
+        t.iter()
+            .map(|&i| vertices[i as usize])
+            .sum::<Vector3<f64>>()
+            / 3.0,
+    )
+}
+
+fn used(vertices: &[Vector3<f64>], triangles: &[[u32; 3]]) -> Vec<bool> {
+    let mut used = vec![false; vertices.len()];
+    triangles
+        .iter()
+        .flatten()
+        .for_each(|&i| used[i as usize] = true);
+    used
+}
+
+pub(super) fn area(vertices: &[Vector3<f64>], t: &[u32; 3]) -> f64 {
     let [a, b, c] = t.map(|i| vertices[i as usize]);
     0.5 * (b - a).cross(&(c - a)).norm()
 }
@@ -120,6 +121,7 @@ fn drop_degenerate(
     findings: &mut Vec<ScanFinding>,
 ) -> Result<(), ScanError> {
     let before = triangles.len();
+    let mut first = None;
     triangles.retain(|t| {
         let [a, b, c] = t.map(|i| vertices[i as usize]);
         let longest = (b - a)
@@ -127,25 +129,40 @@ fn drop_degenerate(
             .max((c - b).norm_squared())
             .max((a - c).norm_squared());
         // Relative to its longest edge: a height below a billionth of it is rounding, not a triangle.
-        t[0] != t[1] && t[1] != t[2] && t[2] != t[0] && 2.0 * area(vertices, t) > 1e-9 * longest
+        let healthy = t[0] != t[1]
+            && t[1] != t[2]
+            && t[2] != t[0]
+            && 2.0 * area(vertices, t) > 1e-9 * longest;
+        if !healthy {
+            first.get_or_insert_with(|| place(vertices, t));
+        }
+        healthy
     });
-    let degenerate = before - triangles.len();
-    if degenerate > 0 {
-        findings.push(ScanFinding::Degenerate { faces: degenerate });
+    if let Some(place) = first {
+        findings.push(ScanFinding::Degenerate {
+            faces: before - triangles.len(),
+            place,
+        });
     }
     if triangles.is_empty() {
         return Err(ScanError::OnlyDegenerate { faces });
     }
     let before = triangles.len();
-    let mut seen = HashSet::with_capacity(before);
+    let (mut seen, mut first) = (HashSet::with_capacity(before), None);
     triangles.retain(|t| {
         let mut corners = *t;
         corners.sort_unstable();
-        seen.insert(corners)
+        let new = seen.insert(corners);
+        if !new {
+            first.get_or_insert_with(|| place(vertices, t));
+        }
+        new
     });
-    let duplicate = before - triangles.len();
-    if duplicate > 0 {
-        findings.push(ScanFinding::Duplicate { faces: duplicate });
+    if let Some(place) = first {
+        findings.push(ScanFinding::Duplicate {
+            faces: before - triangles.len(),
+            place,
+        });
     }
     Ok(())
 }
@@ -180,6 +197,7 @@ fn cut_flaps(
         .map(|i| !cut.contains(&sheets.find(i)))
         .collect();
     let (edges, before) = (branching.len(), triangles.len());
+    let place = Point::from_raw(vertices[branching[0][0].low as usize]);
     retain(triangles, &keep);
     // What still branches is dropped if it is little: that leaves small openings, which are reported and kept clear of.
     let sides = topology::sides(triangles);
@@ -189,14 +207,15 @@ fn cut_flaps(
         .flat_map(|e| e.iter().map(|s| s.triangle))
         .collect();
     if doomed.len() as f64 > BRANCH_SHARE * triangles.len() as f64 {
-        let place = left
+        let [x, y, z] = left
             .first()
-            .map_or_else(Vector3::zeros, |e| vertices[e[0].low as usize]);
+            .map_or_else(Vector3::zeros, |e| vertices[e[0].low as usize])
+            .into();
         return Err(ScanError::NonManifold {
             edges: left.len(),
-            x: place.x,
-            y: place.y,
-            z: place.z,
+            x,
+            y,
+            z,
         });
     }
     let keep: Vec<bool> = (0u32..)
@@ -207,6 +226,7 @@ fn cut_flaps(
     findings.push(ScanFinding::NonManifold {
         edges,
         triangles: before - triangles.len(),
+        place,
     });
     Ok(())
 }
@@ -214,62 +234,6 @@ fn cut_flaps(
 fn retain(triangles: &mut Vec<[u32; 3]>, keep: &[bool]) {
     let mut keep = keep.iter();
     triangles.retain(|_| keep.next().copied().unwrap_or(true));
-}
-
-/// Keeps the part that carries the landmarks, or without landmarks the largest.
-fn keep_head(
-    vertices: &[Vector3<f64>],
-    triangles: &mut Vec<[u32; 3]>,
-    landmarks: &[Vector3<f64>],
-    findings: &mut Vec<ScanFinding>,
-) -> Result<(), ScanError> {
-    let mut parts = Sets::new(vertices.len());
-    for t in triangles.iter() {
-        parts.join(t[0], t[1]);
-        parts.join(t[1], t[2]);
-    }
-    let mut sizes: HashMap<u32, (f64, usize)> = HashMap::new();
-    for t in triangles.iter() {
-        let size = sizes.entry(parts.find(t[0])).or_default();
-        size.0 += area(vertices, t);
-        size.1 += 1;
-    }
-    if sizes.len() < 2 {
-        return Ok(());
-    }
-    let mut votes: HashMap<u32, usize> = HashMap::new();
-    for p in landmarks {
-        let used = triangles.iter().flatten().copied();
-        let nearest = used.min_by(|&a, &b| {
-            let distance = |i: u32| (vertices[i as usize] - p).norm_squared();
-            distance(a).total_cmp(&distance(b)).then(a.cmp(&b))
-        });
-        if let Some(vertex) = nearest {
-            *votes.entry(parts.find(vertex)).or_default() += 1;
-        }
-    }
-    let mut order: Vec<u32> = sizes.keys().copied().collect();
-    order.sort_by(|a, b| {
-        let vote = |i: &u32| votes.get(i).copied().unwrap_or(0);
-        vote(b)
-            .cmp(&vote(a))
-            .then(sizes[b].0.total_cmp(&sizes[a].0))
-            .then(a.cmp(b))
-    });
-    let (head, second) = (order[0], order[1]);
-    if landmarks.is_empty() && sizes[&second].0 > 0.5 * sizes[&head].0 {
-        return Err(ScanError::TwoParts {
-            first: sizes[&head].1,
-            second: sizes[&second].1,
-        });
-    }
-    let before = triangles.len();
-    triangles.retain(|t| parts.find(t[0]) == head);
-    findings.push(ScanFinding::Parts {
-        parts: order.len() - 1,
-        triangles: before - triangles.len(),
-    });
-    Ok(())
 }
 
 /// Winds all triangles alike and outward.
@@ -290,7 +254,7 @@ fn orient(
     }
     // A bridge of one vertex joins parts but not sheets: each sheet is walked on its own.
     let mut turned = vec![None; triangles.len()];
-    let mut mixed = 0;
+    let (mut mixed, mut first) = (0, None);
     for start in 0..triangles.len() {
         if turned[start].is_some() {
             continue;
@@ -310,12 +274,16 @@ fn orient(
         };
         for &i in &sheet {
             if turned[i] == Some(!most) {
+                first.get_or_insert_with(|| place(vertices, &triangles[i]));
                 triangles[i].swap(1, 2);
             }
         }
     }
-    if mixed > 0 {
-        findings.push(ScanFinding::Mixed { triangles: mixed });
+    if let Some(place) = first {
+        findings.push(ScanFinding::Mixed {
+            triangles: mixed,
+            place,
+        });
     }
     if volume(vertices, triangles) < 0.0 {
         triangles.iter_mut().for_each(|t| t.swap(1, 2));
@@ -378,11 +346,7 @@ fn volume(vertices: &[Vector3<f64>], triangles: &[[u32; 3]]) -> f64 {
 
 /// Drops vertices without a triangle; the order stays.
 fn compact(vertices: &mut Vec<Vector3<f64>>, triangles: &mut [[u32; 3]]) {
-    let mut used = vec![false; vertices.len()];
-    triangles
-        .iter()
-        .flatten()
-        .for_each(|&i| used[i as usize] = true);
+    let used = used(vertices, triangles);
     let mut new = vec![0u32; vertices.len()];
     let mut next = 0;
     for (place, used) in new.iter_mut().zip(&used) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::ScanError;
+use super::soup::UnitHint;
 
 /// A unit of length scanners write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +121,8 @@ pub enum UnitSource {
     Landmarks,
     /// A comment in the scan names it and the size agrees.
     Comment,
+    /// The format's specification names it and the size agrees.
+    Format,
     /// Nothing names it; the size is a head's in millimetres.
     Assumed,
 }
@@ -149,7 +152,7 @@ pub fn is_head_sized(longest: f64, shortest: f64) -> bool {
 pub fn settle(
     choice: UnitChoice,
     landmarks_mm_per_unit: Option<f64>,
-    comment: Option<Unit>,
+    hint: Option<UnitHint>,
     sides: [f64; 3],
 ) -> Result<Settled, ScanError> {
     let longest = sides.into_iter().fold(0.0, f64::max);
@@ -176,16 +179,18 @@ pub fn settle(
         }
         (UnitChoice::Given(unit), _) => (unit.metres(), UnitSource::Given),
         (UnitChoice::Auto, Some(mm)) => (mm * 1e-3, UnitSource::Landmarks),
-        (UnitChoice::Auto, None) => match comment {
-            Some(unit) if fits.iter().any(|f| f.unit == unit) => {
-                (unit.metres(), UnitSource::Comment)
+        (UnitChoice::Auto, None) => match hint {
+            Some(hint) if fits.iter().any(|f| f.unit == hint.unit()) => {
+                let source = match hint {
+                    UnitHint::Comment(_) => UnitSource::Comment,
+                    UnitHint::Format(_) => UnitSource::Format,
+                };
+                (hint.unit().metres(), source)
             }
-            Some(unit) if !fits.is_empty() => {
+            Some(hint) if !fits.is_empty() => {
                 let options: Vec<String> = fits.iter().map(Fit::to_string).collect();
-                return Err(ScanError::UnitComment {
-                    comment: unit,
-                    fits: options.join(" or "),
-                });
+                let fits = options.join(" or ");
+                return Err(ScanError::UnitContradicted { hint, fits });
             }
             _ => (Unit::Millimetre.metres(), UnitSource::Assumed),
         },

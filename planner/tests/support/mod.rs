@@ -1,6 +1,8 @@
 //! A small head made of an ellipsoid, for tests that need no scan.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod files;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 

@@ -1,0 +1,306 @@
+//! What is found in a scan, on heads made for the purpose: repaired where there is one answer, refused where there is none, always told.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed step fails the test"
+)]
+
+mod support;
+
+use nalgebra::{Isometry3, Vector3};
+use stipple_planner::register::{self, Landmarks};
+use stipple_planner::scan::{self, ScanError, ScanFinding, Scanned, UnitChoice, cover, report};
+use support::{NAMES, Shape, files, head, landmarks};
+
+fn read(shape: &Shape) -> Result<Scanned, ScanError> {
+    let text = shape.ply(&Isometry3::identity());
+    scan::read(text.as_bytes(), UnitChoice::Auto, None)
+}
+
+fn read_marked(shape: &Shape) -> Result<Scanned, ScanError> {
+    let marks = Landmarks::parse(landmarks(&Isometry3::identity(), NAMES).as_bytes()).unwrap();
+    let text = shape.ply(&Isometry3::identity());
+    scan::read(text.as_bytes(), UnitChoice::Auto, Some(&marks))
+}
+
+fn codes(scan: &Scanned) -> Vec<&'static str> {
+    scan.findings.iter().map(ScanFinding::code).collect()
+}
+
+/// Adds another shape, scaled and moved.
+fn add(to: &mut Shape, other: &Shape, scale: [f64; 3], shift: [f64; 3]) {
+    let first = to.vertices.len() as u32;
+    let place = |v: &Vector3<f64>| v.component_mul(&Vector3::from(scale)) + Vector3::from(shift);
+    to.vertices.extend(other.vertices.iter().map(place));
+    to.triangles
+        .extend(other.triangles.iter().map(|t| t.map(|i| i + first)));
+}
+
+#[test]
+fn a_bar_eyes_and_a_brain_are_dropped_and_told_with_their_places() {
+    let mut shape = head(4);
+    let alone = read(&shape).unwrap();
+    let ball = head(2);
+    // A head-rest bar behind the head, an eye, and a brain that has its own folds' worth of triangles.
+    add(&mut shape, &ball, [0.1, 2.0, 0.1], [-160.0, 0.0, 0.0]);
+    add(&mut shape, &ball, [0.12; 3], [80.0, 30.0, -10.0]);
+    add(&mut shape, &head(5), [0.85; 3], [0.0, 0.0, 5.0]);
+    for scan in [read(&shape).unwrap(), read_marked(&shape).unwrap()] {
+        assert_eq!(scan.mesh.triangles().len(), alone.mesh.triangles().len());
+        let parts: Vec<(bool, f64)> = scan
+            .findings
+            .iter()
+            .filter_map(|f| match f {
+                ScanFinding::Part { inside, center, .. } => Some((*inside, center.raw().x * 1e3)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(parts.len(), 3, "{parts:?}");
+        assert!(
+            parts
+                .iter()
+                .any(|(inside, x)| !inside && (*x + 160.0).abs() < 2.0)
+        );
+        assert_eq!(parts.iter().filter(|(inside, _)| *inside).count(), 2);
+    }
+}
+
+#[test]
+fn an_inner_surface_that_touches_in_a_vertex_is_dropped_too() {
+    let mut shape = head(3);
+    let outer = shape.triangles.len();
+    add(&mut shape, &head(3), [0.8; 3], [0.0; 3]);
+    // The first vertex of the inner one is pulled onto the outer one's.
+    let inner = shape.triangles[outer][0] as usize;
+    shape.vertices[inner] = shape.vertices[shape.triangles[0][0] as usize];
+    let scan = read(&shape).unwrap();
+    assert_eq!(scan.mesh.triangles().len(), outer, "{:?}", codes(&scan));
+}
+
+#[test]
+fn two_heads_are_refused_with_or_without_landmarks() {
+    let mut shape = head(3);
+    add(&mut shape, &head(3), [1.05; 3], [0.0, 300.0, 0.0]);
+    for error in [read(&shape).unwrap_err(), read_marked(&shape).unwrap_err()] {
+        assert!(
+            matches!(error, ScanError::TwoHeads { distance, .. } if (distance - 300.0).abs() < 10.0),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_chest_is_dropped_with_landmarks_and_asked_about_without() {
+    let mut shape = head(3);
+    add(&mut shape, &head(3), [1.1, 2.4, 1.4], [0.0, 0.0, -290.0]);
+    let asked = read(&shape).map(|_| ()).unwrap_err();
+    assert!(matches!(asked, ScanError::TwoParts { .. }), "{asked}");
+    let scan = read_marked(&shape).unwrap();
+    assert!(codes(&scan).contains(&"part"));
+    assert!(scan.mesh.bounds().1.raw().z > 0.1);
+}
+
+#[test]
+fn a_plate_is_refused_however_it_stands() {
+    let mut plate = head(3);
+    plate.vertices.iter_mut().for_each(|v| v.z *= 0.02);
+    for axis in [Vector3::zeros(), Vector3::new(0.7, 0.6, 0.1)] {
+        let motion = Isometry3::rotation(axis);
+        let text = plate.ply(&motion);
+        let error = scan::read(text.as_bytes(), UnitChoice::Auto, None).unwrap_err();
+        assert!(matches!(error, ScanError::Flat { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_face_without_a_scalp_is_refused_and_a_lost_crown_told() {
+    let marks = Landmarks::parse(landmarks(&Isometry3::identity(), NAMES).as_bytes()).unwrap();
+    let mut face = head(4);
+    face.cut(|p| p.x < 0.0 || p.z > 60.0);
+    let scan = read_marked(&face);
+    let refused = scan
+        .is_err_and(|e| matches!(e, ScanError::Flat { .. } | ScanError::WrongSize { .. }))
+        || read_marked(&face).is_ok_and(|s| register::head_from_scan(&marks, &s).is_err());
+    assert!(refused);
+    let covered = |shape: &Shape| {
+        let scan = read_marked(shape).unwrap();
+        let r = register::head_from_scan(&marks, &scan).unwrap();
+        cover::cover(&scan.mesh.transformed(&r.head_from_scan), &r.anatomy).unwrap()
+    };
+    let whole = covered(&head(4));
+    assert!(
+        whole.share > 0.995 && whole.finding().is_none(),
+        "{whole:?}"
+    );
+    let mut lost = head(4);
+    lost.cut(|p| p.z > 90.0);
+    let lost = covered(&lost);
+    assert!((0.7..0.97).contains(&lost.share), "{lost:?}");
+    assert_eq!(lost.missing[0].0, "crown", "{lost:?}");
+    assert!(lost.finding().is_some());
+}
+
+#[test]
+fn a_surface_that_runs_through_itself_is_told_where() {
+    let clean = read(&head(4)).unwrap();
+    assert!(!codes(&clean).contains(&"self_intersections"));
+    let mut shape = head(4);
+    // A dent deeper than the head is thick: the skin of one ear's side comes out on the other side.
+    let tip = shape
+        .vertices
+        .iter()
+        .enumerate()
+        .max_by(|a, b| a.1.y.total_cmp(&b.1.y))
+        .map(|(i, _)| i)
+        .unwrap();
+    // Off the axis: the head is so even that edges would meet edges.
+    shape.vertices[tip] = Vector3::new(3.1, -90.0, 1.7);
+    let scan = read(&shape).unwrap();
+    let found = scan.findings.iter().find_map(|f| match f {
+        ScanFinding::Crossing {
+            triangles, places, ..
+        } => Some((*triangles, places[0].0.raw().y)),
+        _ => None,
+    });
+    let (triangles, y) = found.unwrap_or_else(|| panic!("{:?}", codes(&scan)));
+    assert!((4..40).contains(&triangles), "{triangles}");
+    assert!(y.abs() < 0.09, "{y}");
+}
+
+#[test]
+fn noise_is_measured_and_told() {
+    let mut shape = head(5);
+    let smooth = read(&shape).unwrap();
+    assert!(smooth.noise.unwrap().mm() < 0.05, "{:?}", smooth.noise);
+    let mut seed = 1u64;
+    for v in &mut shape.vertices {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(11);
+        let unit = (seed >> 11) as f64 / (1u64 << 53) as f64;
+        *v *= 1.0 + (2.0 * unit - 1.0) * 3f64.sqrt() * 0.6 / v.norm();
+    }
+    let rough = read(&shape).unwrap();
+    let noise = rough.noise.unwrap().mm();
+    assert!((0.42..0.75).contains(&noise), "{noise} of 0.6");
+    assert!(codes(&rough).contains(&"noisy"));
+}
+
+#[test]
+fn far_from_the_origin_is_told_with_what_is_lost() {
+    let far = Isometry3::translation(3.0e5, 0.0, 4.0e5);
+    let scan = scan::read(head(3).ply(&far).as_bytes(), UnitChoice::Auto, None).unwrap();
+    let text = scan
+        .findings
+        .iter()
+        .find(|f| f.code() == "far_origin")
+        .unwrap()
+        .text();
+    assert!(
+        text.contains("500.0 m") && text.contains("0.060 mm"),
+        "{text}"
+    );
+}
+
+/// Points spread evenly over the head's ellipsoid above the neck, less a hole at the crown.
+fn points(count: u32, hole: f64) -> Vec<Vector3<f64>> {
+    (0..count)
+        .map(|i| {
+            let z = 1.0 - 2.0 * (f64::from(i) + 0.5) / f64::from(count);
+            let (r, a) = ((1.0 - z * z).sqrt(), f64::from(i) * 2.399_963_229_728_653);
+            Vector3::new(97.0 * r * a.cos(), 76.0 * r * a.sin(), 105.0 * z)
+        })
+        .filter(|p| p.z > -65.0 && (p.z < 0.0 || p.x.hypot(p.y) > hole))
+        .collect()
+}
+
+#[test]
+fn a_point_cloud_becomes_a_head_with_what_was_closed_over_left_open() {
+    let points = points(40_000, 30.0);
+    let normals: Vec<_> = points
+        .iter()
+        .map(|p| {
+            p.component_div(&Vector3::new(97.0 * 97.0, 76.0 * 76.0, 105.0 * 105.0))
+                .normalize()
+        })
+        .collect();
+    let with = files::ply_points(&points, Some(&normals));
+    let without = files::ply_points(&points, None);
+    for (bytes, estimated) in [(with, false), (without, true)] {
+        let scan = scan::read(&bytes, UnitChoice::Auto, None).unwrap();
+        assert_eq!(codes(&scan).contains(&"normals_estimated"), estimated);
+        // Nothing of the mesh spans the hole; what was closed over is kept apart and measured.
+        let across = scan
+            .mesh
+            .vertices()
+            .iter()
+            .map(|v| v.raw() * 1e3)
+            .filter(|v| v.z > 0.0 && v.x.hypot(v.y) < 22.0);
+        assert_eq!(across.count(), 0);
+        let unscanned = scan.unscanned.as_ref().unwrap().area().cm2();
+        // The neck's ellipse is some 140 cm², the hole 28 cm².
+        assert!((60.0..260.0).contains(&unscanned), "{unscanned} cm²");
+        let widest = scan.findings.iter().find_map(|f| match f {
+            ScanFinding::Hole {
+                diameter, center, ..
+            } if center.raw().z > 0.05 => Some(diameter.mm()),
+            _ => None,
+        });
+        assert!((56.0..70.0).contains(&widest.unwrap()), "{widest:?}");
+        let again = scan::read(&bytes, UnitChoice::Auto, None).unwrap();
+        assert_eq!(again.mesh.digest(), scan.mesh.digest());
+        let one = rayon_of_one(|| scan::read(&bytes, UnitChoice::Auto, None).unwrap());
+        assert_eq!(one.mesh.digest(), scan.mesh.digest());
+    }
+}
+
+fn rayon_of_one<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap()
+        .install(work)
+}
+
+#[test]
+fn an_obj_of_points_is_read_and_a_sparse_cloud_refused() {
+    let text: String = points(30_000, 0.0)
+        .iter()
+        .map(|p| format!("v {:.3} {:.3} {:.3}\n", p.x, p.y, p.z))
+        .collect();
+    let scan = scan::read(text.as_bytes(), UnitChoice::Auto, None).unwrap();
+    assert!(codes(&scan).contains(&"from_points"));
+    let sparse = files::ply_points(&points(1200, 0.0), None);
+    let error = scan::read(&sparse, UnitChoice::Auto, None).unwrap_err();
+    assert!(matches!(error, ScanError::SparseCloud { .. }), "{error}");
+}
+
+#[test]
+fn the_report_has_numbers_and_places_for_machines() {
+    let mut shape = head(4);
+    shape.cut(|p| p.z > 95.0);
+    let scan = read(&shape).unwrap();
+    let json = report::json(&scan);
+    let holes: Vec<&serde_json::Value> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["code"] == "hole")
+        .collect();
+    assert_eq!(holes.len(), 2);
+    assert!(holes.iter().all(|h| h["weight"] == "warning"));
+    assert!(holes[1]["place_mm"][2].as_f64().unwrap() > 80.0);
+    assert!(holes[1]["size_mm"].as_f64().unwrap() > 30.0);
+    assert_eq!(json["clean"], false);
+    let warnings = scan
+        .findings
+        .iter()
+        .filter(|f| f.weight() == scan::Weight::Warning)
+        .count();
+    let text = report::text(&scan);
+    assert_eq!(text.matches("\nwarning ").count(), warnings);
+    assert!(
+        warnings > 2 && text.contains(&format!("look at the {warnings} warnings")),
+        "{text}"
+    );
+}
