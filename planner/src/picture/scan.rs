@@ -45,6 +45,8 @@ const AXIS: f64 = 0.045;
 const OPENING: [u8; 3] = [214, 30, 40];
 const PLACE: [u8; 3] = [150, 40, 190];
 const LANDMARK: [u8; 3] = [0, 110, 200];
+/// Surface that the scanner did not see.
+const UNSCANNED: [u8; 3] = [176, 177, 180];
 const AXES: [([u8; 3], &str); 3] = [
     ([200, 40, 40], "x"),
     ([30, 140, 50], "y"),
@@ -54,7 +56,14 @@ const AXES: [([u8; 3], &str); 3] = [
 /// Where a finding is, in the scan's frame; nothing for what concerns the whole surface.
 fn places(finding: &ScanFinding) -> Vec<Point<Scan>> {
     match finding {
-        ScanFinding::Hole { center, .. } => vec![*center],
+        ScanFinding::Hole { center, .. }
+        | ScanFinding::ClosedOver { center, .. }
+        | ScanFinding::Part { center, .. } => vec![*center],
+        ScanFinding::Degenerate { place, .. }
+        | ScanFinding::Duplicate { place, .. }
+        | ScanFinding::NonManifold { place, .. }
+        | ScanFinding::Mixed { place, .. } => vec![*place],
+        ScanFinding::Crossing { places, .. } => places.iter().map(|(place, _)| *place).collect(),
         _ => Vec::new(),
     }
 }
@@ -80,7 +89,14 @@ pub fn scan(
     let head_from_scan = registration.map_or_else(Transform::identity, |r| r.head_from_scan);
     let head = scan.mesh.transformed(&head_from_scan);
     let marks = marks(scan, landmarks, &head, &head_from_scan);
-    let surface = Surface::new(&head);
+    let unscanned = scan
+        .unscanned
+        .as_ref()
+        .map(|m| m.transformed(&head_from_scan));
+    // What was closed over is shown, but grey.
+    let shown = unscanned.as_ref().and_then(|more| beside(&head, more));
+    let surface = Surface::new(shown.as_ref().unwrap_or(&head));
+    let scanned = head.triangles().len();
     let lines = findings(scan, registration);
     let rows = lines.len().min(LISTED + 1) as f32;
     let height = TEXT_TOP + (rows * 1.6 * LINE) as u32 + 80;
@@ -89,7 +105,7 @@ pub fn scan(
     let cameras = cameras(&head, registration.map(|r| &r.anatomy));
     let drawn: Vec<_> = cameras
         .par_iter()
-        .map(|(_, camera)| draw(&surface, *camera, &marks))
+        .map(|(_, camera)| draw(&surface, scanned, *camera, &marks))
         .collect();
     for (((side, _), canvas), k) in cameras.iter().zip(drawn).zip(0u32..) {
         let left = EDGE + k * (COLUMN + GAP);
@@ -161,8 +177,25 @@ fn cameras(head: &SurfaceMesh<Head>, anatomy: Option<&Anatomy>) -> Vec<(String, 
         .collect()
 }
 
-fn draw(surface: &Surface<'_>, camera: Camera, marks: &Marks) -> Canvas {
-    let mut canvas = Canvas::new(surface, camera, Linear::from_srgb(PAPER), &|_| SKIN);
+/// Two meshes as one, the triangles of the second after those of the first.
+fn beside(head: &SurfaceMesh<Head>, more: &SurfaceMesh<Head>) -> Option<SurfaceMesh<Head>> {
+    let offset = u32::try_from(head.vertices().len()).ok()?;
+    let vertices = head.vertices().iter().chain(more.vertices()).copied();
+    let moved = more.triangles().iter().map(|t| t.map(|v| v + offset));
+    let triangles = head.triangles().iter().copied().chain(moved);
+    SurfaceMesh::new(vertices.collect(), triangles.collect()).ok()
+}
+
+/// The first `scanned` triangles of the surface are the scan's, the others were closed over.
+fn draw(surface: &Surface<'_>, scanned: usize, camera: Camera, marks: &Marks) -> Canvas {
+    let paint = |triangle: u32| {
+        if (triangle as usize) < scanned {
+            SKIN
+        } else {
+            UNSCANNED
+        }
+    };
+    let mut canvas = Canvas::new(surface, camera, Linear::from_srgb(PAPER), &paint);
     for [a, b] in &marks.rims {
         canvas.line(&a.raw(), &b.raw(), 3.0, OPENING);
     }
