@@ -210,7 +210,7 @@ pub struct Measure {
     pub cv_nn: Option<f64>,
     /// The same over the part of the zone where the density asked for is uniform (within 1% of the zone's largest).
     pub uniform: Spacing,
-    /// Anisotropy of the radial power spectrum, dB: 0 has no directions, a lattice is above 6; `None` where too few dots stand together.
+    /// Anisotropy of the radial power spectrum, dB: 0 has no directions, a lattice about 8; `None` where too few dots stand together.
     pub anisotropy_db: Option<f64>,
     /// The farthest any of the dots is from the scan's surface; `None` when not known.
     pub off_surface: Option<Length>,
