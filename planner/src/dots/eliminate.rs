@@ -10,6 +10,8 @@ use super::pairs::Pairs;
 
 /// Exponent of the weight. Source: Yuksel 2015.
 const ALPHA: i32 = 8;
+/// Weights are whole numbers of this part of the largest: their sums are exact, so that ties stay ties whatever was added and taken away.
+pub(super) const WHOLE: f64 = 4_294_967_296.0;
 /// One pass keeps at least this share, so that a dot's neighbours are never more than a few dozen.
 const LEAST_KEPT: f64 = 0.4;
 
@@ -78,7 +80,7 @@ fn thin(
     let pairs = Pairs::find(&points, &normals, &reach, |_, _| true);
     let weight = |i: usize, j: usize| {
         let d = (points[i] - points[j]).norm() / (0.5 * (reach[i] + reach[j]));
-        (1.0 - d).max(0.0).powi(ALPHA)
+        ((1.0 - d).max(0.0).powi(ALPHA) * WHOLE).round()
     };
     let total = |i: usize| pairs.of(i).iter().map(|&j| weight(i, j as usize)).sum();
     let mut heap = Heap::new((0..set.len()).map(total).collect());

@@ -5,6 +5,7 @@
 
 use nalgebra::Vector3;
 
+use super::eliminate::WHOLE;
 use super::heap::Heap;
 use super::pairs::Pairs;
 use crate::design::apportion;
@@ -122,7 +123,7 @@ impl<'a> Fields<'a> {
     fn kernel(&self, shade: usize, i: usize, j: usize) -> f64 {
         let reach = &self.shades[shade].1;
         let d = (self.points[i] - self.points[j]).norm() / (0.5 * (reach[i] + reach[j]));
-        (1.0 - d).max(0.0).powi(FALL)
+        ((1.0 - d).max(0.0).powi(FALL) * WHOLE).round()
     }
 
     /// Adds a dot's part to its shade's field (or takes it away), telling each neighbour.
@@ -180,7 +181,7 @@ impl<'a> Fields<'a> {
             let Some(pairs) = self.shades[usize::from(a)].0.take() else {
                 continue;
             };
-            let mut best = (-1e-12, None);
+            let mut best = (-0.5, None);
             for &j in pairs.of(i) {
                 let k = j as usize;
                 let Some(b) = shade[k] else { continue };
