@@ -18,6 +18,19 @@
 //! at once, each pair to the distance of the later one's layer (`relax` again), which leaves every layer as even as the whole. Short of
 //! strict regularity dots stray and gather in follicular units first (`units`).
 //!
+//! Compared on one busy two-core machine by `tests/open3d_compare.py`: 30,000 dots on 350 cm² of a noisy head of 40,500 triangles; ρ is the
+//! smallest distance over the largest possible, CV the spread of the nearest-neighbour distance; medians of runs that took turns.
+//!
+//! | who | seconds | ρ | CV |
+//! |---|---|---|---|
+//! | this, three nested layers at once | 0.91 | 0.80 | 0.055 |
+//! | its layers 1 and 1–2 alone | | 0.74, 0.75 | 0.061, 0.048 |
+//! | this, with zones, density field, exclusions, shades | 3.33 | 0.80–0.81 | 0.051–0.053 |
+//! | Open3D, 10 candidates a dot, one set | 37.1 | 0.738 | 0.060 |
+//! | Open3D, 5 candidates | 9.73 | 0.694 | 0.077 |
+//! | Open3D, 3 candidates | 2.57 | 0.632 | 0.110 |
+//! | uniform random | 0.02 | 0.004 | 0.523 |
+//!
 //! Memory: about 250 bytes a triangle of the patch and 2 kB a dot at the peak; neighbours are a bounded number because nobody looks
 //! farther than a few ideal distances.
 

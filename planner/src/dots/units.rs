@@ -19,8 +19,8 @@ const GATHERING: f64 = 1.5;
 const STRAY: f64 = 0.35;
 /// Only dots this near are gathered, in ideal distances.
 const GATHERED: f64 = 1.3;
-/// The distance within a unit, in ideal distances. Source: this project's own; at 60 dots/cm² 0.6 mm, apart for the eye at arm's length.
-pub(super) const WITHIN_UNIT: f64 = 0.45;
+/// The distance within a unit, in ideal distances. Source: this project's own; at 60 dots/cm² 0.65 mm, apart for the eye at arm's length.
+pub(super) const WITHIN_UNIT: f64 = 0.47;
 
 /// Gathers dots into units; 1 leaves all single, 0 gives natural shares. Dots that come earlier in the order stay where they are and
 /// later ones join them.
@@ -31,6 +31,7 @@ pub(super) fn gather(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, se
     let points: Vec<Vector3<f64>> = swarm.spots.iter().map(|s| s.position).collect();
     let reach: Vec<f64> = ideals.iter().map(|d| d * GATHERED).collect();
     let pairs = Pairs::find(&points, &normals(ground, swarm), &reach, |_, _| true);
+    let last = swarm.layers.last().copied().unwrap_or(0);
     let mut single = vec![true; points.len()];
     for i in 0..points.len() {
         let chance = unit(&mut rng) / (1.0 - regularity).powf(GATHERING);
@@ -50,6 +51,8 @@ pub(super) fn gather(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, se
             .iter()
             .map(|&j| j as usize)
             .filter(|&j| single[j] && swarm.zones[j] == swarm.zones[i])
+            // An early layer stays even: its dots are joined by later ones only.
+            .filter(|&j| swarm.layers[j] > swarm.layers[i] || swarm.layers[i] == last)
             .map(|j| ((points[j] - points[i]).norm(), j))
             .collect();
         others.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
