@@ -31,8 +31,8 @@
 //! | Open3D, 3 candidates | 2.57 | 0.632 | 0.110 |
 //! | uniform random | 0.02 | 0.004 | 0.523 |
 //!
-//! Memory: about 250 bytes a triangle of the patch and 2 kB a dot at the peak; neighbours are a bounded number because nobody looks
-//! farther than a few ideal distances.
+//! Memory is bounded: neighbours are a bounded number because nobody looks farther than a few ideal distances, cells a bounded number per
+//! area. 50,000 dots on a scan of 401,000 triangles take 150 MB at the peak, the scan and its design included.
 
 mod eliminate;
 pub(crate) mod grid;
