@@ -7,7 +7,9 @@ use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::limits::HOVER;
-use stipple_model::plan::{Dot, DotId, Finding, Inconsistency, Outcome, Plan, Provenance, Shade};
+use stipple_model::plan::{
+    Dot, DotId, Finding, Inconsistency, KeepOut, Outcome, Plan, Provenance, Shade,
+};
 use stipple_model::treatment::Treatment;
 use stipple_model::units::{Length, Time};
 
@@ -262,6 +264,17 @@ pub fn plan(
         .chain(unwatched(&work))
         .collect();
     let wanted = wanted::pieces(&head, &scalp);
+    let keep_outs = |p: &Point<Head>| {
+        let clear = |k: &KeepOut| Length::from_m(k.center.distance(p)) - k.radius;
+        scalp.keep_outs.iter().map(clear).reduce(Length::min)
+    };
+    let against = measure::Against {
+        head: &head,
+        scalp: &scalp,
+        treatment,
+        exclusion: Some(&keep_outs),
+    };
+    let measures = measure::measure(field.dots.iter().map(measure::Placed::from), &against);
     let plan = Plan {
         provenance,
         anatomy: registration.anatomy,
@@ -278,11 +291,7 @@ pub fn plan(
             })
             .collect(),
         layers: field.layers,
-        measures: measure::measure(
-            field.dots.iter().map(measure::Placed::from),
-            &scalp.zones,
-            &treatment.layers,
-        ),
+        measures,
         dots: join(&field, &layers, &placed),
         sequence: sequence_of(&layers, &placed),
         findings,

@@ -10,7 +10,8 @@ use stipple_model::frames::Scan;
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::motion::{HopError, HopTarget, hop};
-use stipple_model::plan::{DotId, Outcome, Plan};
+use stipple_model::plan::{DotId, Measure, Outcome, Plan};
+use stipple_model::units::Length;
 
 /// Rows of hops.csv are at most this far apart in time, seconds.
 const HOP_ROWS: f64 = 0.02;
@@ -200,6 +201,27 @@ pub struct LayerSummary {
     pub rho: Option<f64>,
     /// Coefficient of variation of the nearest-neighbour distance.
     pub cv_nn: Option<f64>,
+    /// The same over the part of the zone where the density asked for is uniform.
+    pub uniform: UniformSummary,
+    /// Anisotropy of the power spectrum, dB; 0 has no directions.
+    pub anisotropy_db: Option<f64>,
+    /// The farthest a dot is from the scan's surface, µm.
+    pub off_surface_um: Option<f64>,
+    /// The nearest a dot is to an exclusion.
+    pub nearest_exclusion_mm: Option<f64>,
+    /// Shade → dots.
+    pub shades: BTreeMap<String, u32>,
+}
+
+/// Spacing in the uniform part of a zone.
+#[derive(Debug, Serialize)]
+pub struct UniformSummary {
+    /// Dots in it.
+    pub count: u32,
+    /// Smallest distance over the largest possible.
+    pub rho: Option<f64>,
+    /// Coefficient of variation of the nearest-neighbour distance.
+    pub cv_nn: Option<f64>,
 }
 
 /// A pose in plan.json.
@@ -227,7 +249,7 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
             .measures
             .iter()
             .filter(|m| m.zone == index)
-            .map(|m| layer_summary(m, zone.area.cm2()))
+            .map(|m| layer_summary(plan, m, zone.area.cm2()))
             .collect(),
     });
     let pose = plan.cell.base_from_head.raw();
@@ -252,7 +274,7 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
     }
 }
 
-fn layer_summary(m: &stipple_model::plan::Measure, area_cm2: f64) -> LayerSummary {
+fn layer_summary(plan: &Plan, m: &Measure, area_cm2: f64) -> LayerSummary {
     LayerSummary {
         layer: m.layer,
         count: m.count,
@@ -261,5 +283,19 @@ fn layer_summary(m: &stipple_model::plan::Measure, area_cm2: f64) -> LayerSummar
         target_per_cm2: m.target.per_cm2(),
         rho: m.rho,
         cv_nn: m.cv_nn,
+        uniform: UniformSummary {
+            count: m.uniform.count,
+            rho: m.uniform.rho,
+            cv_nn: m.uniform.cv_nn,
+        },
+        anisotropy_db: m.anisotropy_db,
+        off_surface_um: m.off_surface.map(|l| l.m() * 1e6),
+        nearest_exclusion_mm: m.nearest_exclusion.map(Length::mm),
+        shades: plan
+            .shades
+            .iter()
+            .zip(&m.shades)
+            .map(|(shade, count)| (shade.name.clone(), *count))
+            .collect(),
     }
 }

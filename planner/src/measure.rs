@@ -1,38 +1,61 @@
-//! What was laid, in numbers: per zone and layer, how many dots, how dense, how even.
+//! What was laid, in numbers: per zone and layer, how many dots, how dense, how even, in which shades, how near to what they must not
+//! touch.
 //!
 //! ```no_run
-//! # use stipple_planner::{design::Scalp, dots::DotField, measure};
-//! # use stipple_model::treatment::Treatment;
-//! # fn f(field: &DotField, scalp: &Scalp, treatment: &Treatment) {
-//! let measures = measure::measure(field.dots.iter().map(measure::Placed::from), &scalp.zones, &treatment.layers);
+//! # use stipple_model::{frames::Head, mesh::SurfaceMesh, treatment::Treatment};
+//! # use stipple_planner::{design::Scalp, dots::DotField, measure::{self, Against, Placed}};
+//! # fn f(field: &DotField, head: &SurfaceMesh<Head>, scalp: &Scalp, treatment: &Treatment) {
+//! let against = Against { head, scalp, treatment, exclusion: None };
+//! let measures = measure::measure(field.dots.iter().map(Placed::from), &against);
 //! # }
 //! ```
 
+pub mod spectrum;
+
 use nalgebra::Vector3;
-use stipple_model::frames::{Head, Point};
-use stipple_model::plan::{Dot, Measure, Zone};
+use rayon::prelude::*;
+use stipple_model::frames::{Direction, Head, Point};
+use stipple_model::mesh::SurfaceMesh;
+use stipple_model::plan::{Dot, Measure, Spacing};
+use stipple_model::treatment::Treatment;
 use stipple_model::units::{Density, Length};
 
+use crate::design::Scalp;
 use crate::dots::LaidDot;
 use crate::dots::grid::Grid;
+use crate::dots::pairs::SAME_SIDE;
+
+/// The uniform part of a zone: where at least this share of the zone's largest density is asked for.
+const UNIFORM: f64 = 0.99;
+/// Neighbours are looked for up to this many ideal distances away; a dot without any has no nearest neighbour.
+const FARTHEST: f64 = 16.0;
 
 /// Where a dot is and what it belongs to: all that measures need.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placed {
     /// Where.
     pub position: Point<Head>,
+    /// Outward skin normal.
+    pub normal: Direction<Head>,
+    /// The triangle it lies on, where that is known.
+    pub triangle: Option<u32>,
     /// Its zone's index.
     pub zone: u8,
     /// Its layer, from 1.
     pub layer: u8,
+    /// Its shade's index.
+    pub shade: u8,
 }
 
 impl From<&LaidDot> for Placed {
     fn from(dot: &LaidDot) -> Self {
         Self {
             position: dot.position,
+            normal: dot.normal,
+            triangle: Some(dot.triangle),
             zone: dot.zone,
             layer: dot.layer,
+            shade: dot.shade,
         }
     }
 }
@@ -41,55 +64,192 @@ impl From<&Dot> for Placed {
     fn from(dot: &Dot) -> Self {
         Self {
             position: dot.position,
+            normal: dot.normal,
+            triangle: None,
             zone: dot.zone,
             layer: dot.layer,
+            shade: dot.shade,
         }
     }
 }
 
-/// Measures dots per zone and layer; layers count together with all before them. `layers` are the shares after each layer.
+/// What dots are measured against.
+#[derive(Clone, Copy)]
+pub struct Against<'a> {
+    /// The surface.
+    pub head: &'a SurfaceMesh<Head>,
+    /// The design on it.
+    pub scalp: &'a Scalp,
+    /// The treatment it came from.
+    pub treatment: &'a Treatment,
+    /// The distance from a place to the nearest exclusion, when there are any.
+    pub exclusion: Option<&'a (dyn Fn(&Point<Head>) -> Option<Length> + Sync)>,
+}
+
+/// One dot with what is asked for at its place.
+struct Site {
+    placed: Placed,
+    point: Vector3<f64>,
+    normal: Vector3<f64>,
+    /// The ideal distance with all layers there, metres; `None` where the design wants no dot.
+    ideal: Option<f64>,
+    off_surface: Option<f64>,
+    exclusion: Option<f64>,
+}
+
+/// Measures dots per zone and layer; layers count together with all before them.
 #[must_use]
-pub fn measure(
-    dots: impl IntoIterator<Item = Placed>,
-    zones: &[Zone],
-    layers: &[f64],
-) -> Vec<Measure> {
+pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) -> Vec<Measure> {
     let dots: Vec<Placed> = dots.into_iter().collect();
-    let mut measures = Vec::with_capacity(zones.len() * layers.len());
-    for (index, zone) in (0u8..).zip(zones) {
-        for (layer, share) in (1u8..).zip(layers) {
-            let points: Vec<Vector3<f64>> = dots
-                .iter()
-                .filter(|d| d.zone == index && d.layer <= layer)
-                .map(|d| d.position.raw())
+    let sites: Vec<Site> = dots.par_iter().map(|d| site(d, against)).collect();
+    let zones = &against.scalp.zones;
+    let mut measures = Vec::with_capacity(zones.len() * against.treatment.layers.len());
+    for (layer, &share) in (1u8..).zip(&against.treatment.layers) {
+        let there: Vec<&Site> = sites.iter().filter(|s| s.placed.layer <= layer).collect();
+        let nearest = nearest(&there, share);
+        let points: Vec<Vector3<f64>> = there.iter().map(|s| s.point).collect();
+        let normals: Vec<Vector3<f64>> = there.iter().map(|s| s.normal).collect();
+        for (index, zone) in (0u8..).zip(zones) {
+            let own: Vec<usize> = (0..there.len())
+                .filter(|&i| there[i].placed.zone == index)
                 .collect();
-            let density = Density::from_per_m2(points.len() as f64 / zone.area.m2());
-            let nearest = nearest_distances(&points);
+            let density = Density::from_per_m2(own.len() as f64 / zone.area.m2());
+            let spacing = |members: &[usize]| {
+                let known: Vec<f64> = members.iter().filter_map(|&i| nearest[i]).collect();
+                Spacing {
+                    count: members.len() as u32,
+                    rho: known.iter().copied().reduce(f64::min),
+                    cv_nn: variation(&known),
+                }
+            };
+            let all = spacing(&own);
+            let distance = largest_distance(zone.target * share).m();
             measures.push(Measure {
                 zone: index,
                 layer,
-                count: points.len() as u32,
+                count: all.count,
                 density,
-                target: zone.target * *share,
-                rho: nearest
+                target: zone.target * share,
+                rho: all.rho,
+                cv_nn: all.cv_nn,
+                uniform: spacing(&uniform(&there, &own)),
+                anisotropy_db: spectrum::anisotropy_db(&points, &normals, &own, distance),
+                off_surface: most(own.iter().map(|&i| there[i].off_surface)),
+                nearest_exclusion: own
                     .iter()
-                    .copied()
+                    .filter_map(|&i| there[i].exclusion)
                     .reduce(f64::min)
-                    .map(|least| least / largest_distance(density).m()),
-                cv_nn: variation(&nearest),
+                    .map(Length::from_m),
+                shades: shades(&there, &own, against.treatment.shades.len()),
             });
         }
     }
+    // By zone, then by layer.
+    measures.sort_by_key(|m| (m.zone, m.layer));
     measures
 }
 
-/// The largest distance at which dots of a density can all stand apart: a hexagonal lattice's.
-#[must_use]
-pub fn largest_distance(density: Density) -> Length {
-    Length::from_m((2.0 / (3f64.sqrt() * density.per_m2())).sqrt())
+fn site(placed: &Placed, against: &Against<'_>) -> Site {
+    let ideal = against.scalp.at(&placed.position);
+    Site {
+        placed: *placed,
+        point: placed.position.raw(),
+        normal: placed.normal.raw(),
+        ideal: ideal.map(|here| largest_distance(here.density).m()),
+        off_surface: placed
+            .triangle
+            .map(|t| distance_to_triangle(against.head, t, &placed.position)),
+        exclusion: against
+            .exclusion
+            .and_then(|distance| distance(&placed.position))
+            .map(|d| d.m()),
+    }
 }
 
-/// Each point's distance to its nearest other, metres; empty with fewer than two points.
+fn distance_to_triangle(head: &SurfaceMesh<Head>, triangle: u32, p: &Point<Head>) -> f64 {
+    use parry3d::query::PointQuery as _;
+    let corners = head.corners(triangle as usize).map(|c| c.raw());
+    let [a, b, c] = corners.map(|c| parry3d::math::Vector::new(c.x, c.y, c.z));
+    let p = p.raw();
+    parry3d::shape::Triangle::new(a, b, c)
+        .distance_to_local_point(parry3d::math::Vector::new(p.x, p.y, p.z), true)
+}
+
+/// The members that stand where the zone is as dense as it gets.
+fn uniform(there: &[&Site], own: &[usize]) -> Vec<usize> {
+    let tightest = own
+        .iter()
+        .filter_map(|&i| there[i].ideal)
+        .fold(f64::INFINITY, f64::min);
+    own.iter()
+        .copied()
+        .filter(|&i| {
+            there[i]
+                .ideal
+                .is_some_and(|d| d * UNIFORM.sqrt() <= tightest)
+        })
+        .collect()
+}
+
+/// The largest of some lengths; `None` when one is not known or there is none.
+fn most(mut lengths: impl Iterator<Item = Option<f64>>) -> Option<Length> {
+    let first = lengths.next()??;
+    lengths
+        .try_fold(first, |m, l| l.map(|l| m.max(l)))
+        .map(Length::from_m)
+}
+
+fn shades(there: &[&Site], own: &[usize], count: usize) -> Vec<u32> {
+    let mut counts = vec![0; count];
+    for &i in own {
+        if let Some(n) = counts.get_mut(there[i].placed.shade as usize) {
+            *n += 1;
+        }
+    }
+    counts
+}
+
+/// For each dot the distance to its nearest neighbour over the largest possible at the density asked for there: the mean of the two
+/// dots' ideal distances at this share of all dots. What lies on the other side of a fold is no neighbour.
+fn nearest(there: &[&Site], share: f64) -> Vec<Option<f64>> {
+    let ideals: Vec<f64> = there
+        .iter()
+        .map(|s| s.ideal.unwrap_or(f64::NAN) / share.sqrt())
+        .collect();
+    let points: Vec<Vector3<f64>> = there.iter().map(|s| s.point).collect();
+    let known = ideals.iter().filter(|d| d.is_finite());
+    let mean = known.clone().sum::<f64>() / known.count().max(1) as f64;
+    let grid = Grid::new(&points, mean.max(1e-6));
+    (0..there.len())
+        .into_par_iter()
+        .map(|i| {
+            let own = ideals[i];
+            let mut reach = own;
+            while own.is_finite() && reach <= own * FARTHEST {
+                let mut found = (f64::INFINITY, None);
+                grid.near(&points[i], reach, |j| {
+                    let j = j as usize;
+                    let distance = (points[j] - points[i]).norm();
+                    if j != i
+                        && distance < found.0
+                        && there[i].normal.dot(&there[j].normal) > SAME_SIDE
+                        && ideals[j].is_finite()
+                    {
+                        found = (distance, Some(distance / (0.5 * (own + ideals[j]))));
+                    }
+                });
+                // Beyond the reach a nearer one may hide in a cube that was not looked at.
+                if found.0 <= reach {
+                    return found.1;
+                }
+                reach *= 2.0;
+            }
+            None
+        })
+        .collect()
+}
+
+/// Each point's straight distance to its nearest other, metres; empty with fewer than two points.
 #[must_use]
 pub fn nearest_distances(points: &[Vector3<f64>]) -> Vec<f64> {
     if points.len() < 2 {
@@ -97,26 +257,29 @@ pub fn nearest_distances(points: &[Vector3<f64>]) -> Vec<f64> {
     }
     let start = 0.002;
     let grid = Grid::new(points, start);
-    points
-        .iter()
-        .enumerate()
-        .map(|(i, p)| {
-            let mut radius = start;
-            loop {
-                let mut least = f64::INFINITY;
-                grid.near(p, radius, |j| {
-                    if j as usize != i {
-                        least = least.min((points[j as usize] - p).norm());
-                    }
-                });
-                // Beyond the radius a nearer one may hide in a cube that was not looked at.
-                if least <= radius || radius > 10.0 {
-                    return least;
+    let nearest = |(i, p): (usize, &Vector3<f64>)| {
+        let mut radius = start;
+        loop {
+            let mut least = f64::INFINITY;
+            grid.near(p, radius, |j| {
+                if j as usize != i {
+                    least = least.min((points[j as usize] - p).norm());
                 }
-                radius *= 2.0;
+            });
+            // Beyond the radius a nearer one may hide in a cube that was not looked at.
+            if least <= radius || radius > 10.0 {
+                return least;
             }
-        })
-        .collect()
+            radius *= 2.0;
+        }
+    };
+    points.iter().enumerate().map(nearest).collect()
+}
+
+/// The largest distance at which dots of a density can all stand apart: a hexagonal lattice's.
+#[must_use]
+pub fn largest_distance(density: Density) -> Length {
+    Length::from_m((2.0 / (3f64.sqrt() * density.per_m2())).sqrt())
 }
 
 /// Standard deviation over mean; `None` with fewer than two values or all zero.
@@ -130,52 +293,80 @@ fn variation(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stipple_model::units::Area;
+
+    fn sites(points: &[Vector3<f64>], ideal: f64) -> Vec<Site> {
+        points
+            .iter()
+            .map(|p| Site {
+                placed: Placed {
+                    position: Point::from_raw(*p),
+                    normal: Direction::z(),
+                    triangle: None,
+                    zone: 0,
+                    layer: 1,
+                    shade: 0,
+                },
+                point: *p,
+                normal: Vector3::z(),
+                ideal: Some(ideal),
+                off_surface: None,
+                exclusion: None,
+            })
+            .collect()
+    }
 
     #[test]
     fn a_hexagonal_lattice_is_as_even_as_can_be() {
         let (n, d) = (60, 0.0015);
-        let dots = (0..n * n).map(|i| {
-            let (row, column) = (f64::from(i / n), f64::from(i % n));
-            let x = (column + 0.5 * (row % 2.0)) * d;
-            Placed {
-                position: Point::new(x, row * d * 0.75f64.sqrt(), 0.0),
-                zone: 0,
-                layer: 1,
-            }
-        });
-        let area = Area::from_m2(f64::from(n * n) * d * d * 0.75f64.sqrt());
-        let zone = Zone {
-            name: "flat".into(),
-            area,
-            target: Density::from_per_m2(f64::from(n * n) / area.m2()),
-        };
-        let measures = measure(dots, &[zone], &[1.0]);
-        assert!((measures[0].rho.unwrap() - 1.0).abs() < 1e-9);
-        assert!(measures[0].cv_nn.unwrap() < 1e-9);
-        assert!((measures[0].density / measures[0].target - 1.0).abs() < 1e-12);
+        let points: Vec<Vector3<f64>> = (0..n * n)
+            .map(|i| {
+                let (row, column) = (f64::from(i / n), f64::from(i % n));
+                let x = (column + 0.5 * (row % 2.0)) * d;
+                Vector3::new(x, row * d * 0.75f64.sqrt(), 0.0)
+            })
+            .collect();
+        let density = Density::from_per_m2(1.0 / (d * d * 0.75f64.sqrt()));
+        let sites = sites(&points, largest_distance(density).m());
+        let found = nearest(&sites.iter().collect::<Vec<_>>(), 1.0);
+        let ratios: Vec<f64> = found.into_iter().map(Option::unwrap).collect();
+        assert!(ratios.iter().all(|r| (r - 1.0).abs() < 1e-9));
+        assert!(variation(&ratios).unwrap() < 1e-9);
     }
 
     #[test]
-    fn few_dots_have_no_spacing() {
-        let zone = Zone {
-            name: "flat".into(),
-            area: Area::from_cm2(1.0),
-            target: Density::from_per_cm2(1.0),
-        };
-        let one = Placed {
-            position: Point::origin(),
-            zone: 0,
-            layer: 1,
-        };
-        let measures = measure([one], &[zone], &[1.0]);
+    fn what_is_far_or_behind_a_fold_is_no_neighbour() {
+        let points = [
+            Vector3::zeros(),
+            Vector3::x() * 0.0004,
+            Vector3::x() * 0.0030,
+            Vector3::x() * 0.5,
+        ];
+        let mut sites = sites(&points, 0.001);
+        sites[1].normal = -Vector3::z();
+        let found = nearest(&sites.iter().collect::<Vec<_>>(), 1.0);
+        assert!((found[0].unwrap() - 3.0).abs() < 1e-9, "{found:?}");
+        assert_eq!((found[1], found[3]), (None, None));
+        // With a quarter of the dots the ideal distance is twice as long.
+        let sparse = nearest(&sites.iter().collect::<Vec<_>>(), 0.25);
+        assert!((sparse[0].unwrap() - 1.5).abs() < 1e-9);
+        // And where the design wants no dot nothing is said.
+        sites[0].ideal = None;
+        assert_eq!(nearest(&sites.iter().collect::<Vec<_>>(), 1.0)[0], None);
+    }
+
+    #[test]
+    fn one_value_does_not_vary() {
+        let two = [Vector3::zeros(), Vector3::new(0.5, 0.0, 0.0)];
+        assert_eq!(nearest_distances(&two), vec![0.5, 0.5]);
+        assert_eq!(nearest_distances(&two[..1]), Vec::<f64>::new());
+        assert_eq!(variation(&[1.0]), None);
+        assert_eq!(variation(&[]), None);
+        assert_eq!(variation(&[2.0, 2.0]), Some(0.0));
+        assert_eq!(variation(&[0.0, 0.0]), None);
+        assert_eq!(most([Some(1.0), None].into_iter()), None);
         assert_eq!(
-            (measures[0].count, measures[0].rho, measures[0].cv_nn),
-            (1, None, None)
-        );
-        assert_eq!(
-            nearest_distances(&[Vector3::zeros(), Vector3::new(0.5, 0.0, 0.0)]),
-            vec![0.5, 0.5]
+            most([Some(1.0), Some(3.0)].into_iter()),
+            Some(Length::from_m(3.0))
         );
     }
 }

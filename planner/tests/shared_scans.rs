@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use stipple_model::treatment::Treatment;
-use stipple_planner::measure::{self, Placed};
+use stipple_planner::measure::{self, Against, Placed};
 use stipple_planner::register::{self, Landmarks, RegisterError};
 use stipple_planner::scan::{self, ScanError, ScanFinding, Scanned, Unit, UnitChoice};
 use stipple_planner::{design, dots};
@@ -271,11 +271,13 @@ fn lays_on(scan_file: &str, landmarks_file: &str) {
             "{scan_file}: {:.0} cm²",
             scalp.area().cm2()
         );
-        for m in measure::measure(
-            field.dots.iter().map(Placed::from),
-            &scalp.zones,
-            &treatment.layers,
-        ) {
+        let against = Against {
+            head: &head,
+            scalp: &scalp,
+            treatment: &treatment,
+            exclusion: None,
+        };
+        for m in measure::measure(field.dots.iter().map(Placed::from), &against) {
             assert!(
                 (m.density / m.target - 1.0).abs() < 0.02,
                 "{scan_file}: {m:?}"

@@ -248,9 +248,32 @@ pub struct Measure {
     pub density: Density,
     /// The density asked for after this layer.
     pub target: Density,
-    /// Smallest distance between two of them over the largest possible, 0..=1; `None` with fewer than two dots.
+    /// Smallest distance between two dots over the largest possible at the density asked for there, 0..=1; `None` with fewer than two
+    /// dots.
     pub rho: Option<f64>,
-    /// Coefficient of variation of the nearest-neighbour distance; `None` with fewer than two dots.
+    /// Coefficient of variation of the nearest-neighbour distance, each over the largest possible at its place; `None` with fewer than
+    /// two dots.
+    pub cv_nn: Option<f64>,
+    /// The same over the part of the zone where the density asked for is uniform (within 1% of the zone's largest).
+    pub uniform: Spacing,
+    /// Anisotropy of the radial power spectrum, dB: 0 has no directions, a lattice about 8; `None` where too few dots stand together.
+    pub anisotropy_db: Option<f64>,
+    /// The farthest any of the dots is from the scan's surface; `None` when not known.
+    pub off_surface: Option<Length>,
+    /// The nearest any of the dots is to an exclusion; `None` when there is none.
+    pub nearest_exclusion: Option<Length>,
+    /// Dots of each shade, by the index into [`Plan::shades`].
+    pub shades: Vec<u32>,
+}
+
+/// How evenly some dots stand.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spacing {
+    /// How many.
+    pub count: u32,
+    /// As [`Measure::rho`].
+    pub rho: Option<f64>,
+    /// As [`Measure::cv_nn`].
     pub cv_nn: Option<f64>,
 }
 

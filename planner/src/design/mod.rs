@@ -55,19 +55,7 @@ pub struct Scalp {
     pub quotas: Vec<u32>,
     /// Hairs and dots that are there already; new dots keep their distance from them.
     pub existing: Vec<Point<Head>>,
-    pub(crate) shares: Vec<Share>,
     field: Field,
-}
-
-/// One triangle's part in one zone.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Share {
-    pub zone: u8,
-    pub triangle: u32,
-    /// The triangle's area, m².
-    pub area: f64,
-    /// The largest density found on it, dots per m².
-    pub densest: f64,
 }
 
 /// Zone and density at one place.
@@ -206,7 +194,7 @@ pub fn scalp(
     let keep_outs = keep_outs(anatomy, &skull);
     let regions = Regions::new(skull, head, &anatomy.nasion, &treatment.hairline, seed)?;
     let mut field = Field::new(head, treatment, regions, &keep_outs);
-    let (mut shares, areas, mut expected) = measure(head, &field, treatment.zones.len());
+    let (patch, areas, mut expected) = measure(head, &field, treatment.zones.len());
     for (design, area) in treatment.zones.iter().zip(&areas) {
         let area = Area::from_m2(*area);
         if area < LEAST_AREA {
@@ -225,12 +213,7 @@ pub fn scalp(
         });
     }
     let scale = total as f64 / sum;
-    for density in field
-        .densities
-        .iter_mut()
-        .chain(shares.iter_mut().map(|s| &mut s.densest))
-        .chain(expected.iter_mut())
-    {
+    for density in field.densities.iter_mut().chain(expected.iter_mut()) {
         *density *= scale;
     }
     check_density(treatment, &field.densities, &areas, total)?;
@@ -246,9 +229,6 @@ pub fn scalp(
                 area: Area::from_m2(area),
                 target: Density::from_per_m2(dots / area),
             });
-    let mut patch: Vec<u32> = shares.iter().map(|s| s.triangle).collect();
-    patch.sort_unstable();
-    patch.dedup();
     let findings = findings(treatment, scale, &field, head);
     Ok(Scalp {
         zones: zones.collect(),
@@ -257,7 +237,6 @@ pub fn scalp(
         findings,
         quotas,
         existing: Vec::new(),
-        shares,
         field,
     })
 }
@@ -330,13 +309,13 @@ fn outward(head: &SurfaceMesh<Head>, triangle: usize, regions: &Regions) -> bool
     along.dot(&center) > 0.4 * along.norm() * center.norm()
 }
 
-/// Sums areas and expected dots per zone on small cells, and notes which triangles have a part in which zone.
+/// The triangles that have a part in a zone, and areas and expected dots per zone, summed on small cells.
 fn measure(
     head: &SurfaceMesh<Head>,
     field: &Field,
     zones: usize,
-) -> (Vec<Share>, Vec<f64>, Vec<f64>) {
-    let mut shares = Vec::new();
+) -> (Vec<u32>, Vec<f64>, Vec<f64>) {
+    let mut patch = Vec::new();
     let (mut areas, mut expected) = (vec![0.0; zones], vec![0.0; zones]);
     for i in 0..head.triangles().len() {
         let corners = head.corners(i).map(|p| p.raw());
@@ -344,28 +323,20 @@ fn measure(
             continue;
         }
         let area = head.triangle_area(i).m2();
-        let mut densest = vec![0.0f64; zones];
+        let mut dotted = false;
         cells(&corners, |center, part| {
             if let Some((zone, density)) = field.at(&center) {
                 let z = zone as usize;
                 areas[z] += part * area;
                 expected[z] += part * area * density;
-                densest[z] = densest[z].max(density);
+                dotted = true;
             }
         });
-        shares.extend(
-            (0u8..)
-                .zip(densest)
-                .filter(|(_, d)| *d > 0.0)
-                .map(|(zone, densest)| Share {
-                    zone,
-                    triangle: i as u32,
-                    area,
-                    densest,
-                }),
-        );
+        if dotted {
+            patch.push(i as u32);
+        }
     }
-    (shares, areas, expected)
+    (patch, areas, expected)
 }
 
 /// Visits the middles of equal cells of a triangle with each cell's share of its area.

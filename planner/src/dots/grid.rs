@@ -53,13 +53,12 @@ impl Grid {
     fn cube(&self, p: &Vector3<f64>) -> [usize; 3] {
         let q = (p - self.low) / self.edge;
         // Casts saturate: a place outside counts to the cube nearest to it.
-        [q.x, q.y, q.z]
-            .iter()
-            .zip(self.size)
-            .map(|(c, n)| (c.max(0.0) as usize).min(n - 1))
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap_or([0; 3])
+        let cube = |c: f64, n: usize| (c.max(0.0) as usize).min(n - 1);
+        [
+            cube(q.x, self.size[0]),
+            cube(q.y, self.size[1]),
+            cube(q.z, self.size[2]),
+        ]
     }
 
     const fn flat(&self, [x, y, z]: [usize; 3]) -> usize {

@@ -1,6 +1,7 @@
 //! Smoothed outward normals: which way the skin faces, without the scanner's noise.
 
 use nalgebra::Vector3;
+use rayon::prelude::*;
 use stipple_model::frames::{Direction, Head};
 use stipple_model::mesh::SurfaceMesh;
 
@@ -28,13 +29,19 @@ impl<'a> Skin<'a> {
             t.iter().for_each(|&v| raw[v as usize] += area);
         }
         let grid = Grid::new(&points, RADIUS);
+        let mut chosen: Vec<u32> = triangles
+            .iter()
+            .flat_map(|&t| head.triangles()[t as usize])
+            .collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        let smoothed: Vec<Vector3<f64>> = chosen
+            .par_iter()
+            .map(|&v| smooth(&grid, &points, &raw, v))
+            .collect();
         let mut normals = vec![None; points.len()];
-        for &t in triangles {
-            for v in head.triangles()[t as usize] {
-                if normals[v as usize].is_none() {
-                    normals[v as usize] = Some(smooth(&grid, &points, &raw, v));
-                }
-            }
+        for (v, normal) in chosen.into_iter().zip(smoothed) {
+            normals[v as usize] = Some(normal);
         }
         Self { head, normals }
     }
