@@ -10,7 +10,7 @@ use stipple_model::treatment::Treatment;
 use stipple_model::units::Length;
 
 use super::exclusion::Exclusions;
-use super::geodesic::{self, Start, Starts};
+use super::geodesic::{self, Start};
 use super::map::{self, Map, Node, Uv};
 use super::margin::Margin;
 use super::regions::{Spot, smoothstep};
@@ -80,7 +80,7 @@ impl Field {
         let widest = feathers.iter().copied().fold(0.0, f64::max);
         let to_untreated = if widest > 0.0 {
             let edge = treated_edge(&map, &zones, &labels);
-            geodesic::distances(&map, &edge, Starts::Line, widest)
+            geodesic::distances(&map, &edge, widest)
         } else {
             vec![f64::INFINITY; labels.len()]
         };
@@ -254,7 +254,7 @@ fn treated_edge(map: &Map, zones: &Zones, labels: &[Label]) -> Vec<Start> {
             let Some(next) = map::step(node, right, up) else {
                 continue;
             };
-            let (mut inner, mut outer) = match (here, labels[next]) {
+            let (mut inner, mut outer) = match (*here, labels[next]) {
                 (Label::Zone, Label::Untreated) => (map::place_of(node), map::place_of(next)),
                 (Label::Untreated, Label::Zone) => (map::place_of(next), map::place_of(node)),
                 _ => continue,

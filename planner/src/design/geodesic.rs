@@ -12,8 +12,7 @@ use nalgebra::Vector3;
 use super::map::{self, Map, Node, Uv};
 
 /// Nodes around a start of which the distance is straight.
-const AROUND_POINT: i32 = 8;
-const AROUND_LINE: i32 = 3;
+const AROUND: i32 = 8;
 /// The eight neighbours in turn.
 const RING: [(i32, i32); 8] = [
     (1, 0),
@@ -33,13 +32,6 @@ pub(super) struct Start {
     pub at: Vector3<f64>,
 }
 
-/// Whether the starts are single points or lie close together along a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Starts {
-    Points,
-    Line,
-}
-
 /// A distance that orders; never NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Reached(f64);
@@ -56,20 +48,16 @@ impl Ord for Reached {
 }
 
 /// Distances at the nodes, metres, up to a limit; infinite beyond it and where there is no surface.
-pub(super) fn distances(map: &Map, starts: &[Start], kind: Starts, limit: f64) -> Vec<f64> {
+pub(super) fn distances(map: &Map, starts: &[Start], limit: f64) -> Vec<f64> {
     let surface = map.surface();
     let mut reached = vec![f64::INFINITY; map::nodes()];
-    let around = match kind {
-        Starts::Points => AROUND_POINT,
-        Starts::Line => AROUND_LINE,
-    };
     let mut touched: Vec<Node> = Vec::new();
     for start in starts {
         let Some(middle) = map::node(&start.uv) else {
             continue;
         };
-        for i in -around..=around {
-            for j in -around..=around {
+        for i in -AROUND..=AROUND {
+            for j in -AROUND..=AROUND {
                 let Some((node, p)) =
                     map::step(middle, i, j).and_then(|n| surface[n].map(|p| (n, p)))
                 else {
@@ -185,7 +173,7 @@ mod tests {
             Vector3::new(-0.4, 0.9, 0.1),
         ] {
             let from = from.normalize();
-            let found = distances(&map, &[start(&map, from)], Starts::Points, 0.1);
+            let found = distances(&map, &[start(&map, from)], 0.1);
             let (mut worst_near, mut worst, mut seen) = (0.0f64, 0.0f64, 0);
             for (node, d) in found.iter().enumerate().filter(|(_, d)| d.is_finite()) {
                 let towards = map::direction(&map::place_of(node));
@@ -228,7 +216,7 @@ mod tests {
                 start(&map, pole * colatitude.cos() + side * colatitude.sin())
             })
             .collect();
-        let found = distances(&map, &starts, Starts::Line, 0.04);
+        let found = distances(&map, &starts, 0.04);
         let worst = found
             .iter()
             .enumerate()
@@ -249,7 +237,7 @@ mod tests {
         // A wall across the top but for its ends: the way round is longer than the straight one.
         map.cut(|p| p.x.abs() < 0.005 && p.y.abs() < 0.05);
         let (here, there) = (Vector3::new(0.3, 0.0, 1.0), Vector3::new(-0.3, 0.0, 1.0));
-        let found = distances(&map, &[start(&map, here)], Starts::Points, 0.3);
+        let found = distances(&map, &[start(&map, here)], 0.3);
         let d = map::between(&found, &map::chart(&there).unwrap());
         let straight = radius * here.angle(&there);
         assert!(d > 2.0 * straight && d < 4.0 * straight, "{d} {straight}");

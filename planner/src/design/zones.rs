@@ -4,7 +4,7 @@ use nalgebra::Vector3;
 use stipple_model::treatment::{Region, Shape, Treatment};
 
 use super::error::DesignError;
-use super::geodesic::{self, Starts};
+use super::geodesic;
 use super::hairline::Line;
 use super::map::{self, Uv};
 use super::outline::{Ground, Polygon};
@@ -69,10 +69,7 @@ impl Zones {
                     let half = width.m() / 2.0;
                     // Somewhat beyond the band, so that its edge lies between known distances.
                     let reach = half + 0.004;
-                    Laid::Along(
-                        geodesic::distances(ground.map, &line, Starts::Line, reach),
-                        half,
-                    )
+                    Laid::Along(geodesic::distances(ground.map, &line, reach), half)
                 }
                 Shape::Column {
                     center,

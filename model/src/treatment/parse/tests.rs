@@ -344,3 +344,33 @@ fn a_test_patch_becomes_a_treatment_of_its_own() {
         assert!(and(&wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn the_list_of_keys_is_what_is_read() {
+    for (table, keys) in super::super::KEYS {
+        let head = match *table {
+            "" => String::new(),
+            "shades" | "zones" | "exclusions" => format!("[[{table}]]\n"),
+            table => format!("[{table}]\n"),
+        };
+        let refused = toml::from_str::<super::File>(&format!("{head}nonsense = 1\n"));
+        let reason = refused.err().unwrap().message().to_owned();
+        // "unknown field `nonsense`, expected one of `a`, `b`": every other piece is a name.
+        let read: Vec<&str> = reason.split('`').skip(3).step_by(2).collect();
+        assert_eq!(read, *keys, "[{table}]: {reason}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic(at in 0usize..500, with in "\\PC{0,12}|[\\[\\]{}=\"0-9.,\\n-]{0,12}|nan|inf|-1e308|99999999999999999999") {
+        let at = (0..=at.min(GOOD.len())).rev().find(|i| GOOD.is_char_boundary(*i)).unwrap_or(0);
+        let (before, after) = GOOD.split_at(at);
+        for text in [format!("{before}{with}{after}"), format!("{before}{with}"), with] {
+            if let Err(error) = Treatment::parse(&text) {
+                let line = error.to_string();
+                proptest::prop_assert!(!line.contains('\n') && line.chars().count() < 600, "{line}");
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use stipple_model::units::{Angle, Length};
 use super::shape::rounded;
 use super::{GLABELLA, Smooth};
 use crate::design::error::DesignError;
-use crate::design::geodesic::{self, Start, Starts};
+use crate::design::geodesic::{self, Start};
 use crate::design::map::{self, Map, Uv};
 use crate::design::outline::{Ground, arc};
 use crate::design::skull::Place;
@@ -33,7 +33,7 @@ pub(super) fn by_rule(
     let map = ground.map;
     let middle = up_the_forehead(map, anatomy, GLABELLA + hairline.height)?;
     let front = map.place(&middle.at).pitch;
-    let from_middle = geodesic::distances(map, &[middle], Starts::Points, 1.4 * RULE);
+    let from_middle = geodesic::distances(map, &[middle], 1.4 * RULE);
     let mut halves = Vec::with_capacity(2);
     let mut corners = 0.0;
     for sign in [1.0, -1.0] {
@@ -108,7 +108,7 @@ impl Half {
         let canthus = ground
             .towards(&canthus)
             .ok_or_else(|| missing("eye corner"))?;
-        let from_canthus = geodesic::distances(map, &[canthus], Starts::Points, 1.4 * RULE);
+        let from_canthus = geodesic::distances(map, &[canthus], 1.4 * RULE);
         let beyond = middle.at.cross(&canthus.at) * sign;
         let rule = crossing(map, from_middle, &from_canthus, &beyond)
             .ok_or_else(|| missing("frontotemporal point"))?;
@@ -269,7 +269,7 @@ mod tests {
         let middle = up_the_forehead(&map, &anatomy, GLABELLA + hairline.height).unwrap();
         let up = RADIUS * middle.at.angle(&anatomy.nasion.raw());
         assert!((up - 0.090).abs() < 1e-4, "{up}");
-        let from_middle = geodesic::distances(&map, &[middle], Starts::Points, 1.4 * RULE);
+        let from_middle = geodesic::distances(&map, &[middle], 1.4 * RULE);
         for sign in [1.0, -1.0] {
             let half = Half::new(ground, &anatomy, &hairline, &middle, &from_middle, sign).unwrap();
             let eye =
