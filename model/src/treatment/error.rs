@@ -31,6 +31,14 @@ pub enum TreatmentError {
         /// The known region that is nearest to it.
         nearest: &'static str,
     },
+    /// A name that is no name.
+    #[error("{key} must be 1 to {most} characters on one line")]
+    Name {
+        /// The key with its place.
+        key: String,
+        /// The most characters accepted.
+        most: usize,
+    },
     /// A number out of its range.
     #[error("{key} is {value}; it must be {low} to {high}")]
     Range {

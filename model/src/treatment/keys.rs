@@ -112,6 +112,12 @@ pub(super) fn nearest(wrong: &str, known: impl IntoIterator<Item = &'static str>
         .unwrap_or_default()
 }
 
+/// A parser's message as one line that is not endless.
+pub(super) fn one_line(message: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    message.chars().take(300).map(printable).collect()
+}
+
 /// The line of a byte of the text, from 1.
 pub(super) fn line(text: &str, at: usize) -> usize {
     let before = &text.as_bytes()[..at.min(text.len())];
@@ -122,7 +128,7 @@ pub(super) fn line(text: &str, at: usize) -> usize {
 pub(super) fn check(text: &str) -> Result<(), TreatmentError> {
     let syntax = |e: toml::de::Error| TreatmentError::Syntax {
         line: line(text, e.span().map_or(0, |s: Range<usize>| s.start)),
-        reason: e.message().replace('\n', " "),
+        reason: one_line(e.message()),
     };
     let table = DeTable::parse(text).map_err(syntax)?;
     check_table(text, "", table.get_ref())
@@ -138,7 +144,7 @@ fn check_table(text: &str, name: &str, table: &DeTable<'_>) -> Result<(), Treatm
         if !keys.contains(&word) {
             return Err(TreatmentError::UnknownKey {
                 line: line(text, at),
-                key: word.chars().take(64).collect(),
+                key: one_line(word).chars().take(64).collect(),
                 place: if name.is_empty() {
                     "the file".to_owned()
                 } else {

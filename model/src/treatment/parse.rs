@@ -44,6 +44,20 @@ fn mm(key: impl Into<String>, value: f64, low: f64, high: f64) -> Checked<Length
     in_range(key, value, low, high).map(Length::from_mm)
 }
 
+/// The most characters of a name. Source: this project's own; names stand in tables and messages.
+const LONGEST_NAME: usize = 80;
+
+/// Refuses what cannot stand in a line of a report.
+fn check_name(key: impl Into<String>, name: &str) -> Checked<()> {
+    if (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(TreatmentError::Name {
+        key: key.into(),
+        most: LONGEST_NAME,
+    })
+}
+
 impl Treatment {
     /// Reads a treatment file's text.
     ///
@@ -53,8 +67,9 @@ impl Treatment {
         keys::check(text)?;
         let file: File = toml::from_str(text).map_err(|e| TreatmentError::Syntax {
             line: keys::line(text, e.span().map_or(0, |s| s.start)),
-            reason: e.message().replace('\n', " "),
+            reason: keys::one_line(e.message()),
         })?;
+        check_name("name", &file.name)?;
         if let Some(dots) = file.dots {
             in_range("dots", f64::from(dots), 1.0, f64::from(MOST_DOTS))?;
         }
@@ -178,6 +193,7 @@ fn shades(file: Vec<ShadeFile>) -> Checked<Vec<ShadeDesign>> {
         dilution,
     } in file
     {
+        check_name("name of a shade", &name)?;
         if shades.iter().any(|s| s.name == name) {
             return Err(TreatmentError::ShadeTwice { shade: name });
         }
@@ -200,13 +216,14 @@ fn shade_named(place: &str, name: &str, shades: &[ShadeDesign]) -> Checked<u8> {
         let known: Vec<&str> = shades.iter().map(|s| s.name.as_str()).collect();
         TreatmentError::UnknownShade {
             place: place.to_owned(),
-            shade: name.chars().take(64).collect(),
+            shade: keys::one_line(name).chars().take(64).collect(),
             known: known.join(", "),
         }
     })
 }
 
 fn exclusion(file: ExclusionFile) -> Checked<Exclusion> {
+    check_name("name of an exclusion", &file.name)?;
     let what = format!("exclusion \"{}\"", file.name);
     let curve = points(
         &what,

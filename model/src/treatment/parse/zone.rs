@@ -8,7 +8,7 @@ use super::super::keys;
 use super::super::{
     DENSEST, MOST_CURVE_POINTS, MOST_ZONES, Region, ShadeDesign, Shape, ZoneDesign,
 };
-use super::{Checked, DIAMETER_MM, SHALLOWEST_MM, in_range, mm, points, shade_named};
+use super::{Checked, DIAMETER_MM, SHALLOWEST_MM, check_name, in_range, mm, points, shade_named};
 use crate::limits::DEPTH_CAP;
 use crate::units::Density;
 
@@ -85,7 +85,7 @@ fn region_named(name: &str) -> Checked<Region> {
         });
     }
     Region::named(name).ok_or_else(|| TreatmentError::UnknownRegion {
-        region: name.chars().take(64).collect(),
+        region: keys::one_line(name).chars().take(64).collect(),
         nearest: keys::nearest(
             name,
             Region::ALL.into_iter().map(Region::name).chain(["scar"]),
@@ -104,6 +104,10 @@ fn zone(file: &ZoneFile, shades: &[ShadeDesign]) -> Checked<ZoneDesign> {
             });
         }
     };
+    check_name("name of a zone", &name)?;
+    if let Some(needle) = &file.needle {
+        check_name("needle of a zone", needle)?;
+    }
     let what = format!("zone \"{name}\"");
     let shape = shape(file, &what)?;
     let key = |key: &str| format!("{key} of {what}");
@@ -165,13 +169,9 @@ fn shares(
 ) -> Checked<Vec<(u8, f64)>> {
     let mut shares = Vec::with_capacity(file.len());
     for (name, &share) in file {
-        in_range(
-            format!("share of shade \"{name}\" in {what}"),
-            share,
-            0.0,
-            1.0,
-        )?;
-        shares.push((shade_named(what, name, shades)?, share));
+        let index = shade_named(what, name, shades)?;
+        let key = format!("share of shade \"{name}\" in {what}");
+        shares.push((index, in_range(key, share, 0.0, 1.0)?));
     }
     let sum: f64 = shares.iter().map(|(_, share)| share).sum();
     if (sum - 1.0).abs() > 1e-6 {
