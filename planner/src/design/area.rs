@@ -1,6 +1,7 @@
 //! Sums over the mesh: the zones' areas and how many dots they take.
 
 use nalgebra::Vector3;
+use rayon::prelude::*;
 use stipple_model::frames::Head;
 use stipple_model::mesh::SurfaceMesh;
 
@@ -32,31 +33,69 @@ pub(super) fn measure(
         areas: vec![0.0; zones],
         expected: vec![0.0; zones],
     };
-    let mut densest = vec![0.0f64; zones];
-    for i in 0..head.triangles().len() {
-        if unscanned.get(i).is_some_and(|u| *u) || !field.may_be_dotted(head, i) {
-            continue;
-        }
-        let corners = head.corners(i).map(|p| p.raw());
-        let area = head.triangle_area(i).m2();
-        densest.fill(0.0);
-        cells(&corners, |center, part| {
-            if let Some((zone, density)) = field.at(&center) {
-                let z = zone as usize;
-                sums.areas[z] += part * area;
-                sums.expected[z] += part * area * density;
-                densest[z] = densest[z].max(density);
+    let scanned = |i: &usize| !unscanned.get(*i).is_some_and(|u| *u);
+    let parts: Vec<Vec<Part>> = (0..head.triangles().len())
+        .into_par_iter()
+        .map(|i| {
+            if scanned(&i) && field.may_be_dotted(head, i) {
+                parts(head, field, i)
+            } else {
+                Vec::new()
             }
-        });
-        let shares = (0u8..).zip(&densest).filter(|(_, d)| **d > 0.0);
-        sums.shares.extend(shares.map(|(zone, &densest)| Share {
-            zone,
-            triangle: i as u32,
-            area,
-            densest,
-        }));
+        })
+        .collect();
+    // Summed in the triangles' order: the same bits on any number of threads.
+    for (triangle, parts) in (0u32..).zip(parts) {
+        let area = head.triangle_area(triangle as usize).m2();
+        for part in parts {
+            let z = part.zone as usize;
+            sums.areas[z] += part.share * area;
+            sums.expected[z] += part.expected * area;
+            sums.shares.push(Share {
+                zone: part.zone,
+                triangle,
+                area,
+                densest: part.densest,
+            });
+        }
     }
     sums
+}
+
+/// A triangle's part in a zone.
+struct Part {
+    zone: u8,
+    /// Share of the triangle's area.
+    share: f64,
+    /// Density times that share.
+    expected: f64,
+    /// The largest density found.
+    densest: f64,
+}
+
+fn parts(head: &SurfaceMesh<Head>, field: &Field, triangle: usize) -> Vec<Part> {
+    let corners = head.corners(triangle).map(|p| p.raw());
+    let mut parts: Vec<Part> = Vec::new();
+    cells(&corners, |center, share| {
+        let Some((zone, density)) = field.at(&center) else {
+            return;
+        };
+        match parts.iter_mut().find(|p| p.zone == zone) {
+            Some(part) => {
+                part.share += share;
+                part.expected += share * density;
+                part.densest = part.densest.max(density);
+            }
+            None => parts.push(Part {
+                zone,
+                share,
+                expected: share * density,
+                densest: density,
+            }),
+        }
+    });
+    parts.sort_by_key(|p| p.zone);
+    parts
 }
 
 /// Visits the middles of equal cells of a triangle with each cell's share of its area.
