@@ -218,7 +218,9 @@ pub fn plan(
     let head = scan.mesh.transformed(&registration.head_from_scan);
     check_stroke(treatment, &cell)?;
     cell.base_from_head = expected_head(&cell.base_from_head, &registration.anatomy);
-    let scalp = design::scalp(&head, &registration.anatomy, treatment, seed)?;
+    let subject =
+        design::Subject::new(&head, &registration.anatomy).on_scan(&registration.head_from_scan);
+    let scalp = design::lay(&subject, treatment, seed)?;
     finish(Stage::Design);
     let field = dots::layout(&head, &scalp, treatment, seed, &|share| {
         progress(Stage::Dots, share)

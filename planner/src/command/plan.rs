@@ -40,6 +40,9 @@ pub struct Arguments {
     /// The treatment's design.
     #[arg(long, value_name = "TOML")]
     treatment: PathBuf,
+    /// Plan the treatment's test patch instead of its zones.
+    #[arg(long)]
+    test_patch: bool,
     /// The arm: `ur5e`, or a URDF file.
     #[arg(long, default_value = "ur5e")]
     arm: String,
@@ -93,8 +96,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     show::check_writable(&arguments.out)?;
     let began = Instant::now();
     let treatment_text = text_file(&arguments.treatment)?;
-    let treatment = Treatment::parse(&treatment_text)
-        .with_context(|| arguments.treatment.display().to_string())?;
+    let in_treatment = || arguments.treatment.display().to_string();
+    let mut treatment = Treatment::parse(&treatment_text).with_context(in_treatment)?;
+    if arguments.test_patch {
+        treatment = treatment.for_test_patch().with_context(in_treatment)?;
+    }
     let arm = ArmSource::open(&arguments.arm).context("--arm")?;
     let cell = match &arguments.cell {
         Some(path) => {

@@ -1,44 +1,94 @@
-//! Laying a treatment's design on a head: zones, hairline, density, and what keeps clear.
+//! Laying a treatment's design on a head: zones, hairline, density, exclusions, and what keeps clear.
 //!
 //! ```no_run
 //! # use stipple_planner::{design, register, scan};
 //! # use stipple_model::treatment::Treatment;
 //! # fn f(scan: &scan::Scanned, registration: &register::Registration, treatment: &Treatment) -> Result<(), Box<dyn std::error::Error>> {
 //! let head = scan.mesh.transformed(&registration.head_from_scan);
-//! let scalp = design::scalp(&head, &registration.anatomy, treatment, 1)?;
+//! let subject = design::Subject::new(&head, &registration.anatomy).on_scan(&registration.head_from_scan);
+//! let scalp = design::lay(&subject, treatment, 1)?;
 //! println!("{} triangles may be dotted", scalp.patch.len());
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The head's outer surface is drawn on a flat map about the vertex (`map`), on which distances along the skin are marched (`geodesic`).
+//! The hairline (`hairline`), the named regions (`regions`) and curves drawn by hand (`outline`) are areas of that map, so a place's zone
+//! and density are looked up in constant time; areas and counts are summed over the scan's own triangles (`area`).
 
+mod area;
 mod error;
+mod exclusion;
+mod field;
+mod geodesic;
+mod hairline;
+mod map;
 mod margin;
+mod outline;
 mod regions;
 pub(crate) mod skull;
+mod zones;
 
 use nalgebra::Vector3;
-use stipple_model::frames::{Head, Point};
-use stipple_model::limits::KEEP_OUT_MARGIN;
+use stipple_model::frames::{Head, Point, Scan, Transform};
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{Finding, KeepOut, Zone};
-use stipple_model::treatment::{DENSEST, MOST_DOTS, Region, Treatment};
+use stipple_model::treatment::{DENSEST, MOST_DOTS, Shape, Treatment};
 use stipple_model::units::{Area, Density, Length};
 
+pub(crate) use area::apportion;
 pub use error::DesignError;
-use margin::Margin;
-use regions::{Regions, Spot, smoothstep};
+use exclusion::Exclusions;
+use field::Field;
+use hairline::Line;
+use map::Map;
+use outline::Ground;
 use skull::Skull;
+use zones::Zones;
 
 use crate::register::Anatomy;
 
-/// Dots keep this far from the edge of a hole. Source: this project's own; the scanner's surface is least sure there.
-const HOLE_MARGIN: Length = Length::from_mm(5.0);
-/// Keep-outs are kept clear of by the safety margin and this, so that a dot is never right on it.
-const KEEP_OUT_SLACK: f64 = 0.001;
-/// A zone needs at least this much skin.
-const LEAST_AREA: Area = Area::from_cm2(2.0);
-/// Edge of the cells on which areas are summed.
-const CELL: f64 = 0.001;
+/// A region needs at least this much skin, and a zone drawn by hand this much: less is a slip, or a head that was not scanned.
+/// Source: this project's own.
+const LEAST_REGION: Area = Area::from_cm2(2.0);
+const LEAST_DRAWN: Area = Area::from_cm2(0.1);
+
+/// The head a treatment is laid on.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    head: &'a SurfaceMesh<Head>,
+    anatomy: &'a Anatomy,
+    head_from_scan: Option<&'a Transform<Head, Scan>>,
+    unscanned: &'a [bool],
+}
+
+impl<'a> Subject<'a> {
+    /// A surface in the head frame and where its ears, nasion and upright are.
+    #[must_use]
+    pub const fn new(head: &'a SurfaceMesh<Head>, anatomy: &'a Anatomy) -> Self {
+        Self {
+            head,
+            anatomy,
+            head_from_scan: None,
+            unscanned: &[],
+        }
+    }
+
+    /// The same, with the scan's frame, so that designs may give places in it.
+    #[must_use]
+    pub const fn on_scan(self, head_from_scan: &'a Transform<Head, Scan>) -> Self {
+        Self {
+            head_from_scan: Some(head_from_scan),
+            ..self
+        }
+    }
+
+    /// The same, with a mark for each triangle that was closed over and not scanned: it gets no dot, and dots keep from it as from a hole.
+    #[must_use]
+    pub const fn without(self, unscanned: &'a [bool]) -> Self {
+        Self { unscanned, ..self }
+    }
+}
 
 /// The design on one head: density and zone at every place of the surface.
 #[derive(Debug, Clone)]
@@ -55,7 +105,19 @@ pub struct Scalp {
     pub quotas: Vec<u32>,
     /// Hairs and dots that are there already; new dots keep their distance from them.
     pub existing: Vec<Point<Head>>,
+    pub(crate) shares: Vec<Share>,
     field: Field,
+}
+
+/// One triangle's part in one zone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    pub zone: u8,
+    pub triangle: u32,
+    /// The triangle's area, m².
+    pub area: f64,
+    /// The largest density found on it, dots per m².
+    pub densest: f64,
 }
 
 /// Zone and density at one place.
@@ -65,97 +127,6 @@ pub struct Here {
     pub zone: u8,
     /// The density all layers together aim at.
     pub density: Density,
-}
-
-#[derive(Debug, Clone)]
-struct Field {
-    regions: Regions,
-    margin: Margin,
-    keep_outs: Vec<(Vector3<f64>, f64)>,
-    /// Zone of each region, in the order of [`Region::ALL`].
-    zones: [Option<u8>; 6],
-    densities: Vec<f64>,
-    feather: f64,
-    transition: f64,
-    edge_density: f64,
-}
-
-impl Field {
-    fn new(
-        head: &SurfaceMesh<Head>,
-        treatment: &Treatment,
-        regions: Regions,
-        keep_outs: &[KeepOut],
-    ) -> Self {
-        let mut zones = [None; 6];
-        for (index, design) in (0u8..).zip(&treatment.zones) {
-            if let Some(i) = Region::ALL.iter().position(|r| *r == design.region) {
-                zones[i] = Some(index);
-            }
-        }
-        Self {
-            regions,
-            margin: Margin::new(head, HOLE_MARGIN.m()),
-            keep_outs: keep_outs
-                .iter()
-                .map(|k| {
-                    (
-                        k.center.raw(),
-                        (k.radius + KEEP_OUT_MARGIN).m() + KEEP_OUT_SLACK,
-                    )
-                })
-                .collect(),
-            zones,
-            densities: treatment.zones.iter().map(|z| z.density.per_m2()).collect(),
-            feather: treatment.feather.m(),
-            transition: treatment.hairline.transition.m(),
-            edge_density: treatment.hairline.edge_density,
-        }
-    }
-
-    fn zone(&self, region: Region) -> Option<u8> {
-        Region::ALL
-            .iter()
-            .position(|r| *r == region)
-            .and_then(|i| self.zones[i])
-    }
-
-    fn at(&self, p: &Vector3<f64>) -> Option<(u8, f64)> {
-        let spot = self.regions.spot(p)?;
-        let zone = self.zone(spot.region)?;
-        if self
-            .keep_outs
-            .iter()
-            .any(|(center, clear)| (p - center).norm() < *clear)
-            || self.margin.is_near(p)
-        {
-            return None;
-        }
-        let density = self.densities[zone as usize] * self.fade(&spot);
-        (density > 0.0).then_some((zone, density))
-    }
-
-    /// The share of the full density: less in the hairline's transition, and towards untreated scalp.
-    fn fade(&self, spot: &Spot) -> f64 {
-        let ramp = |distance: f64, width: f64| {
-            if width > 0.0 {
-                smoothstep(distance / width)
-            } else {
-                1.0
-            }
-        };
-        let front = self.edge_density
-            + (1.0 - self.edge_density) * ramp(spot.behind_hairline, self.transition);
-        let mut edge = spot.to_floor;
-        if self.zone(Region::Sides).is_none() {
-            edge = edge.min(spot.to_sides);
-        }
-        if self.zone(Region::Back).is_none() {
-            edge = edge.min(spot.to_back);
-        }
-        // Never quite nothing, so that the least distance of dots stays bounded.
-        front * (0.08 + 0.92 * ramp(edge, self.feather))
-    }
 }
 
 impl Scalp {
@@ -178,33 +149,111 @@ impl Scalp {
     pub fn area(&self) -> Area {
         self.zones.iter().fold(Area::ZERO, |sum, z| sum + z.area)
     }
+
+    /// Straight distance from a point to the edge of the nearest of the design's exclusions, its margin not counted; zero within one.
+    /// `None` where the design has none.
+    #[must_use]
+    pub fn exclusion_distance(&self, p: &Point<Head>) -> Option<Length> {
+        self.field.exclusion_distance(&p.raw()).map(Length::from_m)
+    }
+
+    /// The hairline on the skin, from the left sideburn to the right one, half a millimetre apart.
+    #[must_use]
+    pub fn hairline(&self) -> Vec<Point<Head>> {
+        self.field.hairline().collect()
+    }
 }
 
-/// Lays a treatment's design on a head. `head` is the scan in the head frame; `seed` chooses the hairline's unevenness.
+/// Lays a treatment's design on a head, where no place is given in the scan's frame: [`lay`] with [`Subject::new`].
 ///
 /// # Errors
-/// A head whose skull or forehead cannot be measured, a zone without skin, or more dots than fit.
+/// As [`lay`].
 pub fn scalp(
     head: &SurfaceMesh<Head>,
     anatomy: &Anatomy,
     treatment: &Treatment,
     seed: u64,
 ) -> Result<Scalp, DesignError> {
+    lay(&Subject::new(head, anatomy), treatment, seed)
+}
+
+/// Lays a treatment's design on a head. `seed` chooses the hairline's unevenness.
+///
+/// # Errors
+/// A head whose skull or forehead cannot be measured, a hairline lower than its policy, a curve that crosses itself or is not on the
+/// head, a zone without skin, or more dots than fit.
+pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Scalp, DesignError> {
+    let Subject {
+        head,
+        anatomy,
+        head_from_scan,
+        unscanned,
+    } = *subject;
     let skull = Skull::measure(head, anatomy)?;
     let keep_outs = keep_outs(anatomy, &skull);
-    let regions = Regions::new(skull, head, &anatomy.nasion, &treatment.hairline, seed)?;
-    let mut field = Field::new(head, treatment, regions, &keep_outs);
-    let (patch, areas, mut expected) = measure(head, &field, treatment.zones.len());
-    for (design, area) in treatment.zones.iter().zip(&areas) {
+    let map = Map::new(head, skull);
+    let ground = Ground {
+        map: &map,
+        head_from_scan,
+    };
+    let line = Line::new(ground, anatomy, &treatment.hairline, seed)?;
+    let zones = Zones::new(ground, treatment, line)?;
+    let exclusions = Exclusions::new(ground, &treatment.exclusions)?;
+    let existing = ground.existing(&treatment.existing)?;
+    let mut field = Field::new(
+        head,
+        unscanned,
+        treatment,
+        map,
+        (zones, exclusions),
+        &keep_outs,
+    );
+    let mut sums = area::measure(head, unscanned, &field, treatment.zones.len());
+    let total = total(treatment, &sums)?;
+    let scale = total as f64 / sums.expected.iter().sum::<f64>();
+    field.scale(scale);
+    sums.shares.iter_mut().for_each(|s| s.densest *= scale);
+    sums.expected.iter_mut().for_each(|e| *e *= scale);
+    check_density(treatment, field.densities(), &sums.areas, total)?;
+    let zone = |((design, &area), &dots): ((&stipple_model::treatment::ZoneDesign, _), _)| Zone {
+        name: design.name.clone(),
+        area: Area::from_m2(area),
+        target: Density::from_per_m2(dots / area),
+    };
+    let laid = treatment.zones.iter().zip(&sums.areas).zip(&sums.expected);
+    let mut patch: Vec<u32> = sums.shares.iter().map(|s| s.triangle).collect();
+    patch.sort_unstable();
+    patch.dedup();
+    Ok(Scalp {
+        zones: laid.map(zone).collect(),
+        patch,
+        keep_outs,
+        findings: findings(treatment, scale, &field, head),
+        quotas: apportion(&sums.expected, total as u32),
+        existing,
+        shares: sums.shares,
+        field,
+    })
+}
+
+/// How many dots are laid; every zone must have skin for its own.
+fn total(treatment: &Treatment, sums: &area::Sums) -> Result<u64, DesignError> {
+    for (design, area) in treatment.zones.iter().zip(&sums.areas) {
         let area = Area::from_m2(*area);
-        if area < LEAST_AREA {
+        let least = if matches!(design.shape, Shape::Region(_)) {
+            LEAST_REGION
+        } else {
+            LEAST_DRAWN
+        };
+        if area < least {
             return Err(DesignError::ZoneTooSmall {
-                zone: design.region.name(),
+                zone: design.name.clone(),
                 area,
+                least,
             });
         }
     }
-    let sum: f64 = expected.iter().sum();
+    let sum: f64 = sums.expected.iter().sum();
     let total = treatment.dots.map_or(sum.round() as u64, u64::from);
     if total == 0 || total > u64::from(MOST_DOTS) {
         return Err(DesignError::Count {
@@ -212,33 +261,7 @@ pub fn scalp(
             most: MOST_DOTS,
         });
     }
-    let scale = total as f64 / sum;
-    for density in field.densities.iter_mut().chain(expected.iter_mut()) {
-        *density *= scale;
-    }
-    check_density(treatment, &field.densities, &areas, total)?;
-    let quotas = apportion(&expected, total as u32);
-    let zones =
-        treatment
-            .zones
-            .iter()
-            .zip(&areas)
-            .zip(&expected)
-            .map(|((design, &area), &dots)| Zone {
-                name: design.region.name().to_owned(),
-                area: Area::from_m2(area),
-                target: Density::from_per_m2(dots / area),
-            });
-    let findings = findings(treatment, scale, &field, head);
-    Ok(Scalp {
-        zones: zones.collect(),
-        patch,
-        keep_outs,
-        findings,
-        quotas,
-        existing: Vec::new(),
-        field,
-    })
+    Ok(total)
 }
 
 fn check_density(
@@ -247,21 +270,22 @@ fn check_density(
     areas: &[f64],
     total: u64,
 ) -> Result<(), DesignError> {
+    // What is there already counts too.
+    let dense =
+        |(zone, laid): (&stipple_model::treatment::ZoneDesign, &f64)| laid + zone.existing.per_m2();
     let densest = treatment
         .zones
         .iter()
         .zip(densities)
-        .max_by(|a, b| a.1.total_cmp(b.1));
+        .max_by(|a, b| dense(*a).total_cmp(&dense(*b)));
     match densest {
-        Some((zone, &density)) if Density::from_per_m2(density) > DENSEST => {
-            Err(DesignError::TooDense {
-                dots: total as u32,
-                area: Area::from_m2(areas.iter().sum()),
-                zone: zone.region.name(),
-                density: Density::from_per_m2(density),
-                most: DENSEST,
-            })
-        }
+        Some(pair) if Density::from_per_m2(dense(pair)) > DENSEST => Err(DesignError::TooDense {
+            dots: total as u32,
+            area: Area::from_m2(areas.iter().sum()),
+            zone: pair.0.name.clone(),
+            density: Density::from_per_m2(dense(pair)),
+            most: DENSEST,
+        }),
         _ => Ok(()),
     }
 }
@@ -287,10 +311,7 @@ fn findings(
     let lost: f64 = (0..head.triangles().len())
         .filter(|&i| {
             let [a, b, c] = head.corners(i).map(|p| p.raw());
-            let center = (a + b + c) / 3.0;
-            field.margin.is_near(&center)
-                && outward(head, i, &field.regions)
-                && field.regions.spot(&center).is_some()
+            field.lost_to_a_hole(&((a + b + c) / 3.0)) && field.may_be_dotted(head, i)
         })
         .map(|i| head.triangle_area(i).cm2())
         .sum();
@@ -298,87 +319,6 @@ fn findings(
         findings.push(finding("hole_in_scalp", format!("the scalp has holes; {lost:.1} cm² around them are left without dots, besides the holes themselves")));
     }
     findings
-}
-
-/// Whether a triangle faces away from the scalp's middle, as skin over the skull does and an ear's or a fold's inside does not.
-fn outward(head: &SurfaceMesh<Head>, triangle: usize, regions: &Regions) -> bool {
-    let normal = head.area_vector(triangle);
-    let [a, b, c] = head.corners(triangle).map(|p| p.raw());
-    let center = regions.skull().local(&((a + b + c) / 3.0));
-    let along = regions.skull().local(&((a + b + c) / 3.0 + normal)) - center;
-    along.dot(&center) > 0.4 * along.norm() * center.norm()
-}
-
-/// The triangles that have a part in a zone, and areas and expected dots per zone, summed on small cells.
-fn measure(
-    head: &SurfaceMesh<Head>,
-    field: &Field,
-    zones: usize,
-) -> (Vec<u32>, Vec<f64>, Vec<f64>) {
-    let mut patch = Vec::new();
-    let (mut areas, mut expected) = (vec![0.0; zones], vec![0.0; zones]);
-    for i in 0..head.triangles().len() {
-        let corners = head.corners(i).map(|p| p.raw());
-        if !outward(head, i, &field.regions) {
-            continue;
-        }
-        let area = head.triangle_area(i).m2();
-        let mut dotted = false;
-        cells(&corners, |center, part| {
-            if let Some((zone, density)) = field.at(&center) {
-                let z = zone as usize;
-                areas[z] += part * area;
-                expected[z] += part * area * density;
-                dotted = true;
-            }
-        });
-        if dotted {
-            patch.push(i as u32);
-        }
-    }
-    (patch, areas, expected)
-}
-
-/// Visits the middles of equal cells of a triangle with each cell's share of its area.
-fn cells(corners: &[Vector3<f64>; 3], mut visit: impl FnMut(Vector3<f64>, f64)) {
-    let [a, b, c] = *corners;
-    let longest = (b - a).norm().max((c - b).norm()).max((a - c).norm());
-    // A triangle of a head is never longer than a few hundred cells; the cap only bounds nonsense.
-    let n = ((longest / CELL).ceil().max(1.0) as usize).min(400);
-    let (u, v) = ((b - a) / n as f64, (c - a) / n as f64);
-    let part = 1.0 / (n * n) as f64;
-    for i in 0..n {
-        for j in 0..n - i {
-            let corner = a + u * i as f64 + v * j as f64;
-            visit(corner + (u + v) / 3.0, part);
-            if i + j + 1 < n {
-                visit(corner + (u + v) * (2.0 / 3.0), part);
-            }
-        }
-    }
-}
-
-/// Splits a whole number in proportion; the largest remainders round up, so the parts sum exactly.
-pub(crate) fn apportion(weights: &[f64], total: u32) -> Vec<u32> {
-    let sum: f64 = weights.iter().sum();
-    if sum <= 0.0 {
-        return vec![0; weights.len()];
-    }
-    let exact: Vec<f64> = weights.iter().map(|w| w / sum * f64::from(total)).collect();
-    let mut parts: Vec<u32> = exact.iter().map(|e| e.floor() as u32).collect();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|&a, &b| {
-        (exact[b] - exact[b].floor())
-            .total_cmp(&(exact[a] - exact[a].floor()))
-            .then(a.cmp(&b))
-    });
-    let missing = total.saturating_sub(parts.iter().sum()) as usize;
-    order
-        .into_iter()
-        .cycle()
-        .take(missing)
-        .for_each(|i| parts[i] += 1);
-    parts
 }
 
 /// Eyes and ears from the landmarks. Source of the offsets: adult anatomy, scaled with the head's length.
@@ -403,34 +343,4 @@ fn keep_outs(anatomy: &Anatomy, skull: &Skull) -> Vec<KeepOut> {
         keep_out("left ear", at(&left, -0.012, 0.010, 0.006), 26.0),
         keep_out("right ear", at(&right, -0.012, -0.010, 0.006), 26.0),
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_sum_exactly() {
-        assert_eq!(apportion(&[1.0, 1.0, 1.0], 10), vec![4, 3, 3]);
-        assert_eq!(apportion(&[0.0, 2.0, 1.0], 3), vec![0, 2, 1]);
-        assert_eq!(apportion(&[], 3), Vec::<u32>::new());
-        assert_eq!(apportion(&[5.3e9, 1.0], 30_000).iter().sum::<u32>(), 30_000);
-    }
-
-    #[test]
-    fn cells_cover_a_triangle() {
-        let mut sum = 0.0;
-        let mut middle = Vector3::zeros();
-        let corners = [
-            Vector3::zeros(),
-            Vector3::new(0.0073, 0.0, 0.0),
-            Vector3::new(0.0, 0.004, 0.0),
-        ];
-        cells(&corners, |center, part| {
-            sum += part;
-            middle += center * part;
-        });
-        assert!((sum - 1.0).abs() < 1e-12);
-        assert!((middle - corners.iter().sum::<Vector3<f64>>() / 3.0).norm() < 1e-12);
-    }
 }

@@ -1,127 +1,118 @@
-//! Where the zones are: the hairline's curve and the bounds of the top, the sides and the back.
+//! Where the named regions are: bounds of the top, the sides and the back, and the patterns of Norwood and Ludwig.
 
 use std::f64::consts::FRAC_PI_2;
 
-use stipple_model::frames::{Head, Point};
-use stipple_model::mesh::SurfaceMesh;
-use stipple_model::treatment::{Hairline, Region};
-use stipple_model::units::Length;
+use stipple_model::treatment::Region;
 
-use super::error::DesignError;
-use super::skull::{Place, Skull};
+use super::skull::Place;
 
-/// Glabella above nasion on the skin. Source: this project's own; 8–12 mm on public heads.
-const GLABELLA: Length = Length::from_mm(10.0);
 /// Depth of the hairline region. Source: "hairline region 2–3 cm deep".
 const HAIRLINE_DEPTH: f64 = 0.025;
 /// The top's bounds: pitch between frontal and mid-scalp (over the ears), mid-scalp and crown, and the crown's lowest point; the top's
-/// half-width to the side. Source: this project's own, from pictures of the shared heads.
+/// half-width to the side, degrees. Source: this project's own, from pictures of the shared heads.
 const FRONTAL_TO_MID: f64 = 10.0;
 const MID_TO_CROWN: f64 = -28.0;
 const CROWN_END: f64 = -74.0;
 const TOP_HALF_WIDTH: f64 = 48.0;
-/// Lowest treated height over the ears: at the sides clear of the auricle, at the back above the nape. Source: this project's own.
+/// How far the hairline's waves may carry it before its mid-frontal point, degrees.
+const WAVES: f64 = 4.0;
+/// Lowest treated height over the ears, on an adult: at the temples, at the sides clear of the auricle, at the back above the nape.
+/// Source: this project's own.
+const TEMPLE_FLOOR: f64 = 0.038;
 const SIDES_FLOOR: f64 = 0.052;
 const BACK_FLOOR: f64 = 0.028;
-/// Behind this pitch the untreated top is bounded by the back, before it by the sides.
+/// Before this pitch the sides are temples, degrees. Source: this project's own; in front of the ear.
+const TEMPLES_FROM: f64 = 30.0;
+/// Behind this pitch the untreated top is bounded by the back, before it by the sides, degrees.
 const SIDES_TO_BACK: f64 = -58.0;
 
-/// A place in a region: how far it is from the edge of the scalp that can be treated and from the region's neighbours.
+/// What Norwood's grades leave bald, on an adult. Source: this project's own figures, read from the drawings of the scale (Norwood 1975).
+struct Norwood {
+    /// Depth of the bald corner at the temples and in the midline, behind the hairline, metres.
+    temple: f64,
+    middle: f64,
+    /// Radius of the bald vertex, metres.
+    vertex: f64,
+}
+const NORWOOD: [Norwood; 4] = [
+    Norwood {
+        temple: 0.020,
+        middle: 0.000,
+        vertex: 0.0,
+    },
+    Norwood {
+        temple: 0.038,
+        middle: 0.006,
+        vertex: 0.0,
+    },
+    Norwood {
+        temple: 0.052,
+        middle: 0.025,
+        vertex: 0.028,
+    },
+    Norwood {
+        temple: 0.068,
+        middle: 0.048,
+        vertex: 0.042,
+    },
+];
+/// The middle of the bald vertex, pitch in degrees.
+const VERTEX: f64 = -45.0;
+/// How far grade 7 reaches beyond the top, degrees to the side and down.
+const GRADE_7_WIDER: f64 = 10.0;
+const GRADE_7_LOWER: f64 = 10.0;
+
+/// What thins in Ludwig's grades: behind the retained frontal fringe, half-width and hindmost pitch, metres and degrees.
+/// Source: "thinning limited in front by a line 1–3 cm behind the frontal hairline" (Ludwig 1977); widths are this project's own.
+const LUDWIG: [(f64, f64, f64); 3] = [
+    (0.020, 26.0, -38.0),
+    (0.015, 36.0, -52.0),
+    (0.010, 45.0, -64.0),
+];
+
+/// A place as the regions see it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spot {
-    /// The region.
-    pub region: Region,
-    /// Depth behind the hairline, metres; large where no hairline bounds.
-    pub behind_hairline: f64,
-    /// Distance to the neighbouring regions to the side and back, metres, and which they are.
-    pub to_sides: f64,
-    /// Distance to the back, metres.
-    pub to_back: f64,
-    /// Distance to the floor of sides and back, metres.
-    pub to_floor: f64,
+    /// Its angles.
+    pub place: Place,
+    /// Depth behind the hairline along the skin, metres; infinite far behind.
+    pub depth: f64,
 }
 
 /// The regions on one head.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Regions {
-    skull: Skull,
     /// Pitch of the mid-frontal point.
-    front: f64,
+    pub front: f64,
     /// Side angle of the frontotemporal points.
-    corner: f64,
-    recession: f64,
-    waves: Waves,
+    pub corner: f64,
+    /// The head's length over an adult's.
+    pub scale: f64,
 }
 
 impl Regions {
-    /// Lays the hairline on the head.
-    pub fn new(
-        skull: Skull,
-        head: &SurfaceMesh<Head>,
-        nasion: &Point<Head>,
-        hairline: &Hairline,
-        seed: u64,
-    ) -> Result<Self, DesignError> {
-        let wanted = (GLABELLA + hairline.height).m();
-        let outline = skull.midline(head, nasion);
-        let at = |i: usize| {
-            let (pitch, r) = outline[i];
-            (r * pitch.sin(), r * pitch.cos())
-        };
-        let mut walked = 0.0;
-        let mut front = None;
-        for i in 1..outline.len() {
-            let (a, b) = (at(i - 1), at(i));
-            let step = (b.0 - a.0).hypot(b.1 - a.1);
-            if walked + step >= wanted {
-                let t = (wanted - walked) / step;
-                front = Some((
-                    outline[i - 1].0 + t * (outline[i].0 - outline[i - 1].0),
-                    outline[i].1,
-                ));
-                break;
+    /// Whether a place behind the hairline is in a region.
+    pub fn contains(&self, region: Region, spot: &Spot) -> bool {
+        match region {
+            Region::Full => self.part(spot).is_some(),
+            Region::Temples => {
+                spot.place.pitch.to_degrees() > TEMPLES_FROM
+                    && self.part(spot) == Some(Region::Sides)
             }
-            walked += step;
+            Region::Norwood(grade) => self.norwood(grade, spot),
+            Region::Ludwig(grade) => self.ludwig(grade, spot),
+            part => self.part(spot) == Some(part),
         }
-        let (front, radius) = front.ok_or(DesignError::NoForehead {
-            wanted_mm: wanted * 1e3,
-            found_mm: walked * 1e3,
-        })?;
-        let corner = (hairline.half_width.m() / radius).clamp(0.0, 0.95).asin();
-        let waves = Waves {
-            seed,
-            waviness: hairline.waviness.m(),
-            roughness: hairline.roughness.m(),
-        };
-        Ok(Self {
-            skull,
-            front,
-            corner,
-            recession: hairline.recession.m(),
-            waves,
-        })
     }
 
-    /// The skull they are measured on.
-    pub fn skull(&self) -> &Skull {
-        &self.skull
-    }
-
-    /// The region at a head-frame point.
-    pub fn spot(&self, p: &nalgebra::Vector3<f64>) -> Option<Spot> {
-        let place = self.skull.place(p);
-        let scale = self.skull.scale;
-        let behind_hairline = self.behind_hairline(&place);
-        if behind_hairline < 0.0 {
-            return None;
-        }
-        let (limit, to_sides) = self.inside_top(&place);
-        let to_back = (place.pitch - CROWN_END.to_radians()) * place.arm;
-        if place.side.abs() < limit && to_back > 0.0 {
-            let pitch = place.pitch.to_degrees();
-            let region = if behind_hairline < HAIRLINE_DEPTH * scale
-                && place.side.abs() < self.corner * 1.05
-            {
+    /// The one of hairline, frontal, mid-scalp, crown, sides and back at a place; they touch and never overlap.
+    fn part(&self, spot: &Spot) -> Option<Region> {
+        let place = &spot.place;
+        let pitch = place.pitch.to_degrees();
+        if self.on_top(place, 0.0, 0.0) {
+            let in_front =
+                spot.depth < HAIRLINE_DEPTH * self.scale && place.side.abs() < self.corner * 1.05;
+            return Some(if in_front {
                 Region::Hairline
             } else if pitch > FRONTAL_TO_MID {
                 Region::Frontal
@@ -129,78 +120,71 @@ impl Regions {
                 Region::MidScalp
             } else {
                 Region::Crown
-            };
-            return Some(Spot {
-                region,
-                behind_hairline,
-                to_sides,
-                to_back,
-                to_floor: f64::INFINITY,
             });
         }
-        let region = if place.pitch.to_degrees() > SIDES_TO_BACK {
+        // The floor falls smoothly from the sides to the back, and to the temples.
+        let back = smoothstep((SIDES_TO_BACK + 15.0 - pitch) / 40.0);
+        let temple = smoothstep((pitch - TEMPLES_FROM) / 20.0);
+        let floor =
+            SIDES_FLOOR + back * (BACK_FLOOR - SIDES_FLOOR) + temple * (TEMPLE_FLOOR - SIDES_FLOOR);
+        (place.height > self.scale * floor).then_some(if pitch > SIDES_TO_BACK {
             Region::Sides
         } else {
             Region::Back
-        };
-        // The floor falls smoothly from the sides to the back.
-        let t = smoothstep((SIDES_TO_BACK + 15.0 - place.pitch.to_degrees()) / 40.0);
-        let floor = scale * (SIDES_FLOOR + t * (BACK_FLOOR - SIDES_FLOOR));
-        let to_floor = place.height - floor;
-        (to_floor > 0.0).then_some(Spot {
-            region,
-            behind_hairline,
-            to_sides: f64::INFINITY,
-            to_back: f64::INFINITY,
-            to_floor,
         })
     }
 
-    /// Distance behind the hairline along the skin, metres; negative in front of it.
-    fn behind_hairline(&self, place: &Place) -> f64 {
-        let along = place.side * place.radius;
-        let (line, slope) = self.line(place.side.abs());
-        let straight = (line - place.pitch) * place.arm;
-        // Where the line runs obliquely the nearest point of it is nearer than straight ahead.
-        straight / slope.hypot(1.0) + self.waves.at(along)
-    }
-
-    /// Pitch of the hairline at a side angle, and its slope.
-    fn line(&self, side: f64) -> (f64, f64) {
-        let u = side / self.corner;
-        // Metres back per side angle; 0.085 m is the arm of an adult's forehead.
-        let back = self.recession / (0.085 * self.skull.scale);
-        if u <= 1.0 {
-            // Flat in the middle, turning back towards the corner.
-            (
-                self.front - back * u.powf(2.4),
-                back * 2.4 * u.powf(1.4) / self.corner,
-            )
-        } else {
-            // From the corner the temple's line runs down and slightly forward.
-            let forward = 0.55 * (side - self.corner).min(0.35);
-            (self.front - back + forward, 0.55)
-        }
-    }
-
-    /// The top's half-width at this pitch (an angle), and the distance to it, metres.
-    fn inside_top(&self, place: &Place) -> (f64, f64) {
+    /// Whether a place is on the top, made wider and lower by so many degrees.
+    fn on_top(&self, place: &Place, wider: f64, lower: f64) -> bool {
         let pitch = place.pitch.to_degrees();
-        let wide = TOP_HALF_WIDTH.to_radians();
+        let end = CROWN_END - lower;
+        // In front of the mid-frontal point only a widow's peak is top; at the sides the temples reach farther forward.
+        let before =
+            pitch > self.front.to_degrees() + WAVES && place.side.abs() > 0.6 * self.corner;
+        if pitch <= end || before {
+            return false;
+        }
+        let wide = (TOP_HALF_WIDTH + wider).to_radians();
         let limit = if pitch > FRONTAL_TO_MID {
             // In front the top narrows or widens to the corner of the hairline.
-            let t = smoothstep(
-                (pitch - FRONTAL_TO_MID) / (self.front.to_degrees() - FRONTAL_TO_MID).max(1.0),
-            );
-            wide + t * (self.corner - wide)
+            let to_front = (self.front.to_degrees() - FRONTAL_TO_MID).max(1.0);
+            let t = smoothstep((pitch - FRONTAL_TO_MID) / to_front);
+            wide + t * (self.corner.max(wide - TOP_HALF_WIDTH.to_radians()) - wide)
         } else {
-            let t = ((MID_TO_CROWN - pitch) / (MID_TO_CROWN - CROWN_END)).clamp(0.0, 1.0);
+            let t = ((MID_TO_CROWN - pitch) / (MID_TO_CROWN - end)).clamp(0.0, 1.0);
             wide * (1.0 - t.powi(3)).sqrt()
         };
-        (
-            limit.min(FRAC_PI_2),
-            (limit - place.side.abs()) * place.radius,
-        )
+        place.side.abs() < limit.min(FRAC_PI_2)
+    }
+
+    fn norwood(&self, grade: u8, spot: &Spot) -> bool {
+        let place = &spot.place;
+        let Some(pattern) = NORWOOD.get(usize::from(grade.saturating_sub(2))) else {
+            let (wider, lower) = if grade == 6 {
+                (0.0, 0.0)
+            } else {
+                (GRADE_7_WIDER, GRADE_7_LOWER)
+            };
+            return self.on_top(place, wider, lower);
+        };
+        let scale = self.scale;
+        let aside = smoothstep((place.side.abs() / self.corner - 0.3) / 0.5);
+        let deep = pattern.middle + aside * (pattern.temple - pattern.middle);
+        let receded = spot.depth < deep * scale
+            && place.side.abs() < self.corner * 1.1
+            && self.on_top(place, 0.0, 0.0);
+        let back = (place.pitch - VERTEX.to_radians()) * place.arm;
+        let bald_vertex = back.hypot(place.side * place.radius) < pattern.vertex * scale;
+        receded || (bald_vertex && self.on_top(place, 0.0, 0.0))
+    }
+
+    fn ludwig(&self, grade: u8, spot: &Spot) -> bool {
+        let (fringe, wide, end) = LUDWIG[usize::from(grade.clamp(1, 3)) - 1];
+        let (front, end) = (self.front.to_degrees() + 6.0, end);
+        let (middle, half) = (0.5 * (front + end), 0.5 * (front - end));
+        let along = (spot.place.pitch.to_degrees() - middle) / half;
+        let aside = spot.place.side.to_degrees() / wide;
+        spot.depth > fringe * self.scale && along.powi(2) + aside.powi(2) < 1.0
     }
 }
 
@@ -210,31 +194,66 @@ pub(super) fn smoothstep(t: f64) -> f64 {
     t * t * (3.0 - 2.0 * t)
 }
 
-/// The unevenness of the hairline: two octaves of smooth noise along it.
-#[derive(Debug, Clone, Copy)]
-struct Waves {
-    seed: u64,
-    waviness: f64,
-    roughness: f64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Waves {
-    fn at(&self, along: f64) -> f64 {
-        self.waviness * noise(self.seed, along / 0.017)
-            + self.roughness * noise(self.seed ^ 0x9e37_79b9, along / 0.0045)
+    fn spot(pitch: f64, side: f64, depth: f64) -> Spot {
+        let towards = Place::towards(f64::to_radians(pitch), f64::to_radians(side)) * 0.09;
+        Spot {
+            place: super::super::skull::Skull::unit().place_local(&towards),
+            depth,
+        }
     }
-}
 
-/// Smooth noise in -1..=1 with one knot per unit.
-fn noise(seed: u64, x: f64) -> f64 {
-    let cell = x.floor();
-    let knot = |k: f64| {
-        // splitmix64: the same on every machine.
-        let mut z = seed.wrapping_add((k as i64 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    const REGIONS: Regions = Regions {
+        front: 0.9,
+        corner: 0.75,
+        scale: 1.0,
     };
-    let t = smoothstep(x - cell);
-    knot(cell) * (1.0 - t) + knot(cell + 1.0) * t
+
+    #[test]
+    fn the_parts_are_where_they_are_called() {
+        for (pitch, side, depth, region) in [
+            (50.0, 0.0, 0.01, Region::Hairline),
+            (30.0, 0.0, 0.04, Region::Frontal),
+            (0.0, 20.0, 0.09, Region::MidScalp),
+            (-45.0, 0.0, f64::INFINITY, Region::Crown),
+            (0.0, 60.0, f64::INFINITY, Region::Sides),
+            (60.0, 60.0, 0.05, Region::Sides),
+            (-85.0, 5.0, f64::INFINITY, Region::Back),
+        ] {
+            let spot = spot(pitch, side, depth);
+            assert_eq!(REGIONS.part(&spot), Some(region), "{pitch} {side}");
+            assert!(REGIONS.contains(region, &spot) && REGIONS.contains(Region::Full, &spot));
+        }
+        assert!(REGIONS.contains(Region::Temples, &spot(60.0, 60.0, 0.05)));
+        assert!(!REGIONS.contains(Region::Temples, &spot(0.0, 60.0, 0.05)));
+        assert_eq!(REGIONS.part(&spot(0.0, 89.0, f64::INFINITY)), None);
+    }
+
+    #[test]
+    fn a_higher_grade_contains_the_lower_one() {
+        for pitch in -88..60 {
+            for side in -70..70 {
+                // Depth as it would be behind a level line.
+                let depth = (51.0 - f64::from(pitch)).max(0.0).to_radians() * 0.09;
+                let spot = spot(f64::from(pitch), f64::from(side), depth);
+                for grade in 2..7 {
+                    let (less, more) = (Region::Norwood(grade), Region::Norwood(grade + 1));
+                    assert!(
+                        !REGIONS.contains(less, &spot) || REGIONS.contains(more, &spot),
+                        "norwood {grade} at {pitch} {side}"
+                    );
+                }
+                for grade in 1..3 {
+                    let (less, more) = (Region::Ludwig(grade), Region::Ludwig(grade + 1));
+                    assert!(
+                        !REGIONS.contains(less, &spot) || REGIONS.contains(more, &spot),
+                        "ludwig {grade} at {pitch} {side}"
+                    );
+                }
+            }
+        }
+    }
 }

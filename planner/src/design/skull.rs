@@ -85,7 +85,11 @@ impl Skull {
 
     /// Angles and distances of a head-frame point.
     pub fn place(&self, p: &Vector3<f64>) -> Place {
-        let q = self.local(p);
+        self.place_local(&self.local(p))
+    }
+
+    /// Angles and distances of a point in skull coordinates.
+    pub fn place_local(&self, q: &Vector3<f64>) -> Place {
         let arm = q.x.hypot(q.z);
         Place {
             radius: q.norm(),
@@ -95,60 +99,28 @@ impl Skull {
             height: q.z + self.center_height,
         }
     }
+}
 
-    /// The outline in the midline plane: pitch and distance from the middle, from the nasion's pitch up and back, one step per degree.
-    pub fn midline(&self, head: &SurfaceMesh<Head>, nasion: &Point<Head>) -> Vec<(f64, f64)> {
-        let start = self.place(&nasion.raw()).pitch;
-        let steps = (start.to_degrees() + 60.0).max(0.0) as usize;
-        let mut outline: Vec<Option<f64>> = vec![None; steps];
-        for i in 0..head.triangles().len() {
-            let corners = head.corners(i).map(|p| self.local(&p.raw()));
-            let mut cut: Vec<(f64, f64)> = Vec::with_capacity(3);
-            for (a, b) in [(0, 1), (1, 2), (2, 0)] {
-                let (a, b) = (corners[a], corners[b]);
-                if (a.y < 0.0) != (b.y < 0.0) {
-                    let t = a.y / (a.y - b.y);
-                    let q = a + (b - a) * t;
-                    cut.push((q.x, q.z));
-                }
-            }
-            if let [a, b] = cut[..] {
-                fill(&mut outline, start, a, b);
-            }
-        }
-        (0..)
-            .zip(outline)
-            .map_while(|(k, r)| r.map(|r| (start - f64::from(k).to_radians(), r)))
-            .collect()
+impl Place {
+    /// The unit direction, in skull coordinates, of a pitch and a side angle.
+    pub fn towards(pitch: f64, side: f64) -> Vector3<f64> {
+        Vector3::new(
+            side.cos() * pitch.sin(),
+            side.sin(),
+            side.cos() * pitch.cos(),
+        )
     }
 }
 
-/// Enters the crossings of one cut segment with the rays of the outline; the outermost wins.
-fn fill(outline: &mut [Option<f64>], start: f64, a: (f64, f64), b: (f64, f64)) {
-    let pitch = |p: (f64, f64)| p.0.atan2(p.1);
-    let (from, to) = (pitch(a).min(pitch(b)), pitch(a).max(pitch(b)));
-    // A segment across the back's ±180° is no part of the scalp.
-    if to - from > 1.0 {
-        return;
-    }
-    let first = ((start - to).to_degrees().ceil()).max(0.0) as usize;
-    let last = ((start - from).to_degrees().floor()).max(-1.0);
-    if last < 0.0 {
-        return;
-    }
-    for k in first..=(last as usize) {
-        let Some(slot) = outline.get_mut(k) else {
-            break;
-        };
-        let ray = (start - (k as f64).to_radians()).sin_cos();
-        // Where the ray meets the segment's line.
-        let (dx, dz) = (b.0 - a.0, b.1 - a.1);
-        let denominator = ray.0 * dz - ray.1 * dx;
-        if denominator.abs() > 1e-12 {
-            let r = (a.0 * dz - a.1 * dx) / denominator;
-            if r > 0.0 && slot.is_none_or(|known| r > known) {
-                *slot = Some(r);
-            }
+#[cfg(test)]
+impl Skull {
+    /// A skull of an adult's size at the head frame's origin.
+    pub fn unit() -> Self {
+        Self {
+            axes: Matrix3::identity(),
+            center: Vector3::zeros(),
+            center_height: CENTER_HEIGHT,
+            scale: 1.0,
         }
     }
 }

@@ -1,0 +1,172 @@
+//! The keys of a treatment file, and the refusal of any other.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::error::TreatmentError;
+
+/// Every table of a treatment file with its keys; the file itself is the table "". `planner/treatments/README.md` documents each of
+/// them, and a test holds it against this list.
+pub const KEYS: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "name",
+            "dots",
+            "layers",
+            "feather_mm",
+            "regularity",
+            "hairline",
+            "shades",
+            "zones",
+            "exclusions",
+            "existing",
+            "test_patch",
+        ],
+    ),
+    (
+        "hairline",
+        &[
+            "height_mm",
+            "line_mm",
+            "line_deg",
+            "recession_mm",
+            "half_width_mm",
+            "frontotemporal_deg",
+            "temple_peak_mm",
+            "widows_peak_height_mm",
+            "widows_peak_width_mm",
+            "asymmetry_mm",
+            "transition_mm",
+            "edge_density",
+            "waviness_mm",
+            "roughness_mm",
+            "policy",
+            "lowest_mm",
+        ],
+    ),
+    ("shades", &["name", "rgb", "dilution"]),
+    (
+        "zones",
+        &[
+            "region",
+            "name",
+            "curve_mm",
+            "curve_deg",
+            "line_mm",
+            "line_deg",
+            "width_mm",
+            "density_per_cm2",
+            "existing_per_cm2",
+            "feather_mm",
+            "depth_mm",
+            "depth_cap_mm",
+            "needle",
+            "diameter_mm",
+            "healed_diameter_mm",
+            "shades",
+        ],
+    ),
+    (
+        "exclusions",
+        &[
+            "name",
+            "points_mm",
+            "points_deg",
+            "radius_mm",
+            "curve_mm",
+            "curve_deg",
+            "margin_mm",
+        ],
+    ),
+    ("existing", &["points_mm", "points_deg"]),
+    (
+        "test_patch",
+        &[
+            "center_mm",
+            "center_deg",
+            "size_mm",
+            "density_per_cm2",
+            "depths_mm",
+            "diameter_mm",
+            "shade",
+        ],
+    ),
+];
+
+/// The keys of a table.
+fn known(table: &str) -> Option<&'static [&'static str]> {
+    KEYS.iter()
+        .find(|(t, _)| *t == table)
+        .map(|(_, keys)| *keys)
+}
+
+/// The known name that is nearest to a wrong one: the fewest letters to insert, delete, change or swap.
+pub(super) fn nearest(wrong: &str, known: impl IntoIterator<Item = &'static str>) -> &'static str {
+    // A name as long as a file costs as much as the file squared; nothing that long is a slip of the pen.
+    let wrong: String = wrong.chars().take(64).collect::<String>().to_lowercase();
+    known
+        .into_iter()
+        .min_by_key(|k| (strsim::damerau_levenshtein(&wrong, k), *k))
+        .unwrap_or_default()
+}
+
+/// A parser's message as one line that is not endless.
+pub(super) fn one_line(message: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    message.chars().take(300).map(printable).collect()
+}
+
+/// The line of a byte of the text, from 1.
+pub(super) fn line(text: &str, at: usize) -> usize {
+    let before = &text.as_bytes()[..at.min(text.len())];
+    1 + before.iter().filter(|&&b| b == b'\n').count()
+}
+
+/// Refuses a text with a key that is not in [`KEYS`].
+pub(super) fn check(text: &str) -> Result<(), TreatmentError> {
+    let syntax = |e: toml::de::Error| TreatmentError::Syntax {
+        line: line(text, e.span().map_or(0, |s: Range<usize>| s.start)),
+        reason: one_line(e.message()),
+    };
+    let table = DeTable::parse(text).map_err(syntax)?;
+    check_table(text, "", table.get_ref())
+}
+
+fn check_table(text: &str, name: &str, table: &DeTable<'_>) -> Result<(), TreatmentError> {
+    let Some(keys) = known(name) else {
+        // A table whose keys are the user's own names, such as a zone's shades.
+        return Ok(());
+    };
+    for (key, value) in table {
+        let (word, at) = (key.get_ref().as_ref(), key.span().start);
+        if !keys.contains(&word) {
+            return Err(TreatmentError::UnknownKey {
+                line: line(text, at),
+                key: one_line(word).chars().take(64).collect(),
+                place: if name.is_empty() {
+                    "the file".to_owned()
+                } else {
+                    format!("[{name}]")
+                },
+                nearest: nearest(word, keys.iter().copied()),
+            });
+        }
+        if !name.is_empty() {
+            continue;
+        }
+        match value.get_ref() {
+            DeValue::Table(inner) => check_table(text, word, inner)?,
+            DeValue::Array(items) => {
+                for item in items {
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        check_table(text, word, inner)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
