@@ -5,7 +5,6 @@ use rayon::prelude::*;
 use stipple_model::frames::Head;
 use stipple_model::mesh::SurfaceMesh;
 
-use super::Share;
 use super::field::Field;
 
 /// Edge of the cells on which areas are summed.
@@ -13,31 +12,25 @@ const CELL: f64 = 0.001;
 
 /// Sums over the zones of a head.
 pub(super) struct Sums {
-    /// Each triangle's part in each zone.
-    pub shares: Vec<Share>,
+    /// Triangles with a part in a zone, ascending.
+    pub patch: Vec<u32>,
     /// Area of each zone, m².
     pub areas: Vec<f64>,
     /// Density times area of each zone.
     pub expected: Vec<f64>,
 }
 
-/// Sums areas and densities over the triangles that were scanned and face outward.
-pub(super) fn measure(
-    head: &SurfaceMesh<Head>,
-    unscanned: &[bool],
-    field: &Field,
-    zones: usize,
-) -> Sums {
+/// Sums areas and densities over the triangles that face outward.
+pub(super) fn measure(head: &SurfaceMesh<Head>, field: &Field, zones: usize) -> Sums {
     let mut sums = Sums {
-        shares: Vec::new(),
+        patch: Vec::new(),
         areas: vec![0.0; zones],
         expected: vec![0.0; zones],
     };
-    let scanned = |i: &usize| !unscanned.get(*i).is_some_and(|u| *u);
     let parts: Vec<Vec<Part>> = (0..head.triangles().len())
         .into_par_iter()
         .map(|i| {
-            if scanned(&i) && field.may_be_dotted(head, i) {
+            if field.may_be_dotted(head, i) {
                 parts(head, field, i)
             } else {
                 Vec::new()
@@ -47,16 +40,13 @@ pub(super) fn measure(
     // Summed in the triangles' order: the same bits on any number of threads.
     for (triangle, parts) in (0u32..).zip(parts) {
         let area = head.triangle_area(triangle as usize).m2();
+        if !parts.is_empty() {
+            sums.patch.push(triangle);
+        }
         for part in parts {
             let z = part.zone as usize;
             sums.areas[z] += part.share * area;
             sums.expected[z] += part.expected * area;
-            sums.shares.push(Share {
-                zone: part.zone,
-                triangle,
-                area,
-                densest: part.densest,
-            });
         }
     }
     sums
@@ -69,8 +59,6 @@ struct Part {
     share: f64,
     /// Density times that share.
     expected: f64,
-    /// The largest density found.
-    densest: f64,
 }
 
 fn parts(head: &SurfaceMesh<Head>, field: &Field, triangle: usize) -> Vec<Part> {
@@ -84,13 +72,11 @@ fn parts(head: &SurfaceMesh<Head>, field: &Field, triangle: usize) -> Vec<Part> 
             Some(part) => {
                 part.share += share;
                 part.expected += share * density;
-                part.densest = part.densest.max(density);
             }
             None => parts.push(Part {
                 zone,
                 share,
                 expected: share * density,
-                densest: density,
             }),
         }
     });

@@ -58,7 +58,6 @@ impl Field {
     /// Lays zones out over the map.
     pub fn new(
         head: &SurfaceMesh<Head>,
-        unscanned: &[bool],
         treatment: &Treatment,
         map: Map,
         (zones, exclusions): (Zones, Exclusions),
@@ -84,7 +83,7 @@ impl Field {
         } else {
             vec![f64::INFINITY; labels.len()]
         };
-        let margin = Margin::new(head, unscanned, HOLE_MARGIN.m());
+        let margin = Margin::new(head, HOLE_MARGIN.m());
         let mut edged = vec![false; labels.len()];
         let (points, width) = margin.points();
         for p in points {

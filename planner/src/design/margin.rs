@@ -16,18 +16,13 @@ pub(super) struct Margin {
 }
 
 impl Margin {
-    /// All open edges, with the width to keep clear, metres. Triangles that were not scanned are open.
-    pub fn new(head: &SurfaceMesh<Head>, unscanned: &[bool], width: f64) -> Self {
+    /// All open edges, with the width to keep clear, metres.
+    pub fn new(head: &SurfaceMesh<Head>, width: f64) -> Self {
         // Points a quarter of the width apart understate a distance of `width` by less than 1%; the width is widened by that.
         let step = width / 4.0;
         let width = width * 1.01;
         let mut points: HashMap<[i32; 3], Vec<Vector3<f64>>> = HashMap::new();
-        let scanned = |i: &usize| !unscanned.get(*i).is_some_and(|u| *u);
-        let triangles: Vec<[u32; 3]> = (0..head.triangles().len())
-            .filter(scanned)
-            .map(|i| head.triangles()[i])
-            .collect();
-        for (a, b) in topology::boundary(&triangles) {
+        for (a, b) in topology::boundary(head.triangles()) {
             let (a, b) = (
                 head.vertices()[a as usize].raw(),
                 head.vertices()[b as usize].raw(),

@@ -59,7 +59,6 @@ pub struct Subject<'a> {
     head: &'a SurfaceMesh<Head>,
     anatomy: &'a Anatomy,
     head_from_scan: Option<&'a Transform<Head, Scan>>,
-    unscanned: &'a [bool],
 }
 
 impl<'a> Subject<'a> {
@@ -70,7 +69,6 @@ impl<'a> Subject<'a> {
             head,
             anatomy,
             head_from_scan: None,
-            unscanned: &[],
         }
     }
 
@@ -81,12 +79,6 @@ impl<'a> Subject<'a> {
             head_from_scan: Some(head_from_scan),
             ..self
         }
-    }
-
-    /// The same, with a mark for each triangle that was closed over and not scanned: it gets no dot, and dots keep from it as from a hole.
-    #[must_use]
-    pub const fn without(self, unscanned: &'a [bool]) -> Self {
-        Self { unscanned, ..self }
     }
 }
 
@@ -105,19 +97,7 @@ pub struct Scalp {
     pub quotas: Vec<u32>,
     /// Hairs and dots that are there already; new dots keep their distance from them.
     pub existing: Vec<Point<Head>>,
-    pub(crate) shares: Vec<Share>,
     field: Field,
-}
-
-/// One triangle's part in one zone.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Share {
-    pub zone: u8,
-    pub triangle: u32,
-    /// The triangle's area, m².
-    pub area: f64,
-    /// The largest density found on it, dots per m².
-    pub densest: f64,
 }
 
 /// Zone and density at one place.
@@ -187,7 +167,6 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
         head,
         anatomy,
         head_from_scan,
-        unscanned,
     } = *subject;
     let skull = Skull::measure(head, anatomy)?;
     let keep_outs = keep_outs(anatomy, &skull);
@@ -202,17 +181,15 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
     let existing = ground.existing(&treatment.existing)?;
     let mut field = Field::new(
         head,
-        unscanned,
         treatment,
         map,
         (zones, exclusions),
         &keep_outs,
     );
-    let mut sums = area::measure(head, unscanned, &field, treatment.zones.len());
+    let mut sums = area::measure(head, &field, treatment.zones.len());
     let total = total(treatment, &sums)?;
     let scale = total as f64 / sums.expected.iter().sum::<f64>();
     field.scale(scale);
-    sums.shares.iter_mut().for_each(|s| s.densest *= scale);
     sums.expected.iter_mut().for_each(|e| *e *= scale);
     check_density(treatment, field.densities(), &sums.areas, total)?;
     let zone = |((design, &area), &dots): ((&stipple_model::treatment::ZoneDesign, _), _)| Zone {
@@ -221,17 +198,13 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
         target: Density::from_per_m2(dots / area),
     };
     let laid = treatment.zones.iter().zip(&sums.areas).zip(&sums.expected);
-    let mut patch: Vec<u32> = sums.shares.iter().map(|s| s.triangle).collect();
-    patch.sort_unstable();
-    patch.dedup();
     Ok(Scalp {
         zones: laid.map(zone).collect(),
-        patch,
+        patch: sums.patch,
         keep_outs,
         findings: findings(treatment, scale, &field, head),
         quotas: apportion(&sums.expected, total as u32),
         existing,
-        shares: sums.shares,
         field,
     })
 }

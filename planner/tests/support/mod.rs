@@ -1,6 +1,7 @@
 //! A small head made of an ellipsoid, for tests that need no scan.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod design;
 pub mod files;
 
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ use nalgebra::{Isometry3, Vector3};
 use stipple_model::frames::Head;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::treatment::Treatment;
-use stipple_planner::design::{self, Scalp};
+use stipple_planner::design::{self as stipple_design, Scalp};
 use stipple_planner::dots::{self, DotField};
 use stipple_planner::register::{self, Landmarks, Registration};
 use stipple_planner::scan::{self, Scanned, UnitChoice};
@@ -167,7 +168,7 @@ pub fn lay(shape: &Shape, motion: &Isometry3<f64>, treatment: &Treatment, seed: 
     .unwrap();
     let registration = register::head_from_scan(&landmarks, &scan).unwrap();
     let head = scan.mesh.transformed(&registration.head_from_scan);
-    let scalp = design::scalp(&head, &registration.anatomy, treatment, seed).unwrap();
+    let scalp = stipple_design::scalp(&head, &registration.anatomy, treatment, seed).unwrap();
     let field = dots::layout(&head, &scalp, treatment, seed, &|_| ()).unwrap();
     Laid {
         scan,
