@@ -2,8 +2,9 @@
 //! which is zero at the points; its zero set is the surface.
 //!
 //! Own solver: the one crate that does this (`poisson_reconstruction` 0.4) had not finished 50,000 points at depth 6 after 200 s on two
-//! cores, even with screening off, and it brings older parry and nalgebra along. A head needs no octree: a grid of a fixed number of nodes bounds time and memory whatever the points are. Solved from coarse to fine by conjugate
-//! gradients; sums run in a fixed order, so that the result does not depend on the number of threads.
+//! cores, even with screening off, and it brings older parry and nalgebra along. A head needs no octree: a grid of a fixed number of
+//! nodes bounds time and memory whatever the points are. Solved from coarse to fine by conjugate gradients; sums run in a fixed order,
+//! so that the result does not depend on the number of threads.
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
