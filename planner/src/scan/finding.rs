@@ -173,6 +173,10 @@ fn at(p: &Point<Scan>) -> String {
     format!("({x:.0}, {y:.0}, {z:.0}) mm")
 }
 
+fn many(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 impl ScanFinding {
     /// The short fixed name.
     #[must_use]
@@ -246,7 +250,9 @@ impl ScanFinding {
             Self::Duplicate { faces, place } => format!("{faces} duplicate faces were dropped, the first at {}", at(place)),
             Self::Unused { vertices } => format!("{vertices} vertices without a face were dropped"),
             Self::NonManifold { edges, triangles, place } => format!(
-                "{edges} edges were shared by more than two faces, the first at {}; {triangles} triangles of flaps were cut away",
+                "flaps ({}) were cut away at {} shared by more than two faces, the first at {}",
+                many(*triangles, "triangle"),
+                many(*edges, "edge"),
                 at(place)
             ),
             Self::Part { triangles, center, size, inside } => format!(

@@ -171,16 +171,11 @@ fn check(
         SurfaceMesh::new(points.iter().map(in_metres).collect(), closed_over).ok()
     });
     findings.extend(unscanned.as_ref().map(closed_over_finding));
-    let closed = shape::holes(&vertices, &triangles, &mut findings);
-    let median_edge = shape::median_edge(&vertices, &triangles);
-    let noise = noise::estimate(&vertices, &triangles);
-    findings.extend(crossing::find(&vertices, &triangles, median_edge.m()));
-    if median_edge > COARSE {
-        findings.push(ScanFinding::Coarse { median_edge });
-    }
-    if let Some(noise) = noise.filter(|n| *n > NOISY && *n > median_edge * NOISY_SHARE) {
-        findings.push(ScanFinding::Noisy { noise });
-    }
+    let Quality {
+        closed,
+        median_edge,
+        noise,
+    } = quality(&vertices, &triangles, &mut findings);
     // Scaling can only overflow for coordinates beyond 1e305, which the size check has refused.
     let mesh =
         SurfaceMesh::new(vertices, triangles).map_err(|_| ScanError::NoFaces { vertices: 0 })?;
@@ -197,6 +192,36 @@ fn check(
         noise,
         closed,
     })
+}
+
+/// How well a surface is made.
+struct Quality {
+    closed: bool,
+    median_edge: Length,
+    noise: Option<Length>,
+}
+
+/// Measures the surface and tells what is not as it should be.
+fn quality(
+    vertices: &[Point<Scan>],
+    triangles: &[[u32; 3]],
+    findings: &mut Vec<ScanFinding>,
+) -> Quality {
+    let closed = shape::holes(vertices, triangles, findings);
+    let median_edge = shape::median_edge(vertices, triangles);
+    let noise = noise::estimate(vertices, triangles);
+    findings.extend(crossing::find(vertices, triangles, median_edge.m()));
+    if median_edge > COARSE {
+        findings.push(ScanFinding::Coarse { median_edge });
+    }
+    if let Some(noise) = noise.filter(|n| *n > NOISY && *n > median_edge * NOISY_SHARE) {
+        findings.push(ScanFinding::Noisy { noise });
+    }
+    Quality {
+        closed,
+        median_edge,
+        noise,
+    }
 }
 
 /// Makes points without faces a surface in place; gives the triangles that were only closed over.

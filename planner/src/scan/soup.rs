@@ -8,8 +8,8 @@ use stipple_model::digest::Digest;
 use super::error::ScanError;
 use super::unit::{Unit, unit_named};
 
-/// The most vertices and the most triangles read, each. Source: a head at 0.3 mm edges has 3 million triangles; at this many, reading
-/// and repairing take about 2 GB.
+/// The most vertices and the most triangles read, each. Source: a head at 0.3 mm edges has 3 million triangles; 408,000 take
+/// 78 MB to read and repair, so this many some 2 GB.
 pub const MOST_ELEMENTS: usize = 10_000_000;
 
 /// The file format, found from the content.
