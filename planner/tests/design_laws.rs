@@ -13,8 +13,9 @@ use std::fmt::Write as _;
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use proptest::prelude::*;
 use stipple_model::frames::Point;
+use stipple_model::mesh::SurfaceMesh;
 use stipple_model::treatment::{KEYS, Treatment};
-use stipple_planner::design::{self, DesignError};
+use stipple_planner::design::{self, DesignError, Subject};
 use stipple_planner::dots;
 use support::design::{EXAMPLES, circle, ready, region, still, text, zone};
 

@@ -179,13 +179,7 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
     let zones = Zones::new(ground, treatment, line)?;
     let exclusions = Exclusions::new(ground, &treatment.exclusions)?;
     let existing = ground.existing(&treatment.existing)?;
-    let mut field = Field::new(
-        head,
-        treatment,
-        map,
-        (zones, exclusions),
-        &keep_outs,
-    );
+    let mut field = Field::new(head, treatment, map, (zones, exclusions), &keep_outs);
     let mut sums = area::measure(head, &field, treatment.zones.len());
     let total = total(treatment, &sums)?;
     let scale = total as f64 / sums.expected.iter().sum::<f64>();

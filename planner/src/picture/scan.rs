@@ -53,21 +53,6 @@ const AXES: [([u8; 3], &str); 3] = [
     ([40, 80, 200], "z"),
 ];
 
-/// Where a finding is, in the scan's frame; nothing for what concerns the whole surface.
-fn places(finding: &ScanFinding) -> Vec<Point<Scan>> {
-    match finding {
-        ScanFinding::Hole { center, .. }
-        | ScanFinding::ClosedOver { center, .. }
-        | ScanFinding::Part { center, .. } => vec![*center],
-        ScanFinding::Degenerate { place, .. }
-        | ScanFinding::Duplicate { place, .. }
-        | ScanFinding::NonManifold { place, .. }
-        | ScanFinding::Mixed { place, .. } => vec![*place],
-        ScanFinding::Crossing { places, .. } => places.iter().map(|(place, _)| *place).collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// What is marked on the head.
 struct Marks {
     /// Edges of openings.
@@ -135,7 +120,8 @@ fn marks(
             ScanFinding::Hole { .. } => OPENING,
             _ => PLACE,
         };
-        places(finding)
+        finding
+            .places()
             .into_iter()
             .map(move |p| (*head_from_scan * p, n.to_string(), color))
     });
@@ -285,7 +271,7 @@ fn title(page: &mut Page, name: &str, scan: &Scanned, registration: Option<&Regi
 /// The findings as they are listed: number and text.
 fn findings(scan: &Scanned, registration: Option<&Registration>) -> Vec<(String, [u8; 3])> {
     let of_scan = scan.findings.iter().map(|f| {
-        let color = if places(f).is_empty() { INK } else { OPENING };
+        let color = if f.places().is_empty() { INK } else { OPENING };
         (f.text(), color)
     });
     let of_frame = registration.iter().flat_map(|r| r.findings.iter());
