@@ -7,13 +7,14 @@ use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::limits::HOVER;
+use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
-    Dot, DotId, Finding, Inconsistency, KeepOut, Outcome, Plan, Provenance, Shade,
+    Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance, Shade,
 };
 use stipple_model::treatment::Treatment;
 use stipple_model::units::{Length, Time};
 
-use crate::design::{self, DesignError};
+use crate::design::{self, DesignError, Scalp};
 use crate::dots::{self, DotField, LayoutError};
 use crate::measure;
 use crate::poses::{self, Placed, Site, Surroundings};
@@ -266,17 +267,7 @@ pub fn plan(
         .chain(unwatched(&work))
         .collect();
     let wanted = wanted::pieces(&head, &scalp);
-    let keep_outs = |p: &Point<Head>| {
-        let clear = |k: &KeepOut| Length::from_m(k.center.distance(p)) - k.radius;
-        scalp.keep_outs.iter().map(clear).reduce(Length::min)
-    };
-    let against = measure::Against {
-        head: &head,
-        scalp: &scalp,
-        treatment,
-        exclusion: Some(&keep_outs),
-    };
-    let measures = measure::measure(field.dots.iter().map(measure::Placed::from), &against);
+    let measures = measures(&head, &scalp, treatment, &field);
     let plan = Plan {
         provenance,
         anatomy: registration.anatomy,
@@ -305,6 +296,29 @@ pub fn plan(
     plan.check()?;
     finish(Stage::Plan);
     Ok(Composed { plan, stages })
+}
+
+/// What was laid, in numbers.
+fn measures(
+    head: &SurfaceMesh<Head>,
+    scalp: &Scalp,
+    treatment: &Treatment,
+    field: &DotField,
+) -> Vec<Measure> {
+    let exclusion = |p: &Point<Head>| {
+        let clear = |k: &KeepOut| Length::from_m(k.center.distance(p)) - k.radius;
+        let keep_outs = scalp.keep_outs.iter().map(clear);
+        keep_outs
+            .chain(scalp.exclusion_distance(p))
+            .reduce(Length::min)
+    };
+    let against = measure::Against {
+        head,
+        scalp,
+        treatment,
+        exclusion: Some(&exclusion),
+    };
+    measure::measure(field.dots.iter().map(measure::Placed::from), &against)
 }
 
 /// The layout's dots with their outcomes.

@@ -73,6 +73,9 @@ impl From<&Dot> for Placed {
     }
 }
 
+/// The distance from a place to the nearest exclusion; `None` when there is none.
+pub type Exclusion<'a> = dyn Fn(&Point<Head>) -> Option<Length> + Sync + 'a;
+
 /// What dots are measured against.
 #[derive(Clone, Copy)]
 pub struct Against<'a> {
@@ -83,7 +86,7 @@ pub struct Against<'a> {
     /// The treatment it came from.
     pub treatment: &'a Treatment,
     /// The distance from a place to the nearest exclusion, when there are any.
-    pub exclusion: Option<&'a (dyn Fn(&Point<Head>) -> Option<Length> + Sync)>,
+    pub exclusion: Option<&'a Exclusion<'a>>,
 }
 
 /// One dot with what is asked for at its place.

@@ -298,7 +298,7 @@ fn each_shade_alone_is_evenly_spread() {
             };
             let dealt = of(&|i| dots[i].shade == shade);
             // The same shares dealt blindly.
-            let blind = of(&|i| (i as u64 * 0x9e37_79b9 >> 7) % 1000 < (share * 1000.0) as u64);
+            let blind = of(&|i| ((i as u64 * 0x9e37_79b9) >> 7) % 1000 < (share * 1000.0) as u64);
             if share < 0.5 {
                 assert!(
                     dealt > 1.06 * blind,

@@ -48,7 +48,7 @@ pub(super) fn draw(
                 passed += cell.weight;
                 ahead.next();
             }
-            let cell = here.or_else(|| own().last()).ok_or(zone)?;
+            let cell = here.or_else(|| own().next_back()).ok_or(zone)?;
             spots.push(within(ground, cell, &mut rng));
             zones.push(zone);
         }
