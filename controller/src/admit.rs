@@ -9,6 +9,7 @@ use std::sync::Arc;
 use stipple_model::digest::Digest;
 use stipple_model::limits::{DEPTH_CAP, HOVER, KEEP_OUT_MARGIN, TILT_CAP};
 use stipple_model::plan::{Dot, Inconsistency, Outcome, Plan, PlanError};
+use stipple_model::units::Length;
 
 use crate::skin::{Skin, SkinError, skin_of};
 
@@ -191,11 +192,14 @@ fn check_cell(plan: &Plan) -> Result<(), AdmitError> {
 }
 
 fn check_dot(dot: &Dot, skin: &Skin, plan: &Plan) -> Result<(), DotFault> {
+    // A plan that names a zone that is not there was refused before; to this dot nothing is allowed then.
+    let zone = plan.zones.get(usize::from(dot.zone));
+    let cap = zone.map_or(Length::ZERO, |zone| zone.depth_cap.min(DEPTH_CAP));
     let depth = dot.depth.m();
-    if !(depth > 0.0 && depth <= DEPTH_CAP.m() + ROUNDING) {
+    if !(depth > 0.0 && depth <= cap.m() + ROUNDING) {
         return Err(DotFault::Depth {
             depth_mm: dot.depth.mm(),
-            cap_mm: DEPTH_CAP.mm(),
+            cap_mm: cap.mm(),
         });
     }
     let tilt = dot.needle.angle(&-dot.normal);

@@ -38,6 +38,14 @@ fn broken_plans_are_refused_each_for_its_own_reason() {
         dot(|f| matches!(f, Depth { .. })),
     );
     check(
+        |p| p.zones[0].depth_cap = Length::from_mm(0.5),
+        dot(|f| matches!(f, Depth { cap_mm: 0.5, .. })),
+    );
+    check(
+        |p| p.zones[0].depth_cap = Length::from_m(f64::NAN),
+        |e| matches!(e, AdmitError::Inconsistent(_)),
+    );
+    check(
         |p| p.dots[2].depth = Length::ZERO,
         dot(|f| matches!(f, Depth { .. })),
     );

@@ -281,6 +281,7 @@ pub fn plan(
             .map(|s| Shade {
                 name: s.name.clone(),
                 rgb: s.rgb,
+                dilution: s.dilution,
             })
             .collect(),
         layers: field.layers,

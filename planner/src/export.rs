@@ -160,6 +160,8 @@ pub struct Summary {
     pub planned: usize,
     /// Reason → count of those that will not.
     pub skipped: BTreeMap<&'static str, usize>,
+    /// The pigments.
+    pub shades: Vec<ShadeSummary>,
     /// Per zone, its layers.
     pub zones: Vec<ZoneSummary>,
     /// Stage → seconds, when the planner's timing lies beside the plan.
@@ -173,6 +175,17 @@ pub struct Summary {
     pub findings: Vec<stipple_model::plan::Finding>,
 }
 
+/// A pigment shade in plan.json.
+#[derive(Debug, Serialize)]
+pub struct ShadeSummary {
+    /// Its name.
+    pub shade: String,
+    /// How it looks in the skin, sRGB.
+    pub rgb: [u8; 3],
+    /// Parts of water to one of pigment; null where the treatment does not say.
+    pub dilution: Option<f64>,
+}
+
 /// A zone in plan.json.
 #[derive(Debug, Serialize)]
 pub struct ZoneSummary {
@@ -180,6 +193,12 @@ pub struct ZoneSummary {
     pub zone: String,
     /// Its area.
     pub area_cm2: f64,
+    /// No dot of it goes deeper.
+    pub depth_cap_mm: f64,
+    /// The needle cartridge; null where the treatment names none.
+    pub needle: Option<String>,
+    /// How wide a dot is once healed; null where the treatment does not say.
+    pub healed_diameter_mm: Option<f64>,
     /// After each layer.
     pub layers: Vec<LayerSummary>,
 }
@@ -245,6 +264,9 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
     let zones = (0u8..).zip(&plan.zones).map(|(index, zone)| ZoneSummary {
         zone: zone.name.clone(),
         area_cm2: zone.area.cm2(),
+        depth_cap_mm: zone.depth_cap.mm(),
+        needle: zone.needle.clone(),
+        healed_diameter_mm: zone.healed_diameter.map(Length::mm),
         layers: plan
             .measures
             .iter()
@@ -263,6 +285,15 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
         dots: plan.dots.len(),
         planned: plan.dots.len() - skipped.values().sum::<usize>(),
         skipped,
+        shades: plan
+            .shades
+            .iter()
+            .map(|s| ShadeSummary {
+                shade: s.name.clone(),
+                rgb: s.rgb,
+                dilution: s.dilution,
+            })
+            .collect(),
         zones: zones.collect(),
         stages_s,
         session_estimate_s: plan.session_estimate.s(),

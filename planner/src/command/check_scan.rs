@@ -99,16 +99,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     show::print(&scan::report::text(&scan))?;
     if let Some(registration) = &registration {
-        show::print(&format!(
-            "head frame  from {:?} landmarks\n",
-            registration.set
-        ))?;
+        show::print(&format!("head frame  from {}\n", registration.set.name()))?;
     }
     if let Some(cover) = &cover {
         show::print(&scan::report::cover_text(cover))?;
     }
     for finding in findings {
-        show::print(&format!("finding     {}: {}\n", finding.code, finding.text))?;
+        show::print(&format!("note        {}: {}\n", finding.code, finding.text))?;
     }
     Ok(())
 }

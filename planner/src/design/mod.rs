@@ -190,6 +190,9 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
         name: design.name.clone(),
         area: Area::from_m2(area),
         target: Density::from_per_m2(dots / area),
+        depth_cap: design.depth_cap,
+        needle: design.needle.clone(),
+        healed_diameter: design.healed_diameter,
     };
     let laid = treatment.zones.iter().zip(&sums.areas).zip(&sums.expected);
     Ok(Scalp {

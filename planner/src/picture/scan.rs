@@ -252,7 +252,7 @@ fn title(page: &mut Page, name: &str, scan: &Scanned, registration: Option<&Regi
     let size = (high.raw() - low.raw()) * 1e3;
     let frame = registration.map_or_else(
         || "no head frame: shown along the scan's own axes".to_owned(),
-        |r| format!("head frame from {:?} landmarks", r.set).to_lowercase(),
+        |r| format!("head frame from {}", r.set.name()),
     );
     let line = format!(
         "scan {}  ·  {}  ·  {} triangles  ·  {:.0} × {:.0} × {:.0} mm  ·  median edge {:.1} mm  ·  {}  ·  {frame}",

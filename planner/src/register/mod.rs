@@ -61,6 +61,17 @@ pub enum LandmarkSet {
     Midline,
 }
 
+impl LandmarkSet {
+    /// Its landmarks, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ears => "nasion, LPA, RPA",
+            Self::Midline => "nasion, vertex, opisthocranion",
+        }
+    }
+}
+
 /// The head frame of a scan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Registration {

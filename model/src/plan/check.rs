@@ -1,0 +1,159 @@
+//! Whether a plan holds together: every reference leads somewhere, every number makes sense.
+
+use super::{Outcome, Plan, Shade, Wanted};
+use crate::frames::{Direction, Head, Point};
+use crate::limits::DEPTH_CAP;
+use crate::units::Length;
+
+/// How a plan contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Inconsistency {
+    /// A dot names a zone or shade that is not there, or a layer outside 1..=layers.
+    #[error("dot {0} names a zone, shade or layer that does not exist")]
+    DotReference(u32),
+    /// A dot has a non-finite or negative number.
+    #[error("dot {0} has a number that is not finite or out of range")]
+    DotNumber(u32),
+    /// The sequence is not a permutation of the planned dots of its layer.
+    #[error("layer {0} is not run exactly once per planned dot")]
+    Sequence(u8),
+    /// A stored pose is no rigid transform.
+    #[error("a pose of {0} is not a rigid transform")]
+    Transform(&'static str),
+    /// The patch names a triangle that is not there.
+    #[error("the patch names a triangle that does not exist")]
+    Patch,
+    /// A piece of the design names a zone that is not there or has a number that is not finite or is negative.
+    #[error(
+        "piece {0} of the wanted density names no zone or has a number that is not finite or out of range"
+    )]
+    Wanted(usize),
+    /// The anatomy is not finite, or forward and up are not at a right angle.
+    #[error("the anatomy has a number that is not finite, or forward and up are not perpendicular")]
+    Anatomy,
+    /// A zone's or a shade's number is not finite, or out of range.
+    #[error("\"{0}\" has a depth cap, diameter or dilution that is out of range")]
+    Design(String),
+}
+
+impl Plan {
+    /// Whether references and numbers hold together.
+    ///
+    /// # Errors
+    /// The first contradiction found.
+    pub fn check(&self) -> Result<(), Inconsistency> {
+        if self
+            .patch
+            .iter()
+            .any(|&t| t as usize >= self.head.triangles().len())
+        {
+            return Err(Inconsistency::Patch);
+        }
+        self.check_transforms()?;
+        self.check_design()?;
+        for (i, dot) in self.dots.iter().enumerate() {
+            let id = i as u32;
+            if dot.zone as usize >= self.zones.len()
+                || dot.shade as usize >= self.shades.len()
+                || dot.layer == 0
+                || dot.layer > self.layers
+            {
+                return Err(Inconsistency::DotReference(id));
+            }
+            let unit = |d: &Direction<Head>| (d.raw().norm() - 1.0).abs() < 1e-6;
+            let length = |l: Length| l.is_finite() && l.m() >= 0.0;
+            let joints = match &dot.outcome {
+                Outcome::Planned { roll, hover } => roll.is_finite() && hover.is_finite(),
+                Outcome::Skipped(_) => true,
+            };
+            if !(dot.position.is_finite()
+                && unit(&dot.normal)
+                && unit(&dot.needle)
+                && length(dot.depth)
+                && length(dot.diameter)
+                && joints)
+            {
+                return Err(Inconsistency::DotNumber(id));
+            }
+        }
+        self.check_sequence()
+    }
+
+    fn check_design(&self) -> Result<(), Inconsistency> {
+        let a = &self.anatomy;
+        let (forward, up) = (a.forward.raw(), a.up.raw());
+        let unit = |v: nalgebra::Vector3<f64>| (v.norm() - 1.0).abs() < 1e-6;
+        let upright = unit(forward) && unit(up) && forward.dot(&up).abs() < 1e-6;
+        let points = [a.nasion, a.left_ear, a.right_ear];
+        if !(upright && points.iter().all(Point::is_finite)) {
+            return Err(Inconsistency::Anatomy);
+        }
+        let wrong = |w: &Wanted| {
+            let positive = |x: f64| x.is_finite() && x >= 0.0;
+            w.zone as usize >= self.zones.len()
+                || !w.position.is_finite()
+                || !positive(w.area.m2())
+                || !positive(w.dots)
+        };
+        let above_zero = |x: f64| x.is_finite() && x > 0.0;
+        let zone = self.zones.iter().find(|z| {
+            let healed = z.healed_diameter.is_none_or(|d| above_zero(d.m()));
+            !(healed && above_zero(z.depth_cap.m()) && z.depth_cap <= DEPTH_CAP)
+        });
+        let shade = |s: &&Shade| !s.dilution.is_none_or(above_zero);
+        let shade = self.shades.iter().find(shade).map(|s| &s.name);
+        if let Some(name) = zone.map(|z| &z.name).or(shade) {
+            return Err(Inconsistency::Design(name.clone()));
+        }
+        match self.wanted.iter().position(wrong) {
+            Some(i) => Err(Inconsistency::Wanted(i)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_transforms(&self) -> Result<(), Inconsistency> {
+        let rigid = |finite: bool, iso: &nalgebra::Isometry3<f64>| {
+            finite && (iso.rotation.coords.norm() - 1.0).abs() < 1e-9
+        };
+        let (scan, head) = (&self.head_from_scan, &self.cell.base_from_head);
+        let tool = &self.cell.tool.flange_from_tip;
+        let named = [
+            ("the scan", rigid(scan.is_finite(), scan.raw())),
+            ("the head", rigid(head.is_finite(), head.raw())),
+            ("the tool", rigid(tool.is_finite(), tool.raw())),
+        ];
+        let boxes = self
+            .cell
+            .boxes
+            .iter()
+            .map(|b| &b.base_from_box)
+            .map(|t| ("a box", rigid(t.is_finite(), t.raw())));
+        match named.into_iter().chain(boxes).find(|(_, ok)| !ok) {
+            Some((name, _)) => Err(Inconsistency::Transform(name)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_sequence(&self) -> Result<(), Inconsistency> {
+        if self.sequence.len() != self.layers as usize {
+            return Err(Inconsistency::Sequence(self.layers));
+        }
+        let mut seen = vec![false; self.dots.len()];
+        for (layer, order) in (1u8..).zip(&self.sequence) {
+            for id in order {
+                let planned = self.dots.get(id.index()).is_some_and(|d| {
+                    d.layer == layer && matches!(d.outcome, Outcome::Planned { .. })
+                });
+                if !planned || std::mem::replace(&mut seen[id.index()], true) {
+                    return Err(Inconsistency::Sequence(layer));
+                }
+            }
+        }
+        let missing = self
+            .dots
+            .iter()
+            .zip(&seen)
+            .find(|(d, seen)| matches!(d.outcome, Outcome::Planned { .. }) && !**seen);
+        missing.map_or(Ok(()), |(dot, _)| Err(Inconsistency::Sequence(dot.layer)))
+    }
+}
