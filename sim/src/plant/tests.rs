@@ -1,7 +1,6 @@
 use stipple_controller::ports::{ArmPort as _, HeadPort as _, NeedlePort as _};
 use stipple_core::HopId;
 use stipple_model::motion::Trajectory;
-
 use stipple_model::plan::Outcome;
 
 use super::*;
