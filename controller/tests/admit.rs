@@ -38,8 +38,11 @@ fn broken_plans_are_refused_each_for_its_own_reason() {
         dot(|f| matches!(f, Depth { .. })),
     );
     check(
-        |p| p.zones[0].depth_cap = Length::from_mm(0.5),
-        dot(|f| matches!(f, Depth { cap_mm: 0.5, .. })),
+        |p| {
+            p.zones[0].depth_cap = Length::from_mm(0.9);
+            p.dots[2].depth = Length::from_mm(0.95);
+        },
+        dot(|f| matches!(f, Depth { .. })),
     );
     check(
         |p| p.zones[0].depth_cap = Length::from_m(f64::NAN),

@@ -9,7 +9,7 @@ use stipple_model::clearance::{Obstacle, WorkCell};
 use stipple_model::frames::{Base, Direction, Head, Point, Tip, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::{HOVER, KEEP_OUT_MARGIN, TILT_CAP};
-use stipple_model::motion::{Trajectory, hop_to_joints};
+use stipple_model::motion::{Trajectory, can_lift, hop_to_joints};
 use stipple_model::plan::{KeepOut, SkipReason, tip_pose};
 use stipple_model::units::Angle;
 
@@ -34,9 +34,9 @@ const SCOUTS: usize = 120;
 /// Start poses compared at most.
 const MOST_STARTS: usize = 64;
 /// Runs over one layer, each on one branch of the arm.
-const MOST_RUNS: usize = 4;
-/// Dots tried as the entry of a run before it is given up.
-const MOST_ENTRIES: usize = 20;
+const MOST_RUNS: usize = 8;
+/// Places along the order at which a run is tried to be begun.
+const MOST_ENTRIES: usize = 6;
 
 /// A dot as the arm sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -210,16 +210,18 @@ impl Surroundings<'_> {
         (reached, way)
     }
 
-    /// The start from which most of the given dots can be reached without changing branch: its place in `order`, its pose, its phase.
-    fn best_start(
+    /// Where in `order` a run may begin, at or after a place: the place, and for each pose there the phase of its roll, first those from
+    /// which most of the given dots can be reached without changing branch.
+    fn starts(
         &self,
         sites: &[Site],
         order: &[u32],
         near: &Joints,
-    ) -> Option<(usize, Pose, f64)> {
+        from: usize,
+    ) -> Option<(usize, Vec<(Pose, f64)>)> {
         let step = (order.len() / SCOUTS).max(1);
         // The first dots may be the hardest to reach; try others along the way until one can be.
-        let candidates: Vec<usize> = (0..order.len()).step_by(step).take(SCOUTS).collect();
+        let candidates: Vec<usize> = (from..order.len()).step_by(step).take(SCOUTS).collect();
         let found = candidates.par_iter().find_map_first(|&place| {
             let poses = self.all(&sites[order[place] as usize], near).ok()?;
             Some((place, poses))
@@ -240,13 +242,16 @@ impl Surroundings<'_> {
         });
         let mut scored: Vec<_> = scored.collect();
         scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)));
-        scored
-            .first()
-            .map(|(_, _, pose, phase)| (place, *pose, *phase))
+        let starts = scored.into_iter().map(|(_, _, pose, phase)| (pose, phase));
+        Some((place, starts.collect()))
     }
 
-    /// A proven hop to a pose.
+    /// A proven hop to a pose from which the arm can also lift off: every pause, stop and fault begins with that, and where it is not
+    /// possible the arm would be caught.
     fn connect(&self, from: &Joints, pose: &Pose) -> Option<Trajectory> {
+        if !can_lift(self.cell, &self.base_from_head, &pose.hover) {
+            return None;
+        }
         hop_to_joints(self.cell, &self.base_from_head, from, &pose.hover).ok()
     }
 
@@ -268,43 +273,51 @@ struct Placing<'a> {
 }
 
 impl Placing<'_> {
-    /// Works through `order` on one branch; returns the dots that it could not reach.
-    fn run(&mut self, order: &[u32], progress: &dyn Fn(usize)) -> Vec<u32> {
+    /// Where the next run begins: the best start that the arm can get to from where it is.
+    fn begin(&self, order: &[u32]) -> Option<(usize, Pose, f64)> {
         let near = self
             .at
             .unwrap_or_else(|| self.surroundings.cell.arm().mid_range());
-        let Some((first, start, phase)) = self.surroundings.best_start(self.sites, order, &near)
-        else {
+        let stride = (order.len() / MOST_ENTRIES).max(1);
+        (0..order.len())
+            .step_by(stride)
+            .take(MOST_ENTRIES)
+            .find_map(|from| {
+                let (place, starts) = self.surroundings.starts(self.sites, order, &near, from)?;
+                let reached = |(pose, _): &&(Pose, f64)| {
+                    self.at
+                        .is_none_or(|at| self.surroundings.connect(&at, pose).is_some())
+                };
+                let (pose, phase) = starts.iter().find(reached)?;
+                Some((place, *pose, *phase))
+            })
+    }
+
+    /// Works through `order` on one branch; returns the dots that it could not reach.
+    fn run(&mut self, order: &[u32], progress: &dyn Fn(usize)) -> Vec<u32> {
+        let Some((first, start, phase)) = self.begin(order) else {
             return order.to_vec();
         };
         let (mut pose, mut from) = (start, self.sites[order[first] as usize]);
-        let mut began = false;
         let mut left = Vec::new();
-        let mut failed_entries = 0;
         // Forwards from the start; what lies before it comes last.
         for (done, &i) in order[first..].iter().chain(&order[..first]).enumerate() {
             if done % 64 == 0 {
                 progress(done);
             }
             let site = self.sites[i as usize];
-            let next = self.surroundings.follow(
-                &site,
-                &pose,
-                &from,
-                Surroundings::reference(&site, phase),
-            );
-            let entry_allowed = began || failed_entries < MOST_ENTRIES;
-            let Some(next) = next.filter(|_| entry_allowed) else {
+            let reference = Surroundings::reference(&site, phase);
+            let next = self.surroundings.follow(&site, &pose, &from, reference);
+            let hop = next.and_then(|next| {
+                let origin = self.at.unwrap_or(next.hover);
+                let hop = self.surroundings.connect(&origin, &next)?;
+                Some((next, hop))
+            });
+            let Some((next, hop)) = hop else {
                 left.push(i);
                 continue;
             };
-            let origin = self.at.unwrap_or(next.hover);
-            let Some(hop) = self.surroundings.connect(&origin, &next) else {
-                failed_entries += usize::from(!began);
-                left.push(i);
-                continue;
-            };
-            (pose, from, began, self.at) = (next, site, true, Some(next.hover));
+            (pose, from, self.at) = (next, site, Some(next.hover));
             self.placed.outcomes[i as usize] = Ok(next);
             self.placed.order.push(i);
             self.placed.hops.push(hop);

@@ -363,6 +363,14 @@ pub fn lift(
     Err(last)
 }
 
+/// Whether [`lift`] gets the arm off the head from here, if only to its lowest height: a pose without a way out is a trap.
+#[must_use]
+pub fn can_lift(cell: &WorkCell, base_from_head: &Transform<Base, Head>, from: &Joints) -> bool {
+    LIFTS
+        .last()
+        .is_some_and(|height| lift_to(cell, base_from_head, from, *height).is_ok())
+}
+
 fn lift_to(
     cell: &WorkCell,
     base_from_head: &Transform<Base, Head>,

@@ -7,6 +7,6 @@ mod trajectory;
 #[cfg(test)]
 mod tests;
 
-pub use hop::{HopError, HopTarget, hop, hop_to_joints, lift};
+pub use hop::{HopError, HopTarget, can_lift, hop, hop_to_joints, lift};
 pub use profile::{PathState, Profile};
 pub use trajectory::{JointLimits, JointSample, MAX_SEGMENTS, MotionError, Trajectory};
