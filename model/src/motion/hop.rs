@@ -1,10 +1,12 @@
 //! From where the arm is to hovering over a dot, and away from the head: ways in joint space, each piece proven clear, then timed.
 //!
 //! Near dots are reached straight. Farther ones, and those where the straight way is not clear, by lifting along the needle to a shell
-//! round the head, along the shell, and down again. The same code serves planner and controller.
+//! round the head, along the shell, and down again; where no shell is clear, over configurations in between. The same code serves planner
+//! and controller.
 
 use nalgebra::{Isometry3, Translation3, Vector3};
 
+use super::detour::detour;
 use super::trajectory::{MotionError, Trajectory};
 use crate::clearance::{Obstacle, WorkCell};
 use crate::frames::{Base, Head, Point, Tip, Transform};
@@ -84,6 +86,7 @@ fn tip_length(cell: &WorkCell, from: &Joints, to: &Joints, reach: f64) -> f64 {
 }
 
 /// A way being built.
+#[derive(Clone)]
 struct Way<'a> {
     cell: &'a WorkCell,
     base_from_head: &'a Transform<Base, Head>,
@@ -185,6 +188,35 @@ impl<'a> Way<'a> {
         self.trajectory = direct;
         self.rise_to(&up)?;
         self.push(&down)?;
+        self.sink_to(&down, goal)
+    }
+
+    /// From the end of the way so far to hovering at `goal`, each end raised as far as is clear, over configurations in between.
+    fn over_detour(&mut self, goal: &Joints) -> Result<(), HopError> {
+        let from = self.trajectory.end();
+        let (start, end) = (self.head_from_tip(&from), self.head_from_tip(goal));
+        let highest = |reached: &dyn Fn(Length) -> Option<Self>| {
+            let ways = SHELLS.iter().rev().find_map(|shell| reached(*shell));
+            ways.ok_or(HopError::OutOfReach)
+        };
+        let rising = highest(&|shell| {
+            let mut way = self.clone();
+            way.rise_to(&self.raised(&start, &from, shell)?).ok()?;
+            Some(way)
+        })?;
+        let sinking = highest(&|shell| {
+            let down = self.raised(&end, goal, shell)?;
+            let mut way = Way::new(self.cell, self.base_from_head, &down);
+            way.sink_to(&down, goal).ok()?;
+            Some(way)
+        })?;
+        let (up, down) = (rising.trajectory.end(), sinking.trajectory.start());
+        let via = detour(self.cell, self.base_from_head, &up, &down);
+        let via = via.ok_or(HopError::WayBlocked(Obstacle::Unknown))?;
+        *self = rising;
+        for q in via.iter().skip(1) {
+            self.push_unproven(q)?;
+        }
         self.sink_to(&down, goal)
     }
 
@@ -338,7 +370,11 @@ pub fn hop_to_joints(
             Err(error) => last = error,
         }
     }
-    Err(last)
+    let mut way = Way::new(cell, base_from_head, from);
+    // That there is no detour says less than what stands in the way.
+    way.over_detour(goal)
+        .map(|()| way.trajectory)
+        .map_err(|_| last)
 }
 
 /// Away from the head along the needle, as high as is clear: the first move of every pause, stop and fault.

@@ -1,5 +1,6 @@
 //! Motion from dot to dot: ways in joint space, proven clear, and their jerk-limited time law.
 
+mod detour;
 mod hop;
 mod profile;
 mod trajectory;
