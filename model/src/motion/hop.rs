@@ -349,20 +349,32 @@ pub fn hop_to_joints(
     if let Some(obstacle) = cell.blocked(goal, base_from_head) {
         return Err(HopError::TargetBlocked(obstacle));
     }
+    let mut begun = Way::new(cell, base_from_head, from);
+    // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
+    if cell
+        .blocked(from, base_from_head)
+        .is_some_and(|obstacle| cell.is_nose_to_head(&obstacle))
+    {
+        let pose = begun.head_from_tip(from);
+        let edge = begun
+            .raised(&pose, from, HOVER_ZONE)
+            .ok_or(HopError::OutOfReach)?;
+        begun.retreat(&edge)?;
+    }
     let distance = cell
         .base_from_tip(from)
         .origin()
         .distance(&cell.base_from_tip(goal).origin());
     let mut last = HopError::OutOfReach;
     if distance <= DIRECT.m() && from.max_difference(goal) <= DIRECT_TURN {
-        let mut way = Way::new(cell, base_from_head, from);
+        let mut way = begun.clone();
         match way.push(goal) {
             Ok(()) => return Ok(way.trajectory),
             Err(error) => last = error,
         }
     }
     for shell in SHELLS {
-        let mut way = Way::new(cell, base_from_head, from);
+        let mut way = begun.clone();
         match way.over_shell(goal, shell) {
             Ok(()) => return Ok(way.trajectory),
             // What is in the way says more than that a detour was out of reach.
@@ -370,7 +382,7 @@ pub fn hop_to_joints(
             Err(error) => last = error,
         }
     }
-    let mut way = Way::new(cell, base_from_head, from);
+    let mut way = begun.clone();
     // That there is no detour says less than what stands in the way.
     way.over_detour(goal)
         .map(|()| way.trajectory)
