@@ -10,7 +10,7 @@
 //! # }
 //! ```
 
-pub mod spectrum;
+mod spectrum;
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -22,8 +22,8 @@ use stipple_model::units::{Density, Length};
 
 use crate::design::Scalp;
 use crate::dots::LaidDot;
+use crate::dots::along::{self, Place};
 use crate::dots::grid::Grid;
-use crate::dots::pairs::SAME_SIDE;
 
 /// The uniform part of a zone: where at least this share of the zone's largest density is asked for.
 const UNIFORM: f64 = 0.99;
@@ -92,8 +92,7 @@ pub struct Against<'a> {
 /// One dot with what is asked for at its place.
 struct Site {
     placed: Placed,
-    point: Vector3<f64>,
-    normal: Vector3<f64>,
+    place: Place,
     /// The ideal distance with all layers there, metres; `None` where the design wants no dot.
     ideal: Option<f64>,
     off_surface: Option<f64>,
@@ -110,8 +109,7 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
     for (layer, &share) in (1u8..).zip(&against.treatment.layers) {
         let there: Vec<&Site> = sites.iter().filter(|s| s.placed.layer <= layer).collect();
         let nearest = nearest(&there, share);
-        let points: Vec<Vector3<f64>> = there.iter().map(|s| s.point).collect();
-        let normals: Vec<Vector3<f64>> = there.iter().map(|s| s.normal).collect();
+        let places: Vec<Place> = there.iter().map(|s| s.place).collect();
         for (index, zone) in (0u8..).zip(zones) {
             let own: Vec<usize> = (0..there.len())
                 .filter(|&i| there[i].placed.zone == index)
@@ -136,7 +134,7 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
                 rho: all.rho,
                 cv_nn: all.cv_nn,
                 uniform: spacing(&uniform(&there, &own)),
-                anisotropy_db: spectrum::anisotropy_db(&points, &normals, &own, distance),
+                anisotropy_db: spectrum::anisotropy_db(&places, &own, distance),
                 off_surface: most(own.iter().map(|&i| there[i].off_surface)),
                 nearest_exclusion: own
                     .iter()
@@ -156,8 +154,10 @@ fn site(placed: &Placed, against: &Against<'_>) -> Site {
     let ideal = against.scalp.at(&placed.position);
     Site {
         placed: *placed,
-        point: placed.position.raw(),
-        normal: placed.normal.raw(),
+        place: Place {
+            point: placed.position.raw(),
+            normal: placed.normal.raw(),
+        },
         ideal: ideal.map(|here| largest_distance(here.density).m()),
         off_surface: placed
             .triangle
@@ -213,13 +213,14 @@ fn shades(there: &[&Site], own: &[usize], count: usize) -> Vec<u32> {
 }
 
 /// For each dot the distance to its nearest neighbour over the largest possible at the density asked for there: the mean of the two
-/// dots' ideal distances at this share of all dots. What lies on the other side of a fold is no neighbour.
+/// dots' ideal distances at this share of all dots. Distances are those along the skin; what lies on the other side of a fold is no
+/// neighbour.
 fn nearest(there: &[&Site], share: f64) -> Vec<Option<f64>> {
     let ideals: Vec<f64> = there
         .iter()
         .map(|s| s.ideal.unwrap_or(f64::NAN) / share.sqrt())
         .collect();
-    let points: Vec<Vector3<f64>> = there.iter().map(|s| s.point).collect();
+    let points: Vec<Vector3<f64>> = there.iter().map(|s| s.place.point).collect();
     let known = ideals.iter().filter(|d| d.is_finite());
     let mean = known.clone().sum::<f64>() / known.count().max(1) as f64;
     let grid = Grid::new(&points, mean.max(1e-6));
@@ -232,12 +233,8 @@ fn nearest(there: &[&Site], share: f64) -> Vec<Option<f64>> {
                 let mut found = (f64::INFINITY, None);
                 grid.near(&points[i], reach, |j| {
                     let j = j as usize;
-                    let distance = (points[j] - points[i]).norm();
-                    if j != i
-                        && distance < found.0
-                        && there[i].normal.dot(&there[j].normal) > SAME_SIDE
-                        && ideals[j].is_finite()
-                    {
+                    let distance = along::distance(&there[i].place, &there[j].place);
+                    if j != i && distance < found.0 && ideals[j].is_finite() {
                         found = (distance, Some(distance / (0.5 * (own + ideals[j]))));
                     }
                 });
@@ -309,8 +306,10 @@ mod tests {
                     layer: 1,
                     shade: 0,
                 },
-                point: *p,
-                normal: Vector3::z(),
+                place: Place {
+                    point: *p,
+                    normal: Vector3::z(),
+                },
                 ideal: Some(ideal),
                 off_surface: None,
                 exclusion: None,
@@ -345,7 +344,7 @@ mod tests {
             Vector3::x() * 0.5,
         ];
         let mut sites = sites(&points, 0.001);
-        sites[1].normal = -Vector3::z();
+        sites[1].place.normal = -Vector3::z();
         let found = nearest(&sites.iter().collect::<Vec<_>>(), 1.0);
         assert!((found[0].unwrap() - 3.0).abs() < 1e-9, "{found:?}");
         assert_eq!((found[1], found[3]), (None, None));

@@ -271,6 +271,54 @@ fn both_sides_of_a_thin_fold_are_laid_on_their_own() {
 }
 
 #[test]
+fn where_the_skin_folds_dots_keep_their_distance_along_it() {
+    // A sheet 5 cm long in folds of half circles, up and down in turn: rolled out 40 half circles wide.
+    const RADIUS: f64 = 0.0006;
+    const STEPS: u32 = 16;
+    const FOLDS: u32 = 40;
+    let (rows, columns) = (150, STEPS * FOLDS + 1);
+    let place = |i: u32| {
+        let (fold, turn) = (
+            i % columns / STEPS,
+            f64::from(i % columns % STEPS) / f64::from(STEPS),
+        );
+        let (sin, cos) = (turn * std::f64::consts::PI).sin_cos();
+        let up = if fold % 2 == 0 { 1.0 } else { -1.0 };
+        let x = RADIUS * (2.0 * f64::from(fold) + 1.0 - cos);
+        Point::<Head>::new(x, f64::from(i / columns) * 0.0003, up * RADIUS * sin)
+    };
+    let triangles = (0..(rows - 1) * (columns - 1)).flat_map(|i| {
+        let v = i / (columns - 1) * columns + i % (columns - 1);
+        [
+            [v, v + 1, v + columns + 1],
+            [v, v + columns + 1, v + columns],
+        ]
+    });
+    let sheet = SurfaceMesh::new(
+        (0..rows * columns).map(place).collect(),
+        triangles.collect(),
+    );
+    let sheet = sheet.unwrap();
+    let patch: Vec<u32> = (0..sheet.triangles().len() as u32).collect();
+    let dots = dots::spread(&sheet, &patch, 3000, &[1.0], 5).unwrap();
+    let rolled_out: Vec<Vector3<f64>> = dots
+        .iter()
+        .map(|p| {
+            let p = p.raw();
+            let fold = (p.x / (2.0 * RADIUS)).floor();
+            let middle = RADIUS * (2.0 * fold + 1.0);
+            let turn = p.z.abs().atan2(middle - p.x);
+            Vector3::new(RADIUS * (fold * std::f64::consts::PI + turn), p.y, 0.0)
+        })
+        .collect();
+    let area = f64::from(FOLDS) * std::f64::consts::PI * RADIUS * f64::from(rows - 1) * 0.0003;
+    let ideal = (2.0 * area / (3f64.sqrt() * 3000.0)).sqrt();
+    let nearest = measure::nearest_distances(&rolled_out);
+    let least = nearest.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(least > 0.75 * ideal, "{}", least / ideal);
+}
+
+#[test]
 fn each_shade_alone_is_evenly_spread() {
     let treatment = regular(9000, 1.0);
     let laid = lay(&head(5), &Isometry3::identity(), &treatment, 3);

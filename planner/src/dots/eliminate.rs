@@ -3,8 +3,7 @@
 //! After Yuksel, "Sample elimination for generating Poisson disk sample sets" (2015): what is most crowded goes first, so what goes last
 //! is wanted first. With a density that varies from place to place and a number to keep in each zone.
 
-use nalgebra::Vector3;
-
+use super::along::{self, Place};
 use super::heap::Heap;
 use super::pairs::Pairs;
 
@@ -17,8 +16,7 @@ const LEAST_KEPT: f64 = 0.4;
 
 /// What stands where: slices of one length.
 pub(super) struct Sites<'a> {
-    pub points: &'a [Vector3<f64>],
-    pub normals: &'a [Vector3<f64>],
+    pub places: &'a [Place],
     /// The ideal distance at each, with all of them there.
     pub ideals: &'a [f64],
     pub zones: &'a [u8],
@@ -26,7 +24,7 @@ pub(super) struct Sites<'a> {
 
 /// The order in which sites are laid: a permutation whose first `counts[k]` per zone (rising in k; the last are all) are evenly spread.
 pub(super) fn order(sites: &Sites<'_>, counts: &[Vec<u32>]) -> Vec<u32> {
-    let mut set: Vec<u32> = (0u32..).take(sites.points.len()).collect();
+    let mut set: Vec<u32> = (0u32..).take(sites.places.len()).collect();
     let all = set.len().max(1) as f64;
     let mut last_first = Vec::with_capacity(set.len());
     let none = vec![0; counts.first().map_or(0, Vec::len)];
@@ -69,17 +67,14 @@ fn thin(
     keep: &[u32],
     share: f64,
 ) -> (Vec<u32>, Vec<u32>) {
-    let pick = |from: &[Vector3<f64>]| -> Vec<Vector3<f64>> {
-        set.iter().map(|&i| from[i as usize]).collect()
-    };
-    let (points, normals) = (pick(sites.points), pick(sites.normals));
+    let places: Vec<Place> = set.iter().map(|&i| sites.places[i as usize]).collect();
     let reach: Vec<f64> = set
         .iter()
         .map(|&i| sites.ideals[i as usize] / share.sqrt())
         .collect();
-    let pairs = Pairs::find(&points, &normals, &reach, |_, _| true);
+    let pairs = Pairs::find(&places, &reach, |_, _| true);
     let weight = |i: usize, j: usize| {
-        let d = (points[i] - points[j]).norm() / (0.5 * (reach[i] + reach[j]));
+        let d = along::distance(&places[i], &places[j]) / (0.5 * (reach[i] + reach[j]));
         ((1.0 - d).max(0.0).powi(ALPHA) * WHOLE).round()
     };
     let total = |i: usize| pairs.of(i).iter().map(|&j| weight(i, j as usize)).sum();

@@ -34,6 +34,7 @@
 //! Memory is bounded: neighbours are a bounded number because nobody looks farther than a few ideal distances, cells a bounded number per
 //! area. 50,000 dots on a scan of 401,000 triangles take 150 MB at the peak, the scan and its design included.
 
+pub(crate) mod along;
 mod eliminate;
 pub(crate) mod grid;
 mod ground;
@@ -282,10 +283,8 @@ impl Plot<'_> {
 /// Sorts the dots into their layers and says at which place of the whole order each is laid. Within a layer neighbours stay near each
 /// other in memory, which is what makes the next steps fast; [`Swarm::in_order`] puts them in the order at the end.
 fn into_layers(ground: &Ground<'_>, swarm: &mut Swarm, counts: &[Vec<u32>]) {
-    let points: Vec<Vector3<f64>> = swarm.spots.iter().map(|s| s.position).collect();
     let sites = eliminate::Sites {
-        points: &points,
-        normals: &relax::normals(ground, swarm),
+        places: &relax::places(ground, swarm),
         ideals: &relax::ideals(ground, swarm),
         zones: &swarm.zones,
     };
@@ -312,18 +311,17 @@ fn check_apart(
     swarm: &Swarm,
     treatment: &Treatment,
 ) -> Result<(), LayoutError> {
-    let points: Vec<Vector3<f64>> = swarm.spots.iter().map(|s| s.position).collect();
     let reach: Vec<f64> = swarm
         .zones
         .iter()
         .map(|&z| treatment.zones[z as usize].diameter.m())
         .collect();
-    let normals = relax::normals(ground, swarm);
-    let pairs = Pairs::find(&points, &normals, &reach, |_, _| true);
+    let places = relax::places(ground, swarm);
+    let pairs = Pairs::find(&places, &reach, |_, _| true);
     if pairs.len() == 0 {
         return Ok(());
     }
-    let near = (0..points.len()).find_map(|i| Some((i, *pairs.of(i).first()? as usize)));
+    let near = (0..places.len()).find_map(|i| Some((i, *pairs.of(i).first()? as usize)));
     near.map_or(Ok(()), |(i, j)| {
         Err(LayoutError::Merged {
             zone: plot
@@ -331,17 +329,15 @@ fn check_apart(
                 .get(swarm.zones[i] as usize)
                 .cloned()
                 .unwrap_or_default(),
-            distance_mm: (points[i] - points[j]).norm() * 1e3,
+            distance_mm: along::distance(&places[i], &places[j]) * 1e3,
             diameter_mm: 0.5e3 * (reach[i] + reach[j]),
         })
     })
 }
 
 fn shades(ground: &Ground<'_>, swarm: &Swarm, treatment: &Treatment) -> Vec<u8> {
-    let points: Vec<Vector3<f64>> = swarm.spots.iter().map(|s| s.position).collect();
     let dots = shade::Dealt {
-        points: &points,
-        normals: &relax::normals(ground, swarm),
+        places: &relax::places(ground, swarm),
         ideals: &relax::ideals(ground, swarm),
         zones: &swarm.zones,
         layers: &swarm.layers,

@@ -1,13 +1,11 @@
-//! Which dots are neighbours: those within reach of each other on the same side of the skin.
+//! Which dots are neighbours: those within reach of each other along the skin.
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
 
+use super::along::{self, Place};
 use super::grid::Grid;
 
-/// Places whose skin faces more than about 60° apart are on two sides of a fold, not neighbours: straight distance misleads there. Below
-/// that angle the way along the skin is at most 5% longer than the straight one.
-pub(crate) const SAME_SIDE: f64 = 0.5;
 /// Dots searched by one task.
 const CHUNK: usize = 1024;
 
@@ -18,15 +16,15 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
-    /// Finds the pairs nearer than the mean of their two reaches which `wanted` takes. The three slices are of one length.
+    /// Finds the pairs nearer than the mean of their two reaches which `wanted` takes. The two slices are of one length.
     pub fn find(
-        points: &[Vector3<f64>],
-        normals: &[Vector3<f64>],
+        places: &[Place],
         reach: &[f64],
         wanted: impl Fn(usize, usize) -> bool + Sync,
     ) -> Self {
         let mean = reach.iter().sum::<f64>() / reach.len().max(1) as f64;
-        let grid = Grid::new(points, 1.5 * mean);
+        let points: Vec<Vector3<f64>> = places.iter().map(|p| p.point).collect();
+        let grid = Grid::new(&points, 1.5 * mean);
         let found: Vec<Vec<[u32; 2]>> = (0..points.len().div_ceil(CHUNK))
             .into_par_iter()
             .map(|chunk| {
@@ -39,8 +37,8 @@ impl Pairs {
                         let pair = 0.5 * (reach[i] + reach[k]);
                         if first
                             && (points[k] - points[i]).norm_squared() < pair * pair
-                            && normals[i].dot(&normals[k]) > SAME_SIDE
                             && wanted(i, k)
+                            && along::distance(&places[i], &places[k]) < pair
                         {
                             pairs.push([i as u32, j]);
                         }
@@ -95,22 +93,22 @@ mod tests {
             ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
         };
         let n = 3000u64;
-        let points: Vec<_> = (0..n)
-            .map(|i| Vector3::new(hash(i, 0), hash(i, 1), 0.02 * hash(i, 2)))
-            .collect();
-        let normals: Vec<_> = (0..n)
-            .map(|i| Vector3::z() * if hash(i, 2) > 0.5 { 1.0 } else { -1.0 })
+        let places: Vec<Place> = (0..n)
+            .map(|i| Place {
+                point: Vector3::new(hash(i, 0), hash(i, 1), 0.02 * hash(i, 2)),
+                normal: Vector3::z() * if hash(i, 2) > 0.5 { 1.0 } else { -1.0 },
+            })
             .collect();
         // Reaches that vary sixfold.
-        let reach: Vec<f64> = points.iter().map(|p| 0.01 + 0.05 * p.x).collect();
-        let pairs = Pairs::find(&points, &normals, &reach, |i, j| (i + j) % 5 != 0);
+        let reach: Vec<f64> = places.iter().map(|p| 0.01 + 0.05 * p.point.x).collect();
+        let pairs = Pairs::find(&places, &reach, |i, j| (i + j) % 5 != 0);
         let mut count = 0;
         for i in 0..n as usize {
             let mut wanted: Vec<u32> = (0..n as usize)
                 .filter(|&j| {
                     j != i
-                        && (points[i] - points[j]).norm() < 0.5 * (reach[i] + reach[j])
-                        && normals[i] == normals[j]
+                        && along::distance(&places[i], &places[j]) < 0.5 * (reach[i] + reach[j])
+                        && places[i].normal == places[j].normal
                         && (i + j) % 5 != 0
                 })
                 .map(|j| j as u32)

@@ -8,6 +8,7 @@
 use nalgebra::Vector3;
 use rayon::prelude::*;
 
+use super::along::{self, Place};
 use super::grid::Grid;
 use super::ground::{Ground, Spot};
 use super::pairs::Pairs;
@@ -127,6 +128,8 @@ impl Existing {
 struct Around {
     /// The ideal distance at each dot, for all layers together.
     ideal: Vec<f64>,
+    /// The outward normal where each dot stood.
+    normals: Vec<Vector3<f64>>,
     /// For each layer, pairs whose later dot is of that layer.
     pairs: Vec<Pairs>,
     /// For each dot the existing hairs near it and the distance to keep from them; empty when there are none at all.
@@ -136,7 +139,7 @@ struct Around {
 /// A dot as its neighbours see it.
 #[derive(Clone, Copy)]
 struct Body {
-    position: Vector3<f64>,
+    place: Place,
     ideal: f64,
     /// Half the distance it keeps from its like whatever the density.
     half_least: f64,
@@ -218,7 +221,10 @@ fn bodies(swarm: &Swarm, around: &Around, rules: &Rules<'_>) -> Vec<Body> {
         .into_par_iter()
         .with_min_len(2048)
         .map(|i| Body {
-            position: swarm.spots[i].position,
+            place: Place {
+                point: swarm.spots[i].position,
+                normal: around.normals[i],
+            },
             ideal: around.ideal[i],
             half_least: 0.5 * rules.least[swarm.zones[i] as usize],
             unit: swarm.units[i],
@@ -267,15 +273,17 @@ pub(super) fn ideals(ground: &Ground<'_>, swarm: &Swarm) -> Vec<f64> {
     ideals
 }
 
-pub(super) fn normals(ground: &Ground<'_>, swarm: &Swarm) -> Vec<Vector3<f64>> {
-    let normal = |s: &Spot| ground.smooth_normal(s);
-    swarm.spots.iter().map(normal).collect()
+pub(super) fn places(ground: &Ground<'_>, swarm: &Swarm) -> Vec<Place> {
+    let place = |spot: &Spot| Place {
+        point: spot.position,
+        normal: ground.smooth_normal(spot),
+    };
+    swarm.spots.par_iter().map(place).collect()
 }
 
 fn look(ground: &Ground<'_>, swarm: &Swarm, existing: &Existing, rules: &Rules<'_>) -> Around {
     let ideal = ideals(ground, swarm);
-    let normals = normals(ground, swarm);
-    let points: Vec<Vector3<f64>> = swarm.spots.iter().map(|s| s.position).collect();
+    let places = places(ground, swarm);
     let mut before = 0;
     let pairs = (0u8..)
         .zip(rules.cores)
@@ -291,19 +299,17 @@ fn look(ground: &Ground<'_>, swarm: &Swarm, existing: &Existing, rules: &Rules<'
                 .collect();
             let first = before;
             before = until;
-            Pairs::find(&points[..until], &normals[..until], &reach, |i, j| {
-                i >= first || j >= first
-            })
+            Pairs::find(&places[..until], &reach, |i, j| i >= first || j >= first)
         })
         .collect();
     let core = rules.cores.last().copied().unwrap_or(0.0);
     let hairs = if existing.points.is_empty() {
         Vec::new()
     } else {
-        points
+        places
             .par_iter()
             .zip(&ideal)
-            .map(|(p, d)| {
+            .map(|(Place { point: p, .. }, d)| {
                 // What is there counts: between dense hair dots stand as near to hairs as hairs to each other.
                 let all = existing.density(p) + 2.0 / (3f64.sqrt() * d * d);
                 let keep = core * self::ideal(all);
@@ -313,6 +319,7 @@ fn look(ground: &Ground<'_>, swarm: &Swarm, existing: &Existing, rules: &Rules<'
     };
     Around {
         ideal,
+        normals: places.into_iter().map(|p| p.normal).collect(),
         pairs,
         hairs,
     }
@@ -327,7 +334,7 @@ fn push(
     i: usize,
 ) -> (Vector3<f64>, f64) {
     let own = &bodies[i];
-    let here = own.position;
+    let here = own.place.point;
     let (mut sum, mut worst) = (Vector3::zeros(), 1.0f64);
     for layer in own_layer as usize..around.pairs.len() {
         let between = 0.5 * rules.cores[layer] / rules.fractions[layer].sqrt();
@@ -341,21 +348,23 @@ fn push(
             };
             let least = own.half_least + other.half_least;
             let wanted = (share * (own.ideal + other.ideal)).max(least);
-            let away = here - other.position;
-            let squared = away.norm_squared();
-            if squared < wanted * wanted {
-                let distance = squared.sqrt();
+            let away = here - other.place.point;
+            // The way along the skin is no shorter than the straight one, which is faster to see.
+            if !unit && away.norm_squared() >= wanted * wanted {
+                continue;
+            }
+            let distance = along::distance(&own.place, &other.place);
+            if distance < wanted {
                 worst = worst.min(distance / wanted);
                 // Two dots on one spot part along a line that depends on which they are.
                 let line = if distance > 0.0 {
-                    away / distance
+                    away.normalize()
                 } else {
                     Vector3::x() * if i < j as usize { 1.0 } else { -1.0 }
                 };
                 sum += line * (0.5 * PUSH * (wanted - distance));
-            } else if unit {
-                let distance = squared.sqrt();
-                sum += away / distance * (PULL * (wanted - distance));
+            } else if unit && distance.is_finite() {
+                sum += away.normalize() * (PULL * (wanted - distance));
             }
         }
     }

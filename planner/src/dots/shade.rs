@@ -3,8 +3,7 @@
 //! Each shade has a field that is high near the dots that carry it. Dots are dealt one by one: the shade that is most behind takes the
 //! free dot where its own field is lowest. Then neighbours swap shades as long as both fields get lower.
 
-use nalgebra::Vector3;
-
+use super::along::{self, Place};
 use super::eliminate::WHOLE;
 use super::heap::Heap;
 use super::pairs::Pairs;
@@ -21,8 +20,7 @@ const SWEEPS: usize = 3;
 
 /// Dots in the order of their layers: slices of one length.
 pub(super) struct Dealt<'a> {
-    pub points: &'a [Vector3<f64>],
-    pub normals: &'a [Vector3<f64>],
+    pub places: &'a [Place],
     /// The ideal distance at each, with all layers there.
     pub ideals: &'a [f64],
     pub zones: &'a [u8],
@@ -33,7 +31,7 @@ pub(super) struct Dealt<'a> {
 /// The shade of each dot. `shares[zone]` are (shade, share) with shares that sum to 1; `fractions` the share of all dots after each
 /// layer.
 pub(super) fn deal(dots: &Dealt<'_>, shares: &[&[(u8, f64)]], fractions: &[f64]) -> Vec<u8> {
-    let count = dots.points.len();
+    let count = dots.places.len();
     let most = shares
         .iter()
         .flat_map(|s| s.iter())
@@ -76,7 +74,7 @@ fn dues(own: &[(u8, f64)], dealt: &mut [u32], count: u32) -> Vec<u32> {
 
 /// For each shade its field at the dots of the layers dealt so far.
 struct Fields<'a> {
-    points: &'a [Vector3<f64>],
+    places: &'a [Place],
     /// By shade: who is in reach of whom, each dot's reach, and the field.
     shades: Vec<(Option<Pairs>, Vec<f64>, Vec<f64>)>,
 }
@@ -103,13 +101,13 @@ impl<'a> Fields<'a> {
                 })
                 .collect();
             // Where all dots are of one shade there is nothing to choose, nor between dots dealt before.
-            let pairs = Pairs::find(&dots.points[..to], &dots.normals[..to], &reach, |i, j| {
+            let pairs = Pairs::find(&dots.places[..to], &reach, |i, j| {
                 (i >= from || j >= from) && (mixed(dots.zones[i]) || mixed(dots.zones[j]))
             });
             (Some(pairs), reach, vec![0.0; to])
         });
         let mut fields = Self {
-            points: dots.points,
+            places: dots.places,
             shades: shades.collect(),
         };
         for (i, s) in (0u32..).zip(shade) {
@@ -122,7 +120,8 @@ impl<'a> Fields<'a> {
 
     fn kernel(&self, shade: usize, i: usize, j: usize) -> f64 {
         let reach = &self.shades[shade].1;
-        let d = (self.points[i] - self.points[j]).norm() / (0.5 * (reach[i] + reach[j]));
+        let distance = along::distance(&self.places[i], &self.places[j]);
+        let d = distance / (0.5 * (reach[i] + reach[j]));
         ((1.0 - d).max(0.0).powi(FALL) * WHOLE).round()
     }
 

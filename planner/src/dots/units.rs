@@ -4,9 +4,10 @@ use nalgebra::Vector3;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
+use super::along::{self, Place};
 use super::ground::Ground;
 use super::pairs::Pairs;
-use super::relax::{Swarm, ideals, normals, step_to};
+use super::relax::{Swarm, ideals, places, step_to};
 use super::start::unit;
 
 /// Shares of follicular units with two and with three hairs on a natural scalp; the rest have one. Source: this project's own split that
@@ -28,12 +29,12 @@ pub(super) fn gather(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, se
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(0x0001_0000);
     let ideals = ideals(ground, swarm);
-    let points: Vec<Vector3<f64>> = swarm.spots.iter().map(|s| s.position).collect();
+    let places = places(ground, swarm);
     let reach: Vec<f64> = ideals.iter().map(|d| d * GATHERED).collect();
-    let pairs = Pairs::find(&points, &normals(ground, swarm), &reach, |_, _| true);
+    let pairs = Pairs::find(&places, &reach, |_, _| true);
     let last = swarm.layers.last().copied().unwrap_or(0);
-    let mut single = vec![true; points.len()];
-    for i in 0..points.len() {
+    let mut single = vec![true; places.len()];
+    for i in 0..places.len() {
         let chance = unit(&mut rng) / (1.0 - regularity).powf(GATHERING);
         let size = if chance < TRIPLETS {
             3
@@ -53,12 +54,13 @@ pub(super) fn gather(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, se
             .filter(|&j| single[j] && swarm.zones[j] == swarm.zones[i])
             // An early layer stays even: its dots are joined by later ones only.
             .filter(|&j| swarm.layers[j] > swarm.layers[i] || swarm.layers[i] == last)
-            .map(|j| ((points[j] - points[i]).norm(), j))
+            .map(|j| (along::distance(&places[i], &places[j]), j))
             .collect();
         others.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for &(distance, j) in others.iter().take(size - 1) {
             let near = (WITHIN_UNIT * ideals[i]).min(distance);
-            let step = (points[i] - points[j]) * (1.0 - near / distance.max(f64::MIN_POSITIVE));
+            let step = (places[i].point - places[j].point)
+                * (1.0 - near / distance.max(f64::MIN_POSITIVE));
             if let Some(spot) = step_to(ground, &swarm.spots[j], &step, swarm.zones[j]) {
                 swarm.spots[j] = spot;
                 swarm.units[j] = swarm.units[i];
@@ -73,7 +75,7 @@ pub(super) fn stray(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, see
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(0x0002_0000);
     let ideals = ideals(ground, swarm);
-    for (i, normal) in normals(ground, swarm).into_iter().enumerate() {
+    for (i, Place { normal, .. }) in places(ground, swarm).into_iter().enumerate() {
         let far = unit(&mut rng).sqrt() * STRAY * (1.0 - regularity) * ideals[i];
         let (sin, cos) = (unit(&mut rng) * std::f64::consts::TAU).sin_cos();
         // Any two directions along the skin will do, as long as they do not depend on how the scan lies.

@@ -7,8 +7,8 @@
 use nalgebra::Vector3;
 use rayon::prelude::*;
 
+use crate::dots::along::{self, Place};
 use crate::dots::grid::Grid;
-use crate::dots::pairs::SAME_SIDE;
 
 /// Radius of a chart in ideal distances; the head's curvature bends less than a tenth of a distance over it.
 const RADIUS: f64 = 6.0;
@@ -23,23 +23,18 @@ const DIRECTIONS: usize = 48;
 
 /// Variance over squared mean of the power along each ring, averaged over charts and rings, in dB; `None` when no chart is full. Charts
 /// are centred on some of `own`; `distance` is the ideal one (metres). The slices are of one length.
-#[must_use]
-pub fn anisotropy_db(
-    points: &[Vector3<f64>],
-    normals: &[Vector3<f64>],
-    own: &[usize],
-    distance: f64,
-) -> Option<f64> {
+pub(super) fn anisotropy_db(places: &[Place], own: &[usize], distance: f64) -> Option<f64> {
     if own.is_empty() || !(distance.is_finite() && distance > 0.0) {
         return None;
     }
     let radius = RADIUS * distance;
-    let grid = Grid::new(points, radius);
+    let points: Vec<Vector3<f64>> = places.iter().map(|p| p.point).collect();
+    let grid = Grid::new(&points, radius);
     // Dots of a layer stand in an order that covers the zone, so the first ones are spread over it.
     let charts: Vec<Vec<[f64; 2]>> = own
         .iter()
         .take(CHARTS * 4)
-        .filter_map(|&i| chart(points, normals, &grid, i, radius))
+        .filter_map(|&i| chart(places, &grid, i, radius))
         .take(CHARTS)
         .collect();
     let found: Vec<f64> = charts.par_iter().flat_map_iter(|c| rings(c)).collect();
@@ -47,14 +42,9 @@ pub fn anisotropy_db(
 }
 
 /// The dots around one, flattened onto the skin's plane there, in units of the radius; `None` where an edge is near.
-fn chart(
-    points: &[Vector3<f64>],
-    normals: &[Vector3<f64>],
-    grid: &Grid,
-    center: usize,
-    radius: f64,
-) -> Option<Vec<[f64; 2]>> {
-    let normal = normals[center];
+fn chart(places: &[Place], grid: &Grid, center: usize, radius: f64) -> Option<Vec<[f64; 2]>> {
+    let middle = &places[center];
+    let normal = middle.normal;
     let any = if normal.x.abs() < 0.8 {
         Vector3::x()
     } else {
@@ -65,17 +55,16 @@ fn chart(
     let second = normal.cross(&first);
     let mut flat = Vec::new();
     let mut quarters = [0usize; 4];
-    grid.near(&points[center], radius, |j| {
-        let way = points[j as usize] - points[center];
-        let along = way - normal * way.dot(&normal);
-        let (norm, level) = (way.norm(), along.norm());
-        if norm < radius && normals[j as usize].dot(&normal) > SAME_SIDE {
+    grid.near(&middle.point, radius, |j| {
+        let other = &places[j as usize];
+        let norm = along::distance(middle, other);
+        if norm < radius {
+            let way = other.point - middle.point;
+            let flattened = way - normal * way.dot(&normal);
+            let level = flattened.norm();
             // Bent back to the length it has along the skin.
             let stretch = if level > 0.0 { norm / level } else { 1.0 };
-            let p = [
-                along.dot(&first) * stretch / radius,
-                along.dot(&second) * stretch / radius,
-            ];
+            let p = [&first, &second].map(|axis| flattened.dot(axis) * stretch / radius);
             quarters[usize::from(p[0] > 0.0) + 2 * usize::from(p[1] > 0.0)] += 1;
             flat.push(p);
         }
@@ -129,14 +118,21 @@ mod tests {
         ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    fn flat(points: &[Vector3<f64>]) -> Vec<Place> {
+        let place = |p: &Vector3<f64>| Place {
+            point: *p,
+            normal: Vector3::z(),
+        };
+        points.iter().map(place).collect()
+    }
+
     fn measured(points: &[Vector3<f64>]) -> Option<f64> {
-        let normals = vec![Vector3::z(); points.len()];
         // The middle, so that charts do not reach over the edge.
         let own: Vec<usize> = (0..points.len())
             .filter(|&i| (points[i] - Vector3::new(0.025, 0.025, 0.0)).norm() < 0.015)
             .step_by(7)
             .collect();
-        anisotropy_db(points, &normals, &own, 0.001)
+        anisotropy_db(&flat(points), &own, 0.001)
     }
 
     fn lattice(jitter: f64) -> Vec<Vector3<f64>> {
@@ -167,10 +163,9 @@ mod tests {
 
     #[test]
     fn an_edge_gives_no_chart() {
-        let few: Vec<_> = lattice(0.0).into_iter().take(60).collect();
-        let normals = vec![Vector3::z(); few.len()];
-        assert_eq!(anisotropy_db(&few, &normals, &[0, 1, 2], 0.001), None);
-        assert_eq!(anisotropy_db(&few, &normals, &[], 0.001), None);
-        assert_eq!(anisotropy_db(&few, &normals, &[0], 0.0), None);
+        let few = flat(&lattice(0.0)[..60]);
+        assert_eq!(anisotropy_db(&few, &[0, 1, 2], 0.001), None);
+        assert_eq!(anisotropy_db(&few, &[], 0.001), None);
+        assert_eq!(anisotropy_db(&few, &[0], 0.0), None);
     }
 }
