@@ -10,10 +10,8 @@ use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::Wanted;
 use stipple_model::units::Area;
 
-use crate::design::Scalp;
+use crate::design::{Scalp, cells};
 
-/// Edge of the cells on which the design is read, metres.
-const CELL: f64 = 0.001;
 /// Edge of the cubes whose cells become one piece, metres. Source: finer than any change of density in a design, coarse enough that a
 /// whole scalp makes some 25,000 pieces.
 const CUBE: f64 = 0.002;
@@ -67,23 +65,4 @@ pub fn pieces(head: &SurfaceMesh<Head>, scalp: &Scalp) -> Vec<Wanted> {
             dots: exact(zone, sum.dots),
         })
         .collect()
-}
-
-/// Visits the middles of equal cells of a triangle with each cell's share of its area.
-fn cells(corners: &[Vector3<f64>; 3], mut visit: impl FnMut(Vector3<f64>, f64)) {
-    let [a, b, c] = *corners;
-    let longest = (b - a).norm().max((c - b).norm()).max((a - c).norm());
-    // The cap only bounds nonsense: no triangle of a head is 40 cm long.
-    let n = ((longest / CELL).ceil().max(1.0) as usize).min(400);
-    let (u, v) = ((b - a) / n as f64, (c - a) / n as f64);
-    let share = 1.0 / (n * n) as f64;
-    for i in 0..n {
-        for j in 0..n - i {
-            let corner = a + u * i as f64 + v * j as f64;
-            visit(corner + (u + v) / 3.0, share);
-            if i + j + 1 < n {
-                visit(corner + (u + v) * (2.0 / 3.0), share);
-            }
-        }
-    }
 }

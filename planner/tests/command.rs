@@ -6,8 +6,12 @@
     reason = "in a test a panic is the failure"
 )]
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 use std::process::{Command, Output};
+
+use support::shared;
 
 fn planner(arguments: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stipple-planner"))
@@ -15,20 +19,6 @@ fn planner(arguments: &[&str], folder: &Path) -> Output {
         .current_dir(folder)
         .output()
         .unwrap()
-}
-
-/// The shared test data, if it is there.
-fn shared() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let folder = std::env::var_os("STIPPLE_SHARED").map_or_else(beside, PathBuf::from);
-    if folder.join("scans").is_dir() {
-        return Some(folder);
-    }
-    eprintln!(
-        "SKIP planner commands on real heads: {} is not there",
-        folder.display()
-    );
-    None
 }
 
 /// Exit code 2, nothing on stdout, one line on stderr that holds `what`.
@@ -39,6 +29,12 @@ fn assert_refused(output: &Output, what: &str) {
     assert_eq!(error.trim_end().lines().count(), 1, "{error}");
     assert!(error.contains(what), "{error}");
     assert!(!error.contains("panicked"));
+}
+
+/// Exit code 0; what went wrong is shown when it is not.
+fn assert_done(output: &Output) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{error}");
 }
 
 #[test]
@@ -103,7 +99,7 @@ fn wrong_usage_and_missing_files_are_told_in_one_line() {
 
 #[test]
 fn a_real_head_is_planned_and_exported_twice_the_same() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = shared("") else { return };
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let text = std::fs::read_to_string(concat!(
@@ -140,12 +136,7 @@ fn a_real_head_is_planned_and_exported_twice_the_same() {
             ],
             at,
         );
-        assert_eq!(
-            output.status.code(),
-            Some(0),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert_done(&output);
         let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(summary["dots"], 300);
         assert!(summary["stages_s"]["poses"].is_number());
@@ -171,12 +162,7 @@ fn a_real_head_is_planned_and_exported_twice_the_same() {
         ],
         at,
     );
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_done(&output);
     let dots = std::fs::read_to_string(at.join("d.csv")).unwrap();
     assert_eq!(
         dots.lines().next(),
@@ -236,8 +222,48 @@ fn refused_pictures(at: &Path) {
 }
 
 #[test]
+fn a_test_patch_is_planned_instead_of_the_zones() {
+    let Some(scans) = shared("scans") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| scans.join(name).display().to_string();
+    let treatments = Path::new(env!("CARGO_MANIFEST_DIR")).join("treatments");
+    let plan = |treatment: &str| {
+        let (scan, landmarks) = (
+            path("mesh2hrtf_head.ply"),
+            path("mesh2hrtf_head.landmarks.json"),
+        );
+        let treatment = treatments.join(treatment).display().to_string();
+        let input = [
+            "--scan",
+            &scan,
+            "--landmarks",
+            &landmarks,
+            "--treatment",
+            &treatment,
+        ];
+        let rest = ["--test-patch", "--out", "patch.plan", "--json"];
+        planner(&[&["plan"][..], &input, &rest].concat(), folder.path())
+    };
+    assert_refused(&plan("ludwig-2.toml"), "has no [test_patch]");
+    assert!(!folder.path().join("patch.plan").exists());
+    let output = plan("norwood-5.toml");
+    assert_done(&output);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    // A column for each depth, laid in one go.
+    let zones = summary["zones"].as_array().unwrap();
+    let names: Vec<_> = zones.iter().map(|z| z["zone"].as_str().unwrap()).collect();
+    assert_eq!(names, ["patch 0.4 mm", "patch 0.6 mm", "patch 0.8 mm"]);
+    let counts = zones.iter().map(|z| {
+        let layers = z["layers"].as_array().unwrap();
+        assert_eq!(layers.len(), 1);
+        layers[0]["count"].as_u64().unwrap()
+    });
+    assert_eq!(counts.sum::<u64>(), summary["dots"].as_u64().unwrap());
+}
+
+#[test]
 fn a_scan_is_drawn_even_when_its_landmarks_make_no_head() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = shared("") else { return };
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let scan = shared
@@ -281,7 +307,7 @@ fn a_scan_is_drawn_even_when_its_landmarks_make_no_head() {
 
 #[test]
 fn a_later_scan_is_registered_and_another_persons_is_not() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = shared("") else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| shared.join(name).display().to_string();
     let register = |moving: &str, more: &[&str]| {

@@ -8,8 +8,6 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-
 use nalgebra::{Isometry3, Vector3};
 use proptest::prelude::*;
 use stipple_model::frames::{Point, Rescan, Scan, Transform};
@@ -19,19 +17,7 @@ use stipple_planner::register::{
     self, Landmarks, RegisterError, RescanError, Rescanned, StartedFrom,
 };
 use stipple_planner::scan::{self, Scanned, UnitChoice};
-
-fn shared(file: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STIPPLE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
-    let path = root.join(file);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIP {} is not there", path.display());
-    None
-}
+use support::shared;
 
 const COLIN: &str = "scans/colin27_av_ras.ply";
 const FSAVERAGE: &str = "scans/fsaverage_head.stl";

@@ -2,23 +2,13 @@
 //! skipped, loudly, where it is missing. After a wanted change: `INSTA_UPDATE=always cargo test --test scan_reports`, and read the diff.
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
 
 use stipple_planner::register::{self, Landmarks};
 use stipple_planner::scan::{self, UnitChoice, cover, report};
-
-fn shared(file: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STIPPLE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
-    let path = root.join(file);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIP: {} is not there", path.display());
-    None
-}
+use support::shared;
 
 /// The report, or the line that refuses.
 fn said(file: &Path, landmarks: Option<&Path>) -> String {

@@ -6,29 +6,14 @@
     reason = "a failed step fails the test"
 )]
 
-use std::path::{Path, PathBuf};
+mod support;
 
 use stipple_model::treatment::Treatment;
 use stipple_planner::measure::{self, Against, Placed};
 use stipple_planner::register::{self, Landmarks, RegisterError};
 use stipple_planner::scan::{self, ScanError, ScanFinding, Scanned, Unit, UnitChoice};
 use stipple_planner::{design, dots};
-
-fn shared(file: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("STIPPLE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
-    let path = root.join(file);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!(
-        "SKIP: {} is not there; set STIPPLE_SHARED to the shared test data",
-        path.display()
-    );
-    None
-}
+use support::shared;
 
 /// Reads a shared file, or skips the test.
 macro_rules! read {

@@ -7,7 +7,7 @@ use stipple_model::mesh::SurfaceMesh;
 
 use super::field::Field;
 
-/// Edge of the cells on which areas are summed.
+/// Edge of the cells on which the design is read, metres.
 const CELL: f64 = 0.001;
 
 /// Sums over the zones of a head.
@@ -84,8 +84,8 @@ fn parts(head: &SurfaceMesh<Head>, field: &Field, triangle: usize) -> Vec<Part> 
     parts
 }
 
-/// Visits the middles of equal cells of a triangle with each cell's share of its area.
-fn cells(corners: &[Vector3<f64>; 3], mut visit: impl FnMut(Vector3<f64>, f64)) {
+/// Visits the middles of equal cells of about a millimetre of a triangle (corners in metres) with each cell's share of its area.
+pub(crate) fn cells(corners: &[Vector3<f64>; 3], mut visit: impl FnMut(Vector3<f64>, f64)) {
     let [a, b, c] = *corners;
     let longest = (b - a).norm().max((c - b).norm()).max((a - c).norm());
     // A triangle of a head is never longer than a few hundred cells; the cap only bounds nonsense.

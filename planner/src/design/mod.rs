@@ -36,7 +36,7 @@ use stipple_model::plan::{Finding, KeepOut, Zone};
 use stipple_model::treatment::{DENSEST, MOST_DOTS, Shape, Treatment};
 use stipple_model::units::{Area, Density, Length};
 
-pub(crate) use area::apportion;
+pub(crate) use area::{apportion, cells};
 pub use error::DesignError;
 use exclusion::Exclusions;
 use field::Field;

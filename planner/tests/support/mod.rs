@@ -6,6 +6,7 @@ pub mod files;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use nalgebra::{Isometry3, Vector3};
 use stipple_model::frames::Head;
@@ -15,6 +16,21 @@ use stipple_planner::design::{self as stipple_design, Scalp};
 use stipple_planner::dots::{self, DotField};
 use stipple_planner::register::{self, Landmarks, Registration};
 use stipple_planner::scan::{self, Scanned, UnitChoice};
+
+/// A file or folder of the shared test data, `../shared` beside the checkout or `$STIPPLE_SHARED`; `None`, loudly, where it is missing.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("STIPPLE_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
+    let path = root.join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    // The line's beginning is what tests/run counts.
+    eprintln!("SKIP {} is not there", path.display());
+    None
+}
 
 /// Vertices (mm) and triangles.
 pub struct Shape {
