@@ -107,11 +107,12 @@ fn a_real_head_is_planned_and_exported_twice_the_same() {
         "/treatments/default.toml"
     ))
     .unwrap();
-    std::fs::write(
-        at.join("small.toml"),
-        text.replace("dots = 12000", "dots = 300"),
-    )
-    .unwrap();
+    let small: Vec<&str> = text
+        .lines()
+        .filter(|l| !l.starts_with("healed_diameter_mm"))
+        .collect();
+    let small = small.join("\n").replace("dots = 12000", "dots = 300");
+    std::fs::write(at.join("small.toml"), small).unwrap();
     let scan = shared
         .join("scans/mesh2hrtf_head.ply")
         .display()
@@ -205,6 +206,10 @@ fn refused_pictures(at: &Path) {
     assert_refused(
         &export(&["--picture", "late.png", "--after-layer", "9"]),
         "--after-layer 9: a.plan has 3 layers",
+    );
+    assert_refused(
+        &export(&["--picture", "healed.png", "--healed"]),
+        "--healed: no zone of a.plan says",
     );
     assert_refused(&export(&["--svg", "gone/s.svg"]), "gone does not exist");
     assert_refused(&export(&["--picture", "."]), "is a folder");

@@ -15,6 +15,7 @@ use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::digest::Digest;
 use stipple_model::plan::{Inconsistency, Outcome, Plan, SkipReason};
+use stipple_model::units::Length;
 use stipple_planner::picture::{self, Look};
 use stipple_planner::unroll::Unrolled;
 use stipple_planner::{compose, sheet};
@@ -169,6 +170,20 @@ fn layers_and_skipped_dots_change_what_is_seen() {
         light(&draw(&plan().0, first)) > all,
         "fewer dots, more light"
     );
+    let healed = Look {
+        healed: true,
+        ..Look::default()
+    };
+    let healing_to = |diameter: Option<Length>| {
+        let mut plan = plan().0.clone();
+        plan.zones
+            .iter_mut()
+            .for_each(|z| z.healed_diameter = diameter);
+        light(&draw(&plan, healed))
+    };
+    let smaller = healing_to(Some(Length::from_mm(0.06)));
+    assert!(smaller > all, "smaller dots, more light");
+    assert!((healing_to(None) - all).abs() < 1e-9, "not said: as fresh");
     let left_out = draw(&half, Look::default());
     assert!(light(&left_out) > all, "skipped dots are left out");
     let orange = |[r, g, b]: [u8; 3]| r > 215 && (60..110).contains(&g) && b < 40;

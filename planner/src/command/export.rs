@@ -16,6 +16,7 @@ Examples:
   stipple-planner export head.plan --dots dots.csv --trajectory hops.csv
   stipple-planner export head.plan --json plan.json --picture plan.png
   stipple-planner export head.plan --picture first.png --after-layer 1
+  stipple-planner export head.plan --picture healed.png --healed
   stipple-planner export head.plan --picture reach.png --skipped
   stipple-planner export head.plan --svg scalp.svg")]
 pub struct Arguments {
@@ -40,6 +41,9 @@ pub struct Arguments {
     /// In the picture, mark the dots that the arm cannot place; without, they are left out as they will be.
     #[arg(long, requires = "picture")]
     skipped: bool,
+    /// In the picture, draw dots as wide as they heal to, in zones that say so (`healed_diameter_mm`); without, as fresh.
+    #[arg(long, requires = "picture")]
+    healed: bool,
     /// In the picture, show the head as it is after this layer; without, after the last.
     #[arg(long, value_name = "K", requires = "picture", value_parser = clap::value_parser!(u8).range(1..))]
     after_layer: Option<u8>,
@@ -84,6 +88,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(path) = &arguments.picture {
         let look = picture::Look {
             skipped: arguments.skipped,
+            healed: healed(arguments, &plan)?,
             after_layer: after_layer(arguments, &plan)?,
         };
         let image = picture::plan(&plan, &digest, &look)
@@ -96,6 +101,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         show::write(path, svg.as_bytes())?;
     }
     Ok(())
+}
+
+/// Whether dots are drawn healed, if the plan says anywhere how wide they are then.
+fn healed(arguments: &Arguments, plan: &Plan) -> anyhow::Result<bool> {
+    if arguments.healed {
+        anyhow::ensure!(
+            plan.zones.iter().any(|z| z.healed_diameter.is_some()),
+            "--healed: no zone of {} says how wide its dots heal to; set healed_diameter_mm in the treatment and plan again",
+            arguments.plan.display()
+        );
+    }
+    Ok(arguments.healed)
 }
 
 /// The layer asked for, if the plan has it.

@@ -4,6 +4,7 @@ use image::RgbImage;
 use rayon::prelude::*;
 use stipple_model::digest::Digest;
 use stipple_model::plan::{Dot, Outcome, Plan};
+use stipple_model::units::Length;
 
 use super::camera::Side;
 use super::canvas::{Canvas, GAIN, Ink};
@@ -39,6 +40,8 @@ const SKIPPED_RADIUS: f64 = 1.0;
 pub struct Look {
     /// Mark the dots that the arm cannot place, instead of leaving them out as the needle will.
     pub skipped: bool,
+    /// Draw dots as wide as they heal to, in zones that say so, instead of as fresh.
+    pub healed: bool,
     /// Only layers 1 to this one; all of them without.
     pub after_layer: Option<u8>,
 }
@@ -58,7 +61,7 @@ pub fn plan(plan: &Plan, digest: &Digest, look: &Look) -> Result<RgbImage, Unrol
         .iter()
         .filter(|d| look.skipped && shown(d) && !is_planned(d))
         .collect();
-    let inks: Vec<Ink> = planned.iter().map(|d| ink(plan, d)).collect();
+    let inks: Vec<Ink> = planned.iter().map(|d| ink(plan, d, look)).collect();
     let mut page = Page::new(WIDTH, HEIGHT);
     title(&mut page, plan, digest, look);
     views(&mut page, plan, &surface, &inks, &missing);
@@ -99,7 +102,7 @@ pub fn plan(plan: &Plan, digest: &Digest, look: &Look) -> Result<RgbImage, Unrol
             front_name(plan),
         );
     }
-    notes(&mut page, plan, column(2) as f32);
+    notes(&mut page, plan, look, column(2) as f32);
     let bottom = (MAPS_TOP + MAP_HEIGHT + 100) as f32;
     facts::put(
         &mut page,
@@ -112,12 +115,20 @@ pub fn plan(plan: &Plan, digest: &Digest, look: &Look) -> Result<RgbImage, Unrol
 }
 
 /// A dot as it will look.
-fn ink(plan: &Plan, dot: &Dot) -> Ink {
+fn ink(plan: &Plan, dot: &Dot, look: &Look) -> Ink {
     let rgb = plan
         .shades
         .get(dot.shade as usize)
         .map_or([60; 3], |s| s.rgb);
-    Ink::new(dot.position.raw(), dot.normal.raw(), dot.diameter.m(), rgb)
+    let width = width(plan, dot, look).m();
+    Ink::new(dot.position.raw(), dot.normal.raw(), width, rgb)
+}
+
+/// How wide a dot is drawn.
+fn width(plan: &Plan, dot: &Dot, look: &Look) -> Length {
+    let zone = plan.zones.get(dot.zone as usize);
+    let healed = zone.and_then(|z| z.healed_diameter);
+    healed.filter(|_| look.healed).unwrap_or(dot.diameter)
 }
 
 /// What the close-up shows: the hairline where the design has one.
@@ -146,10 +157,11 @@ fn title(page: &mut Page, plan: &Plan, digest: &Digest, look: &Look) {
         plan.session_estimate.s() / 60.0,
     );
     page.text(left, 136.0, Style::plain(24.0).pale(), &line);
+    let age = if look.healed { "healed" } else { "fresh" };
     let shown = match (look.after_layer, look.skipped) {
-        (Some(k), _) if k < plan.layers => format!("as after layer {k}"),
+        (Some(k), _) if k < plan.layers => format!("as after layer {k}, {age}"),
         (_, true) => "orange: not placed by this arm".to_owned(),
-        _ => "as it will look, all layers".to_owned(),
+        _ => format!("as it will look, all layers, {age}"),
     };
     let right = (WIDTH - EDGE) as f32;
     page.text(
@@ -182,8 +194,8 @@ fn views(page: &mut Page, plan: &Plan, surface: &Surface<'_>, inks: &[Ink], miss
 }
 
 /// How the pictures are to be read, under the close-up.
-fn notes(page: &mut Page, plan: &Plan, left: f32) {
-    let diameters = plan.dots.iter().map(|d| d.diameter.mm());
+fn notes(page: &mut Page, plan: &Plan, look: &Look, left: f32) {
+    let diameters = plan.dots.iter().map(|d| width(plan, d, look).mm());
     let (least, most) = diameters.fold((f64::INFINITY, 0.0f64), |(lo, hi), d| {
         (lo.min(d), hi.max(d))
     });
