@@ -15,6 +15,7 @@ use stipple_model::treatment::Treatment;
 use stipple_model::units::{Length, Time};
 
 use crate::design::{self, DesignError, Scalp};
+use crate::dots::existing::Existing;
 use crate::dots::{self, DotField, LayoutError};
 use crate::measure;
 use crate::poses::{self, Placed, Site, Surroundings};
@@ -161,6 +162,23 @@ fn unwatched(work: &WorkCell) -> Option<Finding> {
     })
 }
 
+/// A finding for dots that would cover a hair or dot that was there before: nearer to it than they are wide.
+fn on_existing(scalp: &Scalp, field: &DotField) -> Option<Finding> {
+    let existing = Existing::new(&scalp.existing);
+    let covers = |d: &&dots::LaidDot| {
+        let near = existing.nearest(&d.position.raw(), d.diameter.m());
+        near.is_some()
+    };
+    let count = field.dots.iter().filter(covers).count();
+    (count > 0).then(|| Finding {
+        stage: "dots".to_owned(),
+        code: "dots_on_hairs".to_owned(),
+        text: format!(
+            "{count} dots stand nearer than their own width to a hair or dot that is there already; ask for less density where the hairs stand close"
+        ),
+    })
+}
+
 /// The layers of a layout on their way through order and poses.
 struct Layer {
     /// Indices into the layout's dots.
@@ -264,10 +282,12 @@ pub fn plan(
         .map(crate::scan::ScanFinding::to_plan)
         .chain(registration.findings.clone())
         .chain(scalp.findings.clone())
+        .chain(on_existing(&scalp, &field))
         .chain(unwatched(&work))
         .collect();
     let wanted = wanted::pieces(&head, &scalp);
-    let measures = measures(&head, &scalp, treatment, &field);
+    let joined = join(&field, &layers, &placed);
+    let measures = measures(&head, &scalp, treatment, (&field, &joined));
     let plan = Plan {
         provenance,
         anatomy: registration.anatomy,
@@ -286,7 +306,7 @@ pub fn plan(
             .collect(),
         layers: field.layers,
         measures,
-        dots: join(&field, &layers, &placed),
+        dots: joined,
         sequence: sequence_of(&layers, &placed),
         findings,
         session_estimate: estimate(&layers, &placed, &field),
@@ -299,12 +319,12 @@ pub fn plan(
     Ok(Composed { plan, stages })
 }
 
-/// What was laid, in numbers.
+/// What is laid and can be placed, in numbers.
 fn measures(
     head: &SurfaceMesh<Head>,
     scalp: &Scalp,
     treatment: &Treatment,
-    field: &DotField,
+    (field, joined): (&DotField, &[Dot]),
 ) -> Vec<Measure> {
     let exclusion = |p: &Point<Head>| {
         let clear = |k: &KeepOut| Length::from_m(k.center.distance(p)) - k.radius;
@@ -319,7 +339,14 @@ fn measures(
         treatment,
         exclusion: Some(&exclusion),
     };
-    measure::measure(field.dots.iter().map(measure::Placed::from), &against)
+    let placed = field.dots.iter().zip(joined).map(|(laid, dot)| {
+        let triangle = Some(laid.triangle);
+        measure::Placed {
+            triangle,
+            ..measure::Placed::from(dot)
+        }
+    });
+    measure::measure(placed, &against)
 }
 
 /// The layout's dots with their outcomes.

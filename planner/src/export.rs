@@ -208,7 +208,9 @@ pub struct ZoneSummary {
 pub struct LayerSummary {
     /// The layer, from 1.
     pub layer: u8,
-    /// Dots so far.
+    /// Dots laid out so far.
+    pub laid: u32,
+    /// Those of them the arm can place, which all the rest here is measured of.
     pub count: u32,
     /// The zone's area.
     pub area_cm2: f64,
@@ -228,6 +230,8 @@ pub struct LayerSummary {
     pub off_surface_um: Option<f64>,
     /// The nearest a dot is to an exclusion.
     pub nearest_exclusion_mm: Option<f64>,
+    /// The nearest a dot is to a hair or dot that was there before; null when none is near.
+    pub nearest_existing_mm: Option<f64>,
     /// Shade → dots.
     pub shades: BTreeMap<String, u32>,
 }
@@ -308,6 +312,7 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
 fn layer_summary(plan: &Plan, m: &Measure, area_cm2: f64) -> LayerSummary {
     LayerSummary {
         layer: m.layer,
+        laid: m.laid,
         count: m.count,
         area_cm2,
         density_per_cm2: m.density.per_cm2(),
@@ -322,6 +327,7 @@ fn layer_summary(plan: &Plan, m: &Measure, area_cm2: f64) -> LayerSummary {
         anisotropy_db: m.anisotropy_db,
         off_surface_um: m.off_surface.map(|l| l.m() * 1e6),
         nearest_exclusion_mm: m.nearest_exclusion.map(Length::mm),
+        nearest_existing_mm: m.nearest_existing.map(Length::mm),
         shades: plan
             .shades
             .iter()

@@ -1,5 +1,5 @@
-//! What was laid, in numbers: per zone and layer, how many dots, how dense, how even, in which shades, how near to what they must not
-//! touch.
+//! What is laid and can be placed, in numbers: per zone and layer, how many dots, how dense, how even, in which shades, how near to what
+//! they must not touch.
 //!
 //! ```no_run
 //! # use stipple_model::{frames::Head, mesh::SurfaceMesh, treatment::Treatment};
@@ -16,19 +16,22 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 use stipple_model::frames::{Direction, Head, Point};
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::plan::{Dot, Measure, Spacing};
+use stipple_model::plan::{Dot, Measure, Outcome, Spacing};
 use stipple_model::treatment::Treatment;
 use stipple_model::units::{Density, Length};
 
 use crate::design::Scalp;
-use crate::dots::LaidDot;
 use crate::dots::along::{self, Place};
+use crate::dots::existing::Existing;
 use crate::dots::grid::Grid;
+use crate::dots::{self, LaidDot};
 
 /// The uniform part of a zone: where at least this share of the zone's largest density is asked for.
 const UNIFORM: f64 = 0.99;
 /// Neighbours are looked for up to this many ideal distances away; a dot without any has no nearest neighbour.
 const FARTHEST: f64 = 16.0;
+/// What was there before is looked for up to this far away, metres.
+const EXISTING_REACH: f64 = 0.005;
 
 /// Where a dot is and what it belongs to: all that measures need.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +48,8 @@ pub struct Placed {
     pub layer: u8,
     /// Its shade's index.
     pub shade: u8,
+    /// Whether the arm can place it: what it cannot is counted as laid and measured no further.
+    pub planned: bool,
 }
 
 impl From<&LaidDot> for Placed {
@@ -56,6 +61,7 @@ impl From<&LaidDot> for Placed {
             zone: dot.zone,
             layer: dot.layer,
             shade: dot.shade,
+            planned: true,
         }
     }
 }
@@ -69,6 +75,7 @@ impl From<&Dot> for Placed {
             zone: dot.zone,
             layer: dot.layer,
             shade: dot.shade,
+            planned: matches!(dot.outcome, Outcome::Planned { .. }),
         }
     }
 }
@@ -93,8 +100,12 @@ pub struct Against<'a> {
 struct Site {
     placed: Placed,
     place: Place,
-    /// The ideal distance with all layers there, metres; `None` where the design wants no dot.
-    ideal: Option<f64>,
+    /// The density asked for with all layers there, per m²; `None` where the design wants no dot.
+    asked: Option<f64>,
+    /// How many hairs and dots per m² were there before.
+    existing_density: f64,
+    /// The nearest of them, metres.
+    nearest_existing: Option<f64>,
     off_surface: Option<f64>,
     exclusion: Option<f64>,
 }
@@ -102,8 +113,13 @@ struct Site {
 /// Measures dots per zone and layer; layers count together with all before them.
 #[must_use]
 pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) -> Vec<Measure> {
-    let dots: Vec<Placed> = dots.into_iter().collect();
-    let sites: Vec<Site> = dots.par_iter().map(|d| site(d, against)).collect();
+    let laid: Vec<Placed> = dots.into_iter().collect();
+    let existing = Existing::new(&against.scalp.existing);
+    let sites: Vec<Site> = laid
+        .par_iter()
+        .filter(|d| d.planned)
+        .map(|d| site(d, against, &existing))
+        .collect();
     let zones = &against.scalp.zones;
     let mut measures = Vec::with_capacity(zones.len() * against.treatment.layers.len());
     for (layer, &share) in (1u8..).zip(&against.treatment.layers) {
@@ -125,9 +141,11 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
             };
             let all = spacing(&own);
             let distance = largest_distance(zone.target * share).m();
+            let own_laid = laid.iter().filter(|d| d.zone == index && d.layer <= layer);
             measures.push(Measure {
                 zone: index,
                 layer,
+                laid: own_laid.count() as u32,
                 count: all.count,
                 density,
                 target: zone.target * share,
@@ -141,6 +159,11 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
                     .filter_map(|&i| there[i].exclusion)
                     .reduce(f64::min)
                     .map(Length::from_m),
+                nearest_existing: own
+                    .iter()
+                    .filter_map(|&i| there[i].nearest_existing)
+                    .reduce(f64::min)
+                    .map(Length::from_m),
                 shades: shades(&there, &own, against.treatment.shades.len()),
             });
         }
@@ -150,15 +173,18 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
     measures
 }
 
-fn site(placed: &Placed, against: &Against<'_>) -> Site {
+fn site(placed: &Placed, against: &Against<'_>, existing: &Existing) -> Site {
+    let point = placed.position.raw();
     let ideal = against.scalp.at(&placed.position);
     Site {
         placed: *placed,
         place: Place {
-            point: placed.position.raw(),
+            point,
             normal: placed.normal.raw(),
         },
-        ideal: ideal.map(|here| largest_distance(here.density).m()),
+        asked: ideal.map(|here| here.density.per_m2()),
+        existing_density: existing.density(&point),
+        nearest_existing: existing.nearest(&point, EXISTING_REACH),
         off_surface: placed
             .triangle
             .map(|t| distance_to_triangle(against.head, t, &placed.position)),
@@ -180,18 +206,10 @@ fn distance_to_triangle(head: &SurfaceMesh<Head>, triangle: u32, p: &Point<Head>
 
 /// The members that stand where the zone is as dense as it gets.
 fn uniform(there: &[&Site], own: &[usize]) -> Vec<usize> {
-    let tightest = own
-        .iter()
-        .filter_map(|&i| there[i].ideal)
-        .fold(f64::INFINITY, f64::min);
-    own.iter()
-        .copied()
-        .filter(|&i| {
-            there[i]
-                .ideal
-                .is_some_and(|d| d * UNIFORM.sqrt() <= tightest)
-        })
-        .collect()
+    let asked = |i: usize| there[i].asked.unwrap_or(0.0);
+    let densest = own.iter().map(|&i| asked(i)).fold(0.0, f64::max);
+    let is_uniform = |i: &usize| densest > 0.0 && asked(*i) >= densest * UNIFORM;
+    own.iter().copied().filter(is_uniform).collect()
 }
 
 /// The largest of some lengths; `None` when one is not known or there is none.
@@ -213,12 +231,15 @@ fn shades(there: &[&Site], own: &[usize], count: usize) -> Vec<u32> {
 }
 
 /// For each dot the distance to its nearest neighbour over the largest possible at the density asked for there: the mean of the two
-/// dots' ideal distances at this share of all dots. Distances are those along the skin; what lies on the other side of a fold is no
-/// neighbour.
+/// dots' ideal distances at this share of all dots. What was there before is a neighbour too and counts to the density. Distances to dots
+/// are those along the skin: what lies on the other side of a fold is no neighbour.
 fn nearest(there: &[&Site], share: f64) -> Vec<Option<f64>> {
     let ideals: Vec<f64> = there
         .iter()
-        .map(|s| s.ideal.unwrap_or(f64::NAN) / share.sqrt())
+        .map(|s| {
+            let asked = s.asked.unwrap_or(f64::NAN) * share;
+            dots::largest_distance(asked + s.existing_density)
+        })
         .collect();
     let points: Vec<Vector3<f64>> = there.iter().map(|s| s.place.point).collect();
     let known = ideals.iter().filter(|d| d.is_finite());
@@ -229,8 +250,9 @@ fn nearest(there: &[&Site], share: f64) -> Vec<Option<f64>> {
         .map(|i| {
             let own = ideals[i];
             let mut reach = own;
+            let before = there[i].nearest_existing;
             while own.is_finite() && reach <= own * FARTHEST {
-                let mut found = (f64::INFINITY, None);
+                let mut found = before.map_or((f64::INFINITY, None), |d| (d, Some(d / own)));
                 grid.near(&points[i], reach, |j| {
                     let j = j as usize;
                     let distance = along::distance(&there[i].place, &there[j].place);
@@ -279,7 +301,7 @@ pub fn nearest_distances(points: &[Vector3<f64>]) -> Vec<f64> {
 /// The largest distance at which dots of a density can all stand apart: a hexagonal lattice's.
 #[must_use]
 pub fn largest_distance(density: Density) -> Length {
-    Length::from_m((2.0 / (3f64.sqrt() * density.per_m2())).sqrt())
+    Length::from_m(dots::largest_distance(density.per_m2()))
 }
 
 /// Standard deviation over mean; `None` with fewer than two values or all zero.
@@ -294,7 +316,7 @@ fn variation(values: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn sites(points: &[Vector3<f64>], ideal: f64) -> Vec<Site> {
+    fn sites(points: &[Vector3<f64>], density: f64) -> Vec<Site> {
         points
             .iter()
             .map(|p| Site {
@@ -305,12 +327,15 @@ mod tests {
                     zone: 0,
                     layer: 1,
                     shade: 0,
+                    planned: true,
                 },
                 place: Place {
                     point: *p,
                     normal: Vector3::z(),
                 },
-                ideal: Some(ideal),
+                asked: Some(density),
+                existing_density: 0.0,
+                nearest_existing: None,
                 off_surface: None,
                 exclusion: None,
             })
@@ -328,7 +353,7 @@ mod tests {
             })
             .collect();
         let density = Density::from_per_m2(1.0 / (d * d * 0.75f64.sqrt()));
-        let sites = sites(&points, largest_distance(density).m());
+        let sites = sites(&points, density.per_m2());
         let found = nearest(&sites.iter().collect::<Vec<_>>(), 1.0);
         let ratios: Vec<f64> = found.into_iter().map(Option::unwrap).collect();
         assert!(ratios.iter().all(|r| (r - 1.0).abs() < 1e-9));
@@ -343,7 +368,8 @@ mod tests {
             Vector3::x() * 0.0030,
             Vector3::x() * 0.5,
         ];
-        let mut sites = sites(&points, 0.001);
+        // An ideal distance of 1 mm.
+        let mut sites = sites(&points, 2e6 / 3f64.sqrt());
         sites[1].place.normal = -Vector3::z();
         let found = nearest(&sites.iter().collect::<Vec<_>>(), 1.0);
         assert!((found[0].unwrap() - 3.0).abs() < 1e-9, "{found:?}");
@@ -352,7 +378,7 @@ mod tests {
         let sparse = nearest(&sites.iter().collect::<Vec<_>>(), 0.25);
         assert!((sparse[0].unwrap() - 1.5).abs() < 1e-9);
         // And where the design wants no dot nothing is said.
-        sites[0].ideal = None;
+        sites[0].asked = None;
         assert_eq!(nearest(&sites.iter().collect::<Vec<_>>(), 1.0)[0], None);
     }
 

@@ -252,14 +252,16 @@ pub struct Measure {
     pub zone: u8,
     /// The last layer counted, from 1.
     pub layer: u8,
-    /// Dots of layers 1..=layer in the zone.
+    /// Dots of layers 1..=layer laid out in the zone.
+    pub laid: u32,
+    /// Those of them the arm can place: what this and all below is measured of.
     pub count: u32,
     /// Their density.
     pub density: Density,
     /// The density asked for after this layer.
     pub target: Density,
-    /// Smallest distance between two dots over the largest possible at the density asked for there, 0..=1; `None` with fewer than two
-    /// dots.
+    /// Smallest distance from a dot to another, or to a hair or dot that was there before, over the largest possible at the density of
+    /// all of them there, 0..=1; `None` with fewer than two dots.
     pub rho: Option<f64>,
     /// Coefficient of variation of the nearest-neighbour distance, each over the largest possible at its place; `None` with fewer than
     /// two dots.
@@ -272,6 +274,8 @@ pub struct Measure {
     pub off_surface: Option<Length>,
     /// The nearest any of the dots is to an exclusion; `None` when there is none.
     pub nearest_exclusion: Option<Length>,
+    /// The nearest any of the dots is to a hair or dot that was there before; `None` when there is none within 5 mm.
+    pub nearest_existing: Option<Length>,
     /// Dots of each shade, by the index into [`Plan::shades`].
     pub shades: Vec<u32>,
 }

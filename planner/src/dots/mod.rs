@@ -36,6 +36,7 @@
 
 pub(crate) mod along;
 mod eliminate;
+pub(crate) mod existing;
 pub(crate) mod grid;
 mod ground;
 mod heap;
@@ -54,9 +55,10 @@ use stipple_model::treatment::Treatment;
 use stipple_model::units::Length;
 
 use crate::design::{Scalp, apportion};
+use existing::Existing;
+use grid::Grid;
 use ground::Ground;
-use pairs::Pairs;
-use relax::{Existing, Rules, Swarm};
+use relax::{Rules, Swarm};
 
 /// How far apart strictly even dots stand, in shares of the largest distance possible: all layers together, and each sparser layer.
 /// Source: this project's own, by trial: above them the pattern freezes into lattices, below it is less even.
@@ -71,6 +73,11 @@ const ROUNDS: usize = 60;
 /// Dots are kept this many of their own diameters apart, middle to middle, even in a follicular unit. Source: this project's own; dots
 /// that grow together look blurred.
 const DIAMETERS_APART: f64 = 2.0;
+
+/// The largest distance at which dots of a density (per m²) can all stand apart, metres: a hexagonal lattice's.
+pub(crate) fn largest_distance(density: f64) -> f64 {
+    (2.0 / (3f64.sqrt() * density)).sqrt()
+}
 
 /// One dot laid out; whether the arm can place it is not known yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +153,7 @@ struct Plot<'a> {
     regularity: f64,
     /// By zone, the distance below which dots would run into each other, metres.
     least: Vec<f64>,
-    existing: Vec<Vector3<f64>>,
+    existing: &'a [Point<Head>],
 }
 
 /// Lays the dots of a treatment. `progress` is told shares 0..=1 of the work.
@@ -173,12 +180,12 @@ pub fn layout(
             .iter()
             .map(|z| z.diameter.m() * DIAMETERS_APART)
             .collect(),
-        existing: scalp.existing.iter().map(Point::raw).collect(),
+        existing: &scalp.existing,
     };
     let (ground, swarm) = plot.lay(seed, progress)?;
-    check_apart(&plot, &ground, &swarm, treatment)?;
+    check_apart(&plot, &swarm, treatment)?;
     progress(0.9);
-    let shades = shades(&ground, &swarm, treatment);
+    let shades = shades(&ground, &swarm, &Existing::new(&scalp.existing), treatment);
     progress(0.95);
     finish(head, &ground, &swarm, treatment, &shades)
 }
@@ -209,7 +216,7 @@ pub fn spread(
         layers,
         regularity: 1.0,
         least: vec![0.0],
-        existing: Vec::new(),
+        existing: &[],
     };
     let (_, swarm) = plot.lay(seed, &|_| ())?;
     let place = |i: u32| Point::from_raw(swarm.spots[i as usize].position);
@@ -237,11 +244,10 @@ impl Plot<'_> {
             spots,
             zones,
         };
-        let existing = Existing::new(self.existing.clone());
+        let existing = Existing::new(self.existing);
         let first = Rules {
             cores: &[FIRST_CORE],
             fractions: &[1.0],
-            within_unit: 0.0,
             least: &self.least,
             rounds: FIRST_ROUNDS,
         };
@@ -249,17 +255,17 @@ impl Plot<'_> {
             progress(0.1 + 0.2 * s)
         });
         let counts = layer_counts(self.quotas, self.layers);
-        into_layers(&ground, &mut swarm, &counts);
+        into_layers(&ground, &mut swarm, &existing, &counts);
         progress(0.4);
         if self.regularity < 1.0 {
-            units::stray(&ground, &mut swarm, self.regularity, seed);
-            units::gather(&ground, &mut swarm, self.regularity, seed);
+            let ideals = relax::ideals(&ground, &swarm, &existing, 1.0);
+            units::stray(&ground, &mut swarm, &ideals, self.regularity, seed);
+            units::gather(&ground, &mut swarm, &ideals, self.regularity, seed);
         }
         let cores = self.cores();
         let rules = Rules {
             cores: &cores,
             fractions: self.layers,
-            within_unit: units::WITHIN_UNIT,
             least: &self.least,
             rounds: ROUNDS,
         };
@@ -282,10 +288,10 @@ impl Plot<'_> {
 
 /// Sorts the dots into their layers and says at which place of the whole order each is laid. Within a layer neighbours stay near each
 /// other in memory, which is what makes the next steps fast; [`Swarm::in_order`] puts them in the order at the end.
-fn into_layers(ground: &Ground<'_>, swarm: &mut Swarm, counts: &[Vec<u32>]) {
+fn into_layers(ground: &Ground<'_>, swarm: &mut Swarm, existing: &Existing, counts: &[Vec<u32>]) {
     let sites = eliminate::Sites {
         places: &relax::places(ground, swarm),
-        ideals: &relax::ideals(ground, swarm),
+        ideals: &relax::ideals(ground, swarm, existing, 1.0),
         zones: &swarm.zones,
     };
     let order = eliminate::order(&sites, counts);
@@ -304,41 +310,42 @@ fn into_layers(ground: &Ground<'_>, swarm: &mut Swarm, counts: &[Vec<u32>]) {
     swarm.arrange(&by_layer);
 }
 
-/// Refuses dots that would run into each other.
-fn check_apart(
-    plot: &Plot<'_>,
-    ground: &Ground<'_>,
-    swarm: &Swarm,
-    treatment: &Treatment,
-) -> Result<(), LayoutError> {
-    let reach: Vec<f64> = swarm
-        .zones
-        .iter()
-        .map(|&z| treatment.zones[z as usize].diameter.m())
-        .collect();
-    let places = relax::places(ground, swarm);
-    let pairs = Pairs::find(&places, &reach, |_, _| true);
-    if pairs.len() == 0 {
-        return Ok(());
+/// Refuses dots that would run into each other, which two at a sharp crease can as well: straight distances.
+fn check_apart(plot: &Plot<'_>, swarm: &Swarm, treatment: &Treatment) -> Result<(), LayoutError> {
+    let width = |i: usize| treatment.zones[swarm.zones[i] as usize].diameter.m();
+    let points: Vec<Vector3<f64>> = swarm.spots.iter().map(|s| s.position).collect();
+    let widest = (0..points.len()).map(width).fold(0.0, f64::max);
+    let grid = Grid::new(&points, widest);
+    for (i, point) in points.iter().enumerate() {
+        let mut merged = None;
+        grid.near(point, widest, |j| {
+            let j = j as usize;
+            let (distance, width) = ((points[j] - point).norm(), 0.5 * (width(i) + width(j)));
+            if j != i && distance < width {
+                merged = Some((distance, width));
+            }
+        });
+        if let Some((distance, width)) = merged {
+            let zone = plot.zones.get(swarm.zones[i] as usize);
+            return Err(LayoutError::Merged {
+                zone: zone.cloned().unwrap_or_default(),
+                distance_mm: distance * 1e3,
+                diameter_mm: width * 1e3,
+            });
+        }
     }
-    let near = (0..places.len()).find_map(|i| Some((i, *pairs.of(i).first()? as usize)));
-    near.map_or(Ok(()), |(i, j)| {
-        Err(LayoutError::Merged {
-            zone: plot
-                .zones
-                .get(swarm.zones[i] as usize)
-                .cloned()
-                .unwrap_or_default(),
-            distance_mm: along::distance(&places[i], &places[j]) * 1e3,
-            diameter_mm: 0.5e3 * (reach[i] + reach[j]),
-        })
-    })
+    Ok(())
 }
 
-fn shades(ground: &Ground<'_>, swarm: &Swarm, treatment: &Treatment) -> Vec<u8> {
+fn shades(
+    ground: &Ground<'_>,
+    swarm: &Swarm,
+    existing: &Existing,
+    treatment: &Treatment,
+) -> Vec<u8> {
     let dots = shade::Dealt {
         places: &relax::places(ground, swarm),
-        ideals: &relax::ideals(ground, swarm),
+        ideals: &relax::ideals(ground, swarm, existing, 1.0),
         zones: &swarm.zones,
         layers: &swarm.layers,
     };

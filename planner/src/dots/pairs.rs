@@ -76,6 +76,7 @@ impl Pairs {
     }
 
     /// How many pairs.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.others.len() / 2
     }

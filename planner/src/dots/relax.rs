@@ -9,9 +9,10 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 
 use super::along::{self, Place};
-use super::grid::Grid;
+use super::existing::Existing;
 use super::ground::{Ground, Spot};
 use super::pairs::Pairs;
+use super::{largest_distance, units};
 
 /// Share of a pair's missing distance each of the two takes back in one round, and how much of the last round's step is kept. Source:
 /// this project's own, by trial: fastest without overshooting.
@@ -36,8 +37,6 @@ const TOLERABLE: f64 = 0.92;
 const HELD_BACK: f64 = 1.0 / 2000.0;
 /// Where dots thin out to nothing, the ideal distance is held to this many times the median: nobody looks farther.
 const WIDEST: f64 = 4.0;
-/// Existing hairs are counted within this radius, metres. Source: this project's own; about ten hairs at a tenth of natural density.
-const EXISTING_RADIUS: f64 = 0.004;
 
 /// Dots on their way to their places. Those of layer 0 come first, then those of layer 1, and so on.
 pub(super) struct Swarm {
@@ -78,50 +77,10 @@ pub(super) struct Rules<'a> {
     pub cores: &'a [f64],
     /// For each layer, the share of all dots it and those before it have.
     pub fractions: &'a [f64],
-    /// The distance within a follicular unit, in ideal distances.
-    pub within_unit: f64,
     /// For each zone the distance below which dots would run into each other, metres.
     pub least: &'a [f64],
     /// The most rounds.
     pub rounds: usize,
-}
-
-/// The largest distance at which dots of a density (per m²) can all stand apart, metres: a hexagonal lattice's.
-pub(super) fn ideal(density: f64) -> f64 {
-    (2.0 / (3f64.sqrt() * density)).sqrt()
-}
-
-/// Hairs and dots that are there already.
-pub(super) struct Existing {
-    points: Vec<Vector3<f64>>,
-    grid: Grid,
-}
-
-impl Existing {
-    pub fn new(points: Vec<Vector3<f64>>) -> Self {
-        let grid = Grid::new(&points, EXISTING_RADIUS);
-        Self { points, grid }
-    }
-
-    /// How many per m² around a place.
-    fn density(&self, p: &Vector3<f64>) -> f64 {
-        let mut count = 0u32;
-        self.grid.near(p, EXISTING_RADIUS, |j| {
-            count += u32::from((self.points[j as usize] - p).norm() < EXISTING_RADIUS);
-        });
-        f64::from(count) / (std::f64::consts::PI * EXISTING_RADIUS * EXISTING_RADIUS)
-    }
-
-    fn within(&self, p: &Vector3<f64>, radius: f64) -> Vec<Vector3<f64>> {
-        let mut found = Vec::new();
-        self.grid.near(p, radius, |j| {
-            let q = self.points[j as usize];
-            if (q - p).norm() < radius {
-                found.push(q);
-            }
-        });
-        found
-    }
 }
 
 /// What one look around gives.
@@ -130,10 +89,17 @@ struct Around {
     ideal: Vec<f64>,
     /// The outward normal where each dot stood.
     normals: Vec<Vector3<f64>>,
-    /// For each layer, pairs whose later dot is of that layer.
-    pairs: Vec<Pairs>,
+    layers: Vec<Layer>,
     /// For each dot the existing hairs near it and the distance to keep from them; empty when there are none at all.
     hairs: Vec<(f64, Vec<Vector3<f64>>)>,
+}
+
+/// A layer and all before it.
+struct Layer {
+    /// How far apart each of its dots stands from its like, metres.
+    apart: Vec<f64>,
+    /// Pairs whose later dot is of this layer.
+    pairs: Pairs,
 }
 
 /// A dot as its neighbours see it.
@@ -141,6 +107,8 @@ struct Around {
 struct Body {
     place: Place,
     ideal: f64,
+    /// Its place in the order of all dots: what tells it from others, whatever number it has here.
+    rank: u32,
     /// Half the distance it keeps from its like whatever the density.
     half_least: f64,
     unit: u32,
@@ -169,7 +137,7 @@ pub(super) fn relax(
         let pushes: Vec<(Vector3<f64>, f64)> = (0..steps.len())
             .into_par_iter()
             .with_min_len(512)
-            .map(|i| push(&bodies, swarm.layers[i], &around, rules, i))
+            .map(|i| push(&bodies, swarm.layers[i], &around, i))
             .collect();
         let bad = pushes.iter().filter(|p| p.1 < GOOD).count();
         let worst = pushes.iter().fold(1.0, |w: f64, p| w.min(p.1));
@@ -226,6 +194,7 @@ fn bodies(swarm: &Swarm, around: &Around, rules: &Rules<'_>) -> Vec<Body> {
                 normal: around.normals[i],
             },
             ideal: around.ideal[i],
+            rank: swarm.ranks[i],
             half_least: 0.5 * rules.least[swarm.zones[i] as usize],
             unit: swarm.units[i],
         })
@@ -259,12 +228,22 @@ fn settle_by(swarm: &mut Swarm, safe: &mut [Spot], well: impl Fn(&Spot, u8) -> b
         });
 }
 
-/// The ideal distance at each dot, all layers together, held to [`WIDEST`] medians.
-pub(super) fn ideals(ground: &Ground<'_>, swarm: &Swarm) -> Vec<f64> {
+/// The ideal distance at each dot when `fraction` of all dots are there, held to [`WIDEST`] medians. Between hairs dots stand as near
+/// to each other as to the hairs: what is there already counts.
+pub(super) fn ideals(
+    ground: &Ground<'_>,
+    swarm: &Swarm,
+    existing: &Existing,
+    fraction: f64,
+) -> Vec<f64> {
     let mut ideals: Vec<f64> = swarm
         .spots
         .par_iter()
-        .map(|spot| ground.level(spot).map_or(f64::INFINITY, ideal))
+        .map(|spot| {
+            let dots = ground.level(spot)? * fraction;
+            Some(largest_distance(dots + existing.density(&spot.position)))
+        })
+        .map(|d| d.unwrap_or(f64::INFINITY))
         .collect();
     let mut sorted = ideals.clone();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -282,72 +261,61 @@ pub(super) fn places(ground: &Ground<'_>, swarm: &Swarm) -> Vec<Place> {
 }
 
 fn look(ground: &Ground<'_>, swarm: &Swarm, existing: &Existing, rules: &Rules<'_>) -> Around {
-    let ideal = ideals(ground, swarm);
+    let ideal = ideals(ground, swarm, existing, 1.0);
     let places = places(ground, swarm);
     let mut before = 0;
-    let pairs = (0u8..)
+    let layers: Vec<Layer> = (0u8..)
         .zip(rules.cores)
         .zip(rules.fractions)
         .map(|((layer, core), fraction)| {
             let until = swarm.layers.partition_point(|l| *l <= layer);
-            let reach: Vec<f64> = ideal[..until]
-                .iter()
-                .zip(&swarm.zones)
-                .map(|(d, &z)| {
-                    (core * d / fraction.sqrt()).max(rules.least[z as usize]) + SPARE * d
-                })
+            let mut apart = ideals(ground, swarm, existing, *fraction);
+            apart.truncate(until);
+            apart.iter_mut().for_each(|d| *d *= core);
+            let reach: Vec<f64> = (apart.iter().zip(&ideal).zip(&swarm.zones))
+                .map(|((apart, d), &z)| apart.max(rules.least[z as usize]) + SPARE * d)
                 .collect();
             let first = before;
             before = until;
-            Pairs::find(&places[..until], &reach, |i, j| i >= first || j >= first)
+            let pairs = Pairs::find(&places[..until], &reach, |i, j| i >= first || j >= first);
+            Layer { apart, pairs }
         })
         .collect();
-    let core = rules.cores.last().copied().unwrap_or(0.0);
-    let hairs = if existing.points.is_empty() {
+    let hairs = if existing.is_empty() {
         Vec::new()
     } else {
-        places
-            .par_iter()
-            .zip(&ideal)
-            .map(|(Place { point: p, .. }, d)| {
-                // What is there counts: between dense hair dots stand as near to hairs as hairs to each other.
-                let all = existing.density(p) + 2.0 / (3f64.sqrt() * d * d);
-                let keep = core * self::ideal(all);
-                (keep, existing.within(p, keep + SPARE * d))
+        (0..places.len())
+            .into_par_iter()
+            .map(|i| {
+                let keep = layers[swarm.layers[i] as usize].apart[i];
+                let near = existing.within(&places[i].point, keep + SPARE * ideal[i]);
+                (keep, near)
             })
             .collect()
     };
     Around {
         ideal,
         normals: places.into_iter().map(|p| p.normal).collect(),
-        pairs,
+        layers,
         hairs,
     }
 }
 
 /// Where a dot is pushed, and its nearest pair's distance over what it should be.
-fn push(
-    bodies: &[Body],
-    own_layer: u8,
-    around: &Around,
-    rules: &Rules<'_>,
-    i: usize,
-) -> (Vector3<f64>, f64) {
+fn push(bodies: &[Body], own_layer: u8, around: &Around, i: usize) -> (Vector3<f64>, f64) {
     let own = &bodies[i];
     let here = own.place.point;
     let (mut sum, mut worst) = (Vector3::zeros(), 1.0f64);
-    for layer in own_layer as usize..around.pairs.len() {
-        let between = 0.5 * rules.cores[layer] / rules.fractions[layer].sqrt();
-        for &j in around.pairs[layer].of(i) {
+    for layer in &around.layers[own_layer as usize..] {
+        for &j in layer.pairs.of(i) {
             let other = &bodies[j as usize];
             let unit = own.unit == other.unit;
-            let share = if unit {
-                0.5 * rules.within_unit
+            let wanted = if unit {
+                units::apart(own.rank, other.rank) * 0.5 * (own.ideal + other.ideal)
             } else {
-                between
+                0.5 * (layer.apart[i] + layer.apart[j as usize])
             };
-            let least = own.half_least + other.half_least;
-            let wanted = (share * (own.ideal + other.ideal)).max(least);
+            let wanted = wanted.max(own.half_least + other.half_least);
             let away = here - other.place.point;
             // The way along the skin is no shorter than the straight one, which is faster to see.
             if !unit && away.norm_squared() >= wanted * wanted {
@@ -433,12 +401,11 @@ mod tests {
             let rules = Rules {
                 cores: &[0.785, 0.82],
                 fractions: &[0.1, 1.0],
-                within_unit: 0.0,
                 least: &[0.0],
                 rounds: 1,
             };
-            let around = look(&ground, &swarm, &Existing::new(Vec::new()), &rules);
-            let pairs: usize = around.pairs.iter().map(Pairs::len).sum();
+            let around = look(&ground, &swarm, &Existing::new(&[]), &rules);
+            let pairs: usize = around.layers.iter().map(|l| l.pairs.len()).sum();
             most.push(pairs as f64 / f64::from(count));
         }
         assert!(most.iter().all(|pairs| *pairs < 8.0), "{most:?}");
@@ -466,19 +433,12 @@ mod tests {
         let rules = Rules {
             cores: &[0.1],
             fractions: &[1.0],
-            within_unit: 0.0,
             least: &[0.0],
             rounds: 60,
         };
-        relax(
-            &ground,
-            &mut swarm,
-            &Existing::new(Vec::new()),
-            &rules,
-            &|_| (),
-        );
+        relax(&ground, &mut swarm, &Existing::new(&[]), &rules, &|_| ());
         let apart = (swarm.spots[0].position - swarm.spots[1].position).norm();
-        let wanted = 0.1 * ideal(200.0);
+        let wanted = 0.1 * largest_distance(200.0);
         assert!(apart > 0.97 * wanted && apart < 2.0 * wanted, "{apart}");
     }
 }

@@ -56,7 +56,12 @@ pub(super) fn deal(dots: &Dealt<'_>, shares: &[&[(u8, f64)]], fractions: &[f64])
         }
         from = to;
     }
-    shade.into_iter().map(|s| s.unwrap_or(0)).collect()
+    // What is due in a zone sums to its dots, so every dot was dealt a shade; were it not, its zone's first.
+    let first = |zone: u8| shares[zone as usize].first().map_or(0, |own| own.0);
+    let dealt = shade.into_iter().zip(dots.zones);
+    dealt
+        .map(|(s, &zone)| s.unwrap_or_else(|| first(zone)))
+        .collect()
 }
 
 /// How many of so many dots each shade gets; what rounding left over in earlier layers is made up.
@@ -94,15 +99,17 @@ impl<'a> Fields<'a> {
                 let own = shares[zone as usize].iter().find(|o| usize::from(o.0) == s);
                 own.map_or(0.0, |o| o.1)
             };
-            let mixed = |zone: u8| (0.0..1.0).contains(&share(zone));
+            let has = |zone: u8| share(zone) > 0.0;
+            let chosen = |zone: u8| has(zone) && share(zone) < 1.0;
             let reach: Vec<f64> = (0..to)
                 .map(|i| {
                     REACH * dots.ideals[i] / (fraction * share(dots.zones[i]).max(RAREST)).sqrt()
                 })
                 .collect();
-            // Where all dots are of one shade there is nothing to choose, nor between dots dealt before.
+            // Where a shade is not, or is the only one, there is nothing to choose, nor between dots dealt before.
             let pairs = Pairs::find(&dots.places[..to], &reach, |i, j| {
-                (i >= from || j >= from) && (mixed(dots.zones[i]) || mixed(dots.zones[j]))
+                let (a, b) = (dots.zones[i], dots.zones[j]);
+                (i >= from || j >= from) && has(a) && has(b) && (chosen(a) || chosen(b))
             });
             (Some(pairs), reach, vec![0.0; to])
         });

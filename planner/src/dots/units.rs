@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::along::{self, Place};
 use super::ground::Ground;
 use super::pairs::Pairs;
-use super::relax::{Swarm, ideals, places, step_to};
+use super::relax::{Swarm, places, step_to};
 use super::start::unit;
 
 /// Shares of follicular units with two and with three hairs on a natural scalp; the rest have one. Source: this project's own split that
@@ -20,15 +20,32 @@ const GATHERING: f64 = 1.5;
 const STRAY: f64 = 0.35;
 /// Only dots this near are gathered, in ideal distances.
 const GATHERED: f64 = 1.3;
-/// The distance within a unit, in ideal distances. Source: this project's own; at 60 dots/cm² 0.65 mm, apart for the eye at arm's length.
-pub(super) const WITHIN_UNIT: f64 = 0.47;
+/// The shortest and the longest distance within a unit, in ideal distances. Source: this project's own; at 60 dots/cm² 0.4 to 1 mm, apart
+/// for the eye at arm's length. They differ from pair to pair: hairs of one follicle do not stand in a pattern.
+const WITHIN_UNIT: [f64; 2] = [0.3, 0.72];
+
+/// How far apart two dots of one unit stand, in ideal distances, by their places in the order of all dots.
+pub(super) fn apart(a: u32, b: u32) -> f64 {
+    // The pair's number scrambled: the finaliser of splitmix64.
+    let mut z =
+        (u64::from(a.min(b)) << 32 | u64::from(a.max(b))).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let share = ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64;
+    WITHIN_UNIT[0] + share * (WITHIN_UNIT[1] - WITHIN_UNIT[0])
+}
 
 /// Gathers dots into units; 1 leaves all single, 0 gives natural shares. Dots that come earlier in the order stay where they are and
 /// later ones join them.
-pub(super) fn gather(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, seed: u64) {
+pub(super) fn gather(
+    ground: &Ground<'_>,
+    swarm: &mut Swarm,
+    ideals: &[f64],
+    regularity: f64,
+    seed: u64,
+) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(0x0001_0000);
-    let ideals = ideals(ground, swarm);
     let places = places(ground, swarm);
     let reach: Vec<f64> = ideals.iter().map(|d| d * GATHERED).collect();
     let pairs = Pairs::find(&places, &reach, |_, _| true);
@@ -58,7 +75,7 @@ pub(super) fn gather(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, se
             .collect();
         others.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for &(distance, j) in others.iter().take(size - 1) {
-            let near = (WITHIN_UNIT * ideals[i]).min(distance);
+            let near = (apart(swarm.ranks[i], swarm.ranks[j]) * ideals[i]).min(distance);
             let step = (places[i].point - places[j].point)
                 * (1.0 - near / distance.max(f64::MIN_POSITIVE));
             if let Some(spot) = step_to(ground, &swarm.spots[j], &step, swarm.zones[j]) {
@@ -71,10 +88,15 @@ pub(super) fn gather(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, se
 }
 
 /// Lets every dot stray a little: not at all at regularity 1, most at 0.
-pub(super) fn stray(ground: &Ground<'_>, swarm: &mut Swarm, regularity: f64, seed: u64) {
+pub(super) fn stray(
+    ground: &Ground<'_>,
+    swarm: &mut Swarm,
+    ideals: &[f64],
+    regularity: f64,
+    seed: u64,
+) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(0x0002_0000);
-    let ideals = ideals(ground, swarm);
     for (i, Place { normal, .. }) in places(ground, swarm).into_iter().enumerate() {
         let far = unit(&mut rng).sqrt() * STRAY * (1.0 - regularity) * ideals[i];
         let (sin, cos) = (unit(&mut rng) * std::f64::consts::TAU).sin_cos();
