@@ -19,7 +19,7 @@ fn spread_on_a_cap(bencher: Bencher<'_, '_>, count: u32) {
     bencher.bench_local(|| dots::spread(&head, &cap, count, &[0.3, 0.7, 1.0], 1).unwrap());
 }
 
-/// The whole task: density field, exclusions, zones, three layers, shades. 30,000 dots on 40,500 triangles.
+/// The dots of the whole task: density field, exclusions, zones, three layers, shades. 30,000 dots on 40,500 triangles.
 #[divan::bench(sample_count = 7, args = [1.0, 0.7, 0.0])]
 fn thirty_thousand(bencher: Bencher<'_, '_>, regularity: f64) {
     let d = bumpy::designed(bumpy::PEERS, 30_000, regularity);

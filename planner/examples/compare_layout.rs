@@ -1,6 +1,8 @@
 //! Lays dots on the comparison's head, prints how long it took, and writes the head and the dots for other programs to do the same:
 //! `cargo run --release -p stipple-planner --example compare_layout -- DIR [COUNT]`; `tests/open3d_compare.py` runs it.
 //!
+//! With `dense` in place of DIR it lays COUNT dots on the head at 403,000 triangles once and prints seconds and the process's peak memory.
+//!
 //! Writes `cap.ply` (metres, the cap of 350 cm²) and `cap.csv` (`layer,x_m,y_m,z_m`: COUNT dots on it, three layers), and prints one JSON
 //! object with the seconds of each run and the measures of a whole design on the same head.
 #![allow(clippy::unwrap_used, reason = "a failed step ends the comparison")]
@@ -9,11 +11,11 @@
 mod bumpy;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nalgebra::Vector3;
-use stipple_planner::dots;
+use stipple_planner::dots::{self, DotField};
 use stipple_planner::measure::{self, Against, Placed};
 
 const LAYERS: [f64; 3] = [0.3, 0.7, 1.0];
@@ -34,8 +36,37 @@ fn timed<T>(mut work: impl FnMut() -> T) -> (Vec<f64>, T) {
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().expect("a folder to write to"));
+    let first = arguments.next().expect("a folder to write to, or: dense");
     let count: u32 = arguments.next().map_or(30_000, |c| c.parse().unwrap());
+    if first == "dense" {
+        dense(count);
+    } else {
+        compare(&PathBuf::from(first), count);
+    }
+}
+
+/// The design of a scalp and its dots, from the scan on.
+fn whole(d: &bumpy::Designed) -> DotField {
+    let scalp = bumpy::scalp(&d.head, &d.registration, &d.treatment);
+    dots::layout(&d.head, &scalp, &d.treatment, 1, &|_| ()).unwrap()
+}
+
+fn dense(count: u32) {
+    let d = bumpy::designed(bumpy::DENSE, count, 1.0);
+    let start = Instant::now();
+    let field = whole(&d);
+    let seconds = start.elapsed().as_secs_f64();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let peak_kib = peak.and_then(|l| l.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    let report = serde_json::json!({
+        "triangles": d.head.triangles().len(), "dots": field.dots.len(), "seconds": seconds,
+        "peak_mb": peak_kib.map(|k| k * 1024.0 / 1e6),
+    });
+    println!("{report}");
+}
+
+fn compare(folder: &Path, count: u32) {
     let (head, cap) = bumpy::cap(bumpy::PEERS);
     let vertices: Vec<Vector3<f64>> = head.vertices().iter().map(|p| p.raw()).collect();
     let triangles: Vec<[u32; 3]> = cap.iter().map(|&t| head.triangles()[t as usize]).collect();
@@ -60,8 +91,7 @@ fn main() {
     std::fs::write(folder.join("cap.csv"), table).unwrap();
 
     let d = bumpy::designed(bumpy::PEERS, count, 1.0);
-    let (whole, field) =
-        timed(|| dots::layout(&d.head, &d.scalp, &d.treatment, 1, &|_| ()).unwrap());
+    let (whole, field) = timed(|| whole(&d));
     let against = Against {
         head: &d.head,
         scalp: &d.scalp,
@@ -73,7 +103,7 @@ fn main() {
             .iter()
             .map(|m| {
                 serde_json::json!({
-                    "zone": d.scalp.zones[m.zone as usize].name, "layer": m.layer, "count": m.count,
+                    "zone": d.scalp.zones[m.zone as usize].name, "layer": m.layer, "count": m.count, "asked": m.target.per_cm2(), "density": m.density.per_cm2(),
                     "uniform": m.uniform.count, "rho": m.uniform.rho, "cv_nn": m.uniform.cv_nn,
                     "rho_all": m.rho, "cv_nn_all": m.cv_nn, "anisotropy_db": m.anisotropy_db,
                 })

@@ -17,9 +17,9 @@ const HALF: [f64; 3] = [95.0, 75.0, 110.0];
 const BUMPS: f64 = 1.2;
 const NOISE: f64 = 0.1;
 
-/// Triangles per edge of the icosahedron for 40,500 triangles and for 401,000.
+/// Triangles per edge of the icosahedron for 40,500 triangles and for 403,000 once the neck is cut off.
 pub const PEERS: usize = 45;
-pub const DENSE: usize = 142;
+pub const DENSE: usize = 159;
 
 /// Vertices (mm) and triangles of the whole head.
 pub fn shape(divisions: usize) -> (Vec<Vector3<f64>>, Vec<[u32; 3]>) {
@@ -118,7 +118,21 @@ pub struct Designed {
     pub scalp: Scalp,
 }
 
-/// Lays `full-scalp.toml` with so many dots at a regularity on the head, open at the neck.
+/// What is left out of the design: moles here and there, and a wound.
+const EXCLUSIONS: &str = r#"
+[[exclusions]]
+name = "moles"
+points_deg = [[10, 70], [-60, 60], [120, 50], [175, 30], [-140, 65], [75, 80], [-20, 82], [-100, 40]]
+radius_mm = 3
+margin_mm = 2
+
+[[exclusions]]
+name = "wound"
+curve_deg = [[-40, 75], [-30, 66], [-18, 68], [-25, 78]]
+margin_mm = 3
+"#;
+
+/// Lays `full-scalp.toml` with so many dots at a regularity, and with exclusions, on the head, open at the neck.
 pub fn designed(divisions: usize, dots: u32, regularity: f64) -> Designed {
     let (vertices, mut triangles) = shape(divisions);
     triangles.retain(|t| t.iter().all(|&v| vertices[v as usize].z > -65.0));
@@ -140,12 +154,12 @@ pub fn designed(divisions: usize, dots: u32, regularity: f64) -> Designed {
         "dots = 30000",
         &format!("dots = {dots}\nregularity = {regularity}"),
     );
-    let treatment = Treatment::parse(&text).unwrap();
+    let treatment = Treatment::parse(&(text + EXCLUSIONS)).unwrap();
     let file = ply(&vertices, &triangles);
     let scan = scan::read(&file, UnitChoice::Auto, Some(&landmarks)).unwrap();
     let registration = register::head_from_scan(&landmarks, &scan).unwrap();
     let head = scan.mesh.transformed(&registration.head_from_scan);
-    let scalp = design::scalp(&head, &registration.anatomy, &treatment, 1).unwrap();
+    let scalp = scalp(&head, &registration, &treatment);
     Designed {
         scan,
         registration,
@@ -153,6 +167,15 @@ pub fn designed(divisions: usize, dots: u32, regularity: f64) -> Designed {
         treatment,
         scalp,
     }
+}
+
+/// The design stage.
+pub fn scalp(
+    head: &SurfaceMesh<Head>,
+    registration: &Registration,
+    treatment: &Treatment,
+) -> Scalp {
+    design::scalp(head, &registration.anatomy, treatment, 1).unwrap()
 }
 
 /// A binary PLY, single precision, in the unit given.
