@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
 use crate::frames::{Direction, Frame, Point, Transform};
-use crate::units::Area;
+use crate::units::{Area, Length};
 
 /// An indexed triangle mesh; outward is where the right-hand rule points (counter-clockwise seen from outside).
 ///
@@ -98,6 +98,29 @@ impl<F: Frame> SurfaceMesh<F> {
     pub fn area_vector(&self, triangle: usize) -> nalgebra::Vector3<f64> {
         let [a, b, c] = self.corners(triangle).map(|p| p.raw());
         (b - a).cross(&(c - a))
+    }
+
+    /// For each vertex the sum of the area vectors of its triangles: its outward normal, unscaled; zero where no triangle is.
+    #[must_use]
+    pub fn vertex_area_vectors(&self) -> Vec<nalgebra::Vector3<f64>> {
+        let mut sums = vec![nalgebra::Vector3::zeros(); self.vertices.len()];
+        for (i, t) in self.triangles.iter().enumerate() {
+            let area = self.area_vector(i);
+            t.iter().for_each(|&v| sums[v as usize] += area);
+        }
+        sums
+    }
+
+    /// Distance from a point to one triangle.
+    #[must_use]
+    pub fn distance_to_triangle(&self, triangle: usize, point: &Point<F>) -> Length {
+        use parry3d::query::PointQuery as _;
+        let [a, b, c] = self
+            .corners(triangle)
+            .map(|p| crate::to_parry_vector(&p.raw()));
+        let point = crate::to_parry_vector(&point.raw());
+        let triangle = parry3d::shape::Triangle::new(a, b, c);
+        Length::from_m(triangle.distance_to_local_point(point, true))
     }
 
     /// Outward normal of one triangle; `None` for a degenerate one.

@@ -185,23 +185,17 @@ fn site(placed: &Placed, against: &Against<'_>, existing: &Existing) -> Site {
         asked: ideal.map(|here| here.density.per_m2()),
         existing_density: existing.density(&point),
         nearest_existing: existing.nearest(&point, EXISTING_REACH),
-        off_surface: placed
-            .triangle
-            .map(|t| distance_to_triangle(against.head, t, &placed.position)),
+        off_surface: placed.triangle.map(|t| {
+            against
+                .head
+                .distance_to_triangle(t as usize, &placed.position)
+                .m()
+        }),
         exclusion: against
             .exclusion
             .and_then(|distance| distance(&placed.position))
             .map(|d| d.m()),
     }
-}
-
-fn distance_to_triangle(head: &SurfaceMesh<Head>, triangle: u32, p: &Point<Head>) -> f64 {
-    use parry3d::query::PointQuery as _;
-    let corners = head.corners(triangle as usize).map(|c| c.raw());
-    let [a, b, c] = corners.map(|c| parry3d::math::Vector::new(c.x, c.y, c.z));
-    let p = p.raw();
-    parry3d::shape::Triangle::new(a, b, c)
-        .distance_to_local_point(parry3d::math::Vector::new(p.x, p.y, p.z), true)
 }
 
 /// The members that stand where the zone is as dense as it gets.

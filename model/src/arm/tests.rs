@@ -10,7 +10,9 @@ fn shared_arm(path: &str) -> Option<Arm> {
     );
     let file = root.join("arms").join(path);
     if !file.exists() {
-        eprintln!("SKIP arms: {} is not there", file.display());
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        eprintln!("SKIP {test}: {} is not there", file.display());
         return None;
     }
     Some(Arm::from_source(&ArmSource::read(&file).unwrap()).unwrap())

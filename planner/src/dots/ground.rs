@@ -88,7 +88,7 @@ pub(super) struct Ground<'a> {
 impl<'a> Ground<'a> {
     /// Takes the patch's triangles that have an area. Returns the cells as well, in the order of the triangles.
     pub fn new(head: &SurfaceMesh<Head>, patch: &[u32], density: Density<'a>) -> (Self, Vec<Cell>) {
-        let ring = ring_normals(head);
+        let ring = head.vertex_area_vectors();
         let mut facets: Vec<Facet> = patch
             .par_iter()
             .filter_map(|&t| facet(head, t, &ring))
@@ -229,16 +229,6 @@ impl Facet {
         let edge = edge / edge.norm();
         edge * step.dot(&edge) + edge.cross(beyond) * step.dot(&edge.cross(&self.normal))
     }
-}
-
-/// For each vertex the sum of the area vectors of its triangles.
-fn ring_normals(head: &SurfaceMesh<Head>) -> Vec<Vector3<f64>> {
-    let mut ring = vec![Vector3::zeros(); head.vertices().len()];
-    for (i, t) in head.triangles().iter().enumerate() {
-        let area = head.area_vector(i);
-        t.iter().for_each(|&v| ring[v as usize] += area);
-    }
-    ring
 }
 
 fn facet(head: &SurfaceMesh<Head>, triangle: u32, ring: &[Vector3<f64>]) -> Option<Facet> {

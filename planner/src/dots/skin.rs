@@ -22,12 +22,7 @@ impl<'a> Skin<'a> {
     /// Smooths the normals around the triangles.
     pub fn new(head: &'a SurfaceMesh<Head>, triangles: &[u32]) -> Self {
         let points: Vec<Vector3<f64>> = head.vertices().iter().map(|p| p.raw()).collect();
-        // Area-weighted: the sum of the area vectors of the triangles around a vertex.
-        let mut raw = vec![Vector3::zeros(); points.len()];
-        for (i, t) in head.triangles().iter().enumerate() {
-            let area = head.area_vector(i);
-            t.iter().for_each(|&v| raw[v as usize] += area);
-        }
+        let raw = head.vertex_area_vectors();
         let grid = Grid::new(&points, RADIUS);
         let mut chosen: Vec<u32> = triangles
             .iter()

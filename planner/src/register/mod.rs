@@ -225,16 +225,8 @@ fn check_sides(
 
 /// Distance from a point to the surface.
 fn distance(mesh: &SurfaceMesh<Scan>, p: &Vector3<f64>) -> Length {
-    use parry3d::query::PointQuery as _;
-    use parry3d::shape::Triangle;
-    let point = stipple_model::to_parry_vector(p);
-    let nearest = (0..mesh.triangles().len())
-        .map(|i| {
-            let [a, b, c] = mesh
-                .corners(i)
-                .map(|p| stipple_model::to_parry_vector(&p.raw()));
-            Triangle::new(a, b, c).distance_to_local_point(point, false)
-        })
-        .fold(f64::INFINITY, f64::min);
-    Length::from_m(nearest)
+    let point = Point::from_raw(*p);
+    (0..mesh.triangles().len())
+        .map(|i| mesh.distance_to_triangle(i, &point))
+        .fold(Length::from_m(f64::INFINITY), Length::min)
 }

@@ -27,8 +27,10 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    // The line's beginning is what tests/run counts.
-    eprintln!("SKIP {} is not there", path.display());
+    // tests/run counts the tests that such lines name.
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    eprintln!("SKIP {test}: {} is not there", path.display());
     None
 }
 
