@@ -15,9 +15,6 @@ const MOST_CROSSINGS: usize = 64;
 const MOST_DIVISIONS: f64 = 400.0;
 /// Densities that differ by less than this share are the same.
 const SAME: f64 = 1e-3;
-/// No triangle across this edge.
-const NONE: u32 = u32::MAX;
-
 /// Steps of the raster along a triangle's edge; a power of two, so that shares stay exact.
 const RASTER: f64 = 4096.0;
 /// Corners and middles of the edges of a triangle, as shares of its second and third corner.
@@ -44,6 +41,13 @@ pub(super) struct Spot {
     shares: [f64; 2],
 }
 
+/// One edge of a facet, named by the corner opposite it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Side {
+    facet: u32,
+    corner: u8,
+}
+
 /// One triangle of the patch.
 struct Facet {
     origin: Vector3<f64>,
@@ -54,8 +58,8 @@ struct Facet {
     normal: Vector3<f64>,
     /// Outward, averaged over the triangles that share a corner.
     smooth: Vector3<f64>,
-    /// Across the edge opposite each corner: facet × 4 + the edge's number there, or [`NONE`].
-    across: [u32; 3],
+    /// What lies across the edge opposite each corner; `None` where nobody walks.
+    across: [Option<Side>; 3],
     /// Its number in the mesh.
     triangle: u32,
     /// The zone it lies in as a whole, when it does.
@@ -190,11 +194,8 @@ impl<'a> Ground<'a> {
             let Some(k) = edge else {
                 return Some(self.spot(at, [there[1], there[2]]));
             };
-            let across = f.across[k];
-            if across == NONE {
-                return None;
-            }
-            let (next, m) = (across >> 2, (across & 3) as usize);
+            let across = f.across[k]?;
+            let (next, m) = (across.facet, usize::from(across.corner));
             step = f.unfold(
                 k,
                 &(step * (1.0 - part)),
@@ -252,7 +253,7 @@ fn facet(head: &SurfaceMesh<Head>, triangle: u32, ring: &[Vector3<f64>]) -> Opti
         gradients,
         normal,
         smooth: if size > 0.0 { around / size } else { normal },
-        across: [NONE; 3],
+        across: [None; 3],
         triangle,
         whole: None,
         level: None,
@@ -261,15 +262,14 @@ fn facet(head: &SurfaceMesh<Head>, triangle: u32, ring: &[Vector3<f64>]) -> Opti
 
 /// Joins facets along edges that exactly two share, the same way round; over any other edge nobody walks.
 fn link(head: &SurfaceMesh<Head>, facets: &mut [Facet]) {
-    let mut sides: Vec<(u64, u32, bool)> = (0u32..)
+    let mut sides: Vec<([u32; 2], Side, bool)> = (0u32..)
         .zip(facets.iter())
-        .flat_map(|(i, f)| {
+        .flat_map(|(facet, f)| {
             let corners = head.triangles()[f.triangle as usize];
-            (0..3u32).map(move |k| {
-                let from = corners[(k as usize + 1) % 3];
-                let to = corners[(k as usize + 2) % 3];
-                let key = (u64::from(from.min(to)) << 32) | u64::from(from.max(to));
-                (key, i * 4 + k, from < to)
+            (0..3u8).map(move |corner| {
+                let [from, to] = [1, 2].map(|k| corners[(usize::from(corner) + k) % 3]);
+                let side = Side { facet, corner };
+                ([from.min(to), from.max(to)], side, from < to)
             })
         })
         .collect();
@@ -278,8 +278,8 @@ fn link(head: &SurfaceMesh<Head>, facets: &mut [Facet]) {
         if let [(_, a, along), (_, b, back)] = *shared
             && along != back
         {
-            facets[(a >> 2) as usize].across[(a & 3) as usize] = b;
-            facets[(b >> 2) as usize].across[(b & 3) as usize] = a;
+            facets[a.facet as usize].across[usize::from(a.corner)] = Some(b);
+            facets[b.facet as usize].across[usize::from(b.corner)] = Some(a);
         }
     }
 }

@@ -5,11 +5,9 @@ pub(super) struct Heap {
     weights: Vec<f64>,
     /// Items in heap order.
     items: Vec<u32>,
-    /// Where each item stands in `items`; `GONE` when it was taken.
-    places: Vec<u32>,
+    /// Where each item stands in `items`; `None` when it was taken.
+    places: Vec<Option<u32>>,
 }
-
-const GONE: u32 = u32::MAX;
 
 impl Heap {
     pub fn new(weights: Vec<f64>) -> Self {
@@ -17,7 +15,7 @@ impl Heap {
         let mut heap = Self {
             weights,
             items: (0u32..).take(n).collect(),
-            places: (0u32..).take(n).collect(),
+            places: (0u32..).take(n).map(Some).collect(),
         };
         for i in (0..n / 2).rev() {
             heap.sink(i);
@@ -32,8 +30,8 @@ impl Heap {
 
     fn swap(&mut self, i: usize, j: usize) {
         self.items.swap(i, j);
-        self.places[self.items[i] as usize] = i as u32;
-        self.places[self.items[j] as usize] = j as u32;
+        self.places[self.items[i] as usize] = Some(i as u32);
+        self.places[self.items[j] as usize] = Some(j as u32);
     }
 
     fn sink(&mut self, mut i: usize) {
@@ -58,7 +56,7 @@ impl Heap {
         let last = self.items.len() - 1;
         self.swap(0, last);
         self.items.pop();
-        self.places[top as usize] = GONE;
+        self.places[top as usize] = None;
         if !self.items.is_empty() {
             self.sink(0);
         }
@@ -67,8 +65,7 @@ impl Heap {
 
     /// Makes an item lighter; one that was taken is left alone.
     pub fn lighten(&mut self, item: u32, by: f64) {
-        let place = self.places[item as usize];
-        if place != GONE {
+        if let Some(place) = self.places[item as usize] {
             self.weights[item as usize] -= by;
             self.sink(place as usize);
         }
