@@ -96,11 +96,12 @@ pub fn head_from_scan(
     registered(landmarks, scan, true)
 }
 
-/// As [`head_from_scan`]; a scan that is not planned on need not show the scalp.
+/// As [`head_from_scan`]; a scan that is not planned on need not show the scalp, nor all the landmarks: they only say where the search
+/// for its pose starts.
 fn registered(
     landmarks: &Landmarks,
     scan: &Scanned,
-    needs_scalp: bool,
+    planned_on: bool,
 ) -> Result<Registration, RegisterError> {
     let scan_mm = scan.metres_per_unit * 1e3;
     if let Some(landmarks_mm) = landmarks
@@ -121,7 +122,7 @@ fn registered(
             Landmark::Nasion | Landmark::LeftEar | Landmark::RightEar => OFF_SKIN,
             Landmark::Vertex | Landmark::Opisthocranion | Landmark::Inion => OFF_HAIR,
         };
-        if distance > limit {
+        if planned_on && distance > limit {
             return Err(RegisterError::OffSurface {
                 landmark: landmark.name(),
                 distance_mm: distance.mm(),
@@ -137,7 +138,7 @@ fn registered(
         LandmarkSet::Midline => from_midline(first, third),
     };
     let head = scan.mesh.transformed(&frame);
-    check_sides(&head, set, &anatomy, &third, needs_scalp)?;
+    check_sides(&head, set, &anatomy, &third, planned_on)?;
     frame::check_others(landmarks, scan.metres_per_unit, &frame)?;
     Ok(Registration {
         head_from_scan: frame,
@@ -195,7 +196,7 @@ fn check_sides(
     set: LandmarkSet,
     anatomy: &Anatomy,
     back: &Point<Head>,
-    needs_scalp: bool,
+    planned_on: bool,
 ) -> Result<(), RegisterError> {
     let (above, below) = plausible::domes(head);
     if below > above && below > 0.3 {
@@ -205,7 +206,7 @@ fn check_sides(
         });
     }
     // Source: whole heads show over 80% of the dome; below half of it too little scalp is there to plan on.
-    if needs_scalp && above < 0.5 {
+    if planned_on && above < 0.5 {
         return Err(RegisterError::NoScalp {
             above: above * 100.0,
         });
