@@ -2,9 +2,9 @@
 
 use nalgebra::{Isometry3, Unit, Vector3};
 
+use super::closed_form::Solver;
 use super::shapes::{BodyMesh, ShapeError};
 use super::source::ArmSource;
-use super::three_parallel::ThreeParallel;
 use crate::joints::{Joints, MAX_JOINTS};
 use crate::motion::JointLimits;
 
@@ -45,7 +45,7 @@ pub struct Arm {
     pub(super) joints: Vec<Joint>,
     pub(super) last_from_flange: Isometry3<f64>,
     pub(super) bodies: Vec<BodyMesh>,
-    pub(super) closed_form: Option<ThreeParallel>,
+    pub(super) solver: Solver,
     base_link: String,
     flange_link: String,
 }
@@ -378,11 +378,11 @@ impl Arm {
             joints,
             last_from_flange,
             bodies,
-            closed_form: None,
+            solver: Solver::Numeric,
             base_link: root,
             flange_link,
         };
-        arm.closed_form = ThreeParallel::recognise(&arm);
+        arm.solver = Solver::of(&arm);
         Ok(arm)
     }
 
@@ -422,10 +422,10 @@ impl Arm {
         &self.bodies
     }
 
-    /// Whether inverse kinematics is closed-form (else numeric).
+    /// Whether inverse kinematics is closed-form, for a seven-axis arm with one joint swept (else numeric).
     #[must_use]
-    pub fn has_closed_form(&self) -> bool {
-        self.closed_form.is_some()
+    pub const fn has_closed_form(&self) -> bool {
+        !matches!(self.solver, Solver::Numeric)
     }
 
     /// Velocity limits of the URDF, with assumed acceleration and jerk.

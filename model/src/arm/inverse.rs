@@ -1,16 +1,20 @@
 //! Inverse kinematics: every branch that brings the flange to a pose.
 
-use core::f64::consts::TAU;
+use core::f64::consts::{PI, TAU};
 
 use arrayvec::ArrayVec;
 use nalgebra::{DMatrix, DVector, SMatrix, Vector6};
 
 use super::chain::Arm;
+use super::closed_form::{Form, Solver};
 use crate::frames::{Base, Flange, Transform};
 use crate::joints::{Joints, MAX_JOINTS};
 
 /// The most solutions returned.
-pub const MAX_SOLUTIONS: usize = 16;
+pub const MAX_SOLUTIONS: usize = 64;
+/// Angles of the swept joint of a seven-axis arm that are tried over its range, besides the wanted one. Source: this project's own; the
+/// elbow moves by less than half its width from one to the next.
+const SWEEP: usize = 24;
 /// What a solution may miss the pose by, metres and radians.
 const TOLERANCE: f64 = 1e-9;
 /// Solutions nearer than this in every joint are one, rad.
@@ -36,9 +40,10 @@ fn pose_error(from: &Transform<Base, Flange>, to: &Transform<Base, Flange>) -> V
 impl Arm {
     /// Every branch that brings the flange to `target` within the joint limits.
     ///
-    /// Closed-form where the arm allows, else numeric from `near` and a fixed set of starts (all branches of a 6-axis arm are then found
-    /// with high probability, not with certainty; of a 7-axis arm's continuum a sample). Each angle is the turn nearest to `near` that
-    /// lies within its limits. Every solution is verified by forward kinematics to 1e-9 m and rad. Nearest to `near` first.
+    /// Closed-form where the arm allows, of a 7-axis arm for `near`'s angle of one joint and 24 more over its range; else numeric from
+    /// `near` and a fixed set of starts (all branches of a 6-axis arm are then found with high probability, not with certainty). Each
+    /// angle is the turn nearest to `near` that lies within its limits. Every solution is verified by forward kinematics to 1e-9 m and
+    /// rad. Nearest to `near` first.
     #[must_use]
     pub fn inverse(&self, target: &Transform<Base, Flange>, near: &Joints) -> Solutions {
         let mut found = Solutions::new();
@@ -49,21 +54,78 @@ impl Arm {
         {
             return found;
         }
-        if let Some(form) = &self.closed_form {
-            for q in form.solve(target.raw(), near.as_slice()) {
-                if let Some(q) = Joints::from_slice(&q).and_then(|q| self.polish(target, q, 2)) {
-                    self.keep(q, near, &mut found);
+        match &self.solver {
+            Solver::Six(form) => {
+                for q in form.solve(target.raw(), near.as_slice()) {
+                    self.keep_polished(target, &q, near, 2, &mut found);
                 }
             }
-        } else {
+            Solver::Swept(joint) => self.sweep(*joint, target, near, &mut found),
+            Solver::Numeric => {}
+        }
+        // What a sweep steps over, a search may still find.
+        if found.is_empty() && !matches!(self.solver, Solver::Six(_)) {
             for start in core::iter::once(*near).chain((1..=RESTARTS).map(|k| self.spread(k))) {
-                if let Some(q) = self.polish(target, start, STEPS) {
-                    self.keep(q, near, &mut found);
-                }
+                self.keep_polished(target, start.as_slice(), near, STEPS, &mut found);
             }
         }
         found.sort_unstable_by(|a, b| a.max_difference(near).total_cmp(&b.max_difference(near)));
         found
+    }
+
+    /// The solutions for `near`'s angle of one joint and for angles evenly over its range, those nearest to `near`'s first.
+    fn sweep(
+        &self,
+        joint: usize,
+        target: &Transform<Base, Flange>,
+        near: &Joints,
+        found: &mut Solutions,
+    ) {
+        let (lower, upper) = (self.joints[joint].lower, self.joints[joint].upper);
+        let (lower, upper) = (lower.max(-PI), upper.min(PI));
+        let wish = near[joint].clamp(lower, upper.max(lower));
+        let step = (upper - lower) / SWEEP as f64;
+        let at = |k: usize| {
+            let offset = step * k.div_ceil(2) as f64;
+            wish + if k % 2 == 0 { offset } else { -offset }
+        };
+        for angle in (0..=2 * SWEEP).map(at) {
+            if !(lower..=upper).contains(&angle) {
+                continue;
+            }
+            let Some(form) = self
+                .held(Some((joint, angle)))
+                .and_then(|chain| Form::recognise(&chain))
+            else {
+                continue;
+            };
+            let others: ArrayVec<f64, MAX_JOINTS> = (0..)
+                .zip(near.as_slice())
+                .filter(|(i, _)| *i != joint)
+                .map(|(_, v)| *v)
+                .collect();
+            for six in form.solve(target.raw(), &others) {
+                let mut q = ArrayVec::<f64, MAX_JOINTS>::from_iter(six);
+                if q.try_insert(joint, angle).is_ok() {
+                    self.keep_polished(target, &q, near, 2, found);
+                }
+            }
+        }
+    }
+
+    /// Keeps what Newton steps make of a solution, if they bring the flange to its pose.
+    fn keep_polished(
+        &self,
+        target: &Transform<Base, Flange>,
+        q: &[f64],
+        near: &Joints,
+        steps: usize,
+        found: &mut Solutions,
+    ) {
+        let polished = Joints::from_slice(q).and_then(|q| self.polish(target, q, steps));
+        if let Some(q) = polished {
+            self.keep(q, near, found);
+        }
     }
 
     /// Whether the flange cannot get there even with the arm stretched out: cheap, and it spares the search.

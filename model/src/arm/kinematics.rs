@@ -1,7 +1,7 @@
 //! Where the bodies are for given joints, and how they move.
 
 use arrayvec::ArrayVec;
-use nalgebra::{Isometry3, Unit, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, UnitQuaternion, Vector3};
 
 use super::chain::Arm;
 use crate::frames::{Base, Flange, Transform};
@@ -60,16 +60,6 @@ impl Arm {
     #[must_use]
     pub fn forward(&self, q: &Joints) -> Transform<Base, Flange> {
         self.link_poses(q).base_from_flange
-    }
-
-    /// All joint axes with every joint at zero.
-    pub(super) fn home_axes(&self) -> Vec<(Unit<Vector3<f64>>, Vector3<f64>)> {
-        let poses = self.link_poses(&Joints::zeros(self.dof()));
-        poses
-            .axes
-            .iter()
-            .map(|a| (Unit::new_unchecked(a.direction), a.point))
-            .collect()
     }
 }
 

@@ -1,10 +1,13 @@
 //! The arm, from its URDF: kinematics both ways and collision geometry.
 
 mod chain;
+mod closed_form;
 mod inverse;
 mod kinematics;
 mod shapes;
 mod source;
+mod spherical_wrist;
+mod subproblems;
 mod three_parallel;
 
 #[cfg(test)]

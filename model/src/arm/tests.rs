@@ -78,19 +78,188 @@ fn shared_arms_load_and_agree_with_the_shipped_one() {
     assert!(fr3.within_limits(&fr3.mid_range()));
 }
 
-#[test]
-fn seven_axes_are_solved_numerically() {
-    let Some(arm) = shared_arm("fr3/fr3_local.urdf") else {
-        return;
+/// An arm from its joints' origins (xyz, rpy) and axes, without bodies.
+fn made(joints: &[([f64; 3], [f64; 3], [f64; 3])]) -> Arm {
+    let text = |v: &[f64; 3]| format!("{:e} {:e} {:e}", v[0], v[1], v[2]);
+    let mut urdf = "<robot name=\"made\"><link name=\"l0\"/>".to_owned();
+    for (i, (xyz, rpy, axis)) in joints.iter().enumerate() {
+        urdf += &format!(
+            "<link name=\"l{}\"/><joint name=\"j{i}\" type=\"revolute\"><parent link=\"l{i}\"/><child link=\"l{}\"/>\
+             <origin xyz=\"{}\" rpy=\"{}\"/><axis xyz=\"{}\"/><limit lower=\"-3.1\" upper=\"3.1\" velocity=\"2\" effort=\"9\"/></joint>",
+            i + 1,
+            i + 1,
+            text(xyz),
+            text(rpy),
+            text(axis)
+        );
+    }
+    let source = ArmSource {
+        urdf: urdf + "</robot>",
+        ..ArmSource::ur5e()
     };
-    let q = Joints::from_slice(&[0.3, -0.4, 0.2, -1.8, 0.1, 1.9, 0.4]).unwrap();
+    Arm::from_source(&source).unwrap()
+}
+
+const X: [f64; 3] = [1.0, 0.0, 0.0];
+const Y: [f64; 3] = [0.0, 1.0, 0.0];
+const Z: [f64; 3] = [0.0, 0.0, 1.0];
+const UPRIGHT: [f64; 3] = [0.0; 3];
+
+/// An industrial arm: shoulder and elbow offset in every direction, forearm and wrist as usual, some axes the other way round.
+fn industrial() -> Arm {
+    let minus_y = [0.0, -1.0, 0.0];
+    made(&[
+        ([0.02, -0.01, 0.4], [0.1, 0.2, 0.3], Z),
+        ([0.15, 0.03, 0.12], UPRIGHT, Y),
+        ([0.0, -0.05, 0.61], UPRIGHT, minus_y),
+        ([0.11, 0.02, 0.14], UPRIGHT, X),
+        ([0.52, 0.0, 0.0], UPRIGHT, Y),
+        (
+            [0.09, 0.0, 0.0],
+            [0.0, 0.4, 0.0],
+            [0.921_060_994_002_885, 0.0, 0.389_418_342_308_650_5],
+        ),
+    ])
+}
+
+/// The same arm as if its base were its flange: it has a spherical shoulder and no spherical wrist.
+fn turned_round() -> Arm {
+    made(&[
+        ([0.0, 0.0, 0.1], UPRIGHT, X),
+        ([0.09, 0.0, 0.0], UPRIGHT, Y),
+        ([0.0, 0.0, 0.0], UPRIGHT, Z),
+        ([0.11, 0.02, 0.5], UPRIGHT, Y),
+        ([0.05, -0.05, 0.6], UPRIGHT, Y),
+        ([0.15, 0.03, 0.12], UPRIGHT, Z),
+    ])
+}
+
+/// Seven axes: shoulder and wrist spherical, the elbow between them.
+fn seven() -> Arm {
+    made(&[
+        ([0.0, 0.0, 0.34], UPRIGHT, Z),
+        ([0.0; 3], UPRIGHT, Y),
+        ([0.0, 0.0, 0.2], UPRIGHT, Z),
+        ([0.0, 0.0, 0.2], UPRIGHT, [0.0, -1.0, 0.0]),
+        ([0.0, 0.0, 0.2], UPRIGHT, Z),
+        ([0.0, 0.0, 0.2], UPRIGHT, Y),
+        ([0.0, 0.0, 0.126], UPRIGHT, Z),
+    ])
+}
+
+/// Number `k` of a fixed set of joint values within the limits.
+fn sample(arm: &Arm, k: usize) -> Joints {
+    let mut q = arm.spread(k);
+    for (v, joint) in q.as_mut_slice().iter_mut().zip(arm.joints()) {
+        *v = v.clamp(joint.lower, joint.upper);
+    }
+    q
+}
+
+#[test]
+fn spherical_wrists_are_recognised_and_all_their_branches_found() {
+    for arm in [industrial(), turned_round()] {
+        assert!(arm.has_closed_form());
+        let mut most = 0;
+        for k in 1..2000 {
+            let q = sample(&arm, k);
+            if arm.smallest_singular_value(&q) < 1e-3 {
+                continue;
+            }
+            let target = arm.forward(&q);
+            let solutions = arm.inverse(&target, &Joints::zeros(6));
+            let own = |s: &Joints| {
+                let turns = s.as_slice().iter().zip(q.as_slice());
+                turns
+                    .map(|(a, b)| (a - b).sin().abs().max(1.0 - (a - b).cos()))
+                    .fold(0.0, f64::max)
+            };
+            assert!(
+                solutions.iter().any(|s| own(s) < 1e-6),
+                "{k}: own branch missing"
+            );
+            for s in &solutions {
+                let (d, a) = miss(&arm, s, &target);
+                assert!(d < 1e-9 && a < 1e-9 && arm.within_limits(s), "{d} {a}");
+            }
+            most = most.max(solutions.len());
+        }
+        assert_eq!(most, 8, "a branch is never found");
+    }
+}
+
+#[test]
+fn a_stretched_wrist_keeps_the_free_angle_it_has() {
+    let arm = industrial();
+    let near = Joints::from_slice(&[0.2, 0.3, -0.4, 0.7, 0.0, 0.1]).unwrap();
+    // At q5 = 0 axes 4 and 6 of the first two shapes lie on one line.
+    let arm2 = made(&[
+        ([0.0, 0.0, 0.4], UPRIGHT, Z),
+        ([0.15, 0.0, 0.1], UPRIGHT, Y),
+        ([0.0, 0.0, 0.6], UPRIGHT, Y),
+        ([0.1, 0.0, 0.1], UPRIGHT, X),
+        ([0.5, 0.0, 0.0], UPRIGHT, Y),
+        ([0.1, 0.0, 0.0], UPRIGHT, X),
+    ]);
+    for arm in [arm, arm2] {
+        let target = arm.forward(&near);
+        let first = arm.inverse(&target, &near)[0];
+        assert!(first.max_difference(&near) < 1e-6, "{first:?}");
+    }
+}
+
+#[test]
+fn seven_axes_are_swept_over_one_of_them() {
+    let fr3 = shared_arm("fr3/fr3_local.urdf");
+    for arm in fr3.into_iter().chain([seven()]) {
+        assert!(arm.has_closed_form());
+        let (mut solved, mut tried) = (0, 0);
+        for k in 1..1000 {
+            let q = sample(&arm, k);
+            let target = arm.forward(&q);
+            tried += 1;
+            let far = arm.inverse(&target, &arm.mid_range());
+            solved += usize::from(!far.is_empty());
+            for s in &far {
+                let (d, a) = miss(&arm, s, &target);
+                assert!(d < 1e-9 && a < 1e-9 && arm.within_limits(s), "{d} {a}");
+            }
+            // From where it is the arm need not move.
+            if arm.smallest_singular_value(&q) > 1e-2 {
+                let own = arm.inverse(&target, &q);
+                assert!(
+                    own.first().is_some_and(|s| s.max_difference(&q) < 1e-6),
+                    "{k}"
+                );
+            }
+        }
+        assert!(
+            solved * 1000 >= tried * 999,
+            "{}: {solved} of {tried}",
+            arm.name()
+        );
+    }
+}
+
+#[test]
+fn an_arm_of_no_known_shape_is_solved_numerically() {
+    // No two axes meet, none are parallel.
+    let arm = made(&[
+        ([0.0, 0.0, 0.3], [0.1, 0.0, 0.0], Z),
+        ([0.1, 0.05, 0.1], [0.0, 0.3, 0.2], Y),
+        ([0.03, 0.0, 0.5], [0.2, 0.1, 0.0], Y),
+        ([0.1, 0.02, 0.1], [0.0, 0.2, 0.1], X),
+        ([0.4, 0.03, 0.0], [0.3, 0.0, 0.1], Y),
+        ([0.05, 0.04, 0.03], [0.1, 0.1, 0.1], X),
+    ]);
+    assert!(!arm.has_closed_form());
+    let q = Joints::from_slice(&[0.3, -0.4, 0.2, -0.8, 0.5, 0.4]).unwrap();
     let target = arm.forward(&q);
-    let solutions = arm.inverse(&target, &arm.mid_range());
-    assert!(!solutions.is_empty());
+    let solutions = arm.inverse(&target, &q);
+    assert!(solutions[0].max_difference(&q) < 1e-6);
     for s in &solutions {
-        assert!(arm.within_limits(s));
         let (d, a) = miss(&arm, s, &target);
-        assert!(d < 1e-8 && a < 1e-8, "{d} {a}");
+        assert!(d < 1e-9 && a < 1e-9 && arm.within_limits(s), "{d} {a}");
     }
 }
 

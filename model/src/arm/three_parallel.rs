@@ -1,17 +1,11 @@
 //! Closed-form inverse kinematics of arms like Universal Robots': axes 2, 3, 4 parallel, axes 5 and 6 meeting.
 //!
-//! Canonical subproblems after Paden, Kahan, and Elias and Wen, "IK-Geo: Unified robot inverse kinematics using subproblem decomposition"
-//! (2022). Recognised from the axes at zero, never from names.
+//! Recognised from the axes at zero, never from names.
 
 use arrayvec::ArrayVec;
 use nalgebra::{Isometry3, Rotation3, Unit, Vector3};
 
-use super::chain::Arm;
-
-/// How parallel axes must be (sine of the angle) and how close meeting ones must pass (metres) to count as such.
-const EXACT: f64 = 1e-7;
-/// A target this little out of reach (relative) still counts as the stretched arm.
-const STRETCH: f64 = 1e-9;
+use super::subproblems::{ASKEW, SixAxes, across, circle_plane, meeting, parallel, rot, turn};
 
 /// The constants of such an arm.
 #[derive(Debug, Clone)]
@@ -30,64 +24,26 @@ pub(super) struct ThreeParallel {
     home: Isometry3<f64>,
 }
 
-/// `rot(k, θ) p` turned onto `q` as well as can be: the angle about `k` from p to q. `None` when either lies along `k`.
-fn turn(k: &Unit<Vector3<f64>>, p: &Vector3<f64>, q: &Vector3<f64>) -> Option<f64> {
-    let (sine, cosine) = (k.cross(p).dot(q), p.dot(q) - k.dot(p) * k.dot(q));
-    (sine.hypot(cosine) > 1e-10 * (p.norm() * q.norm()).max(1e-12)).then(|| sine.atan2(cosine))
-}
-
-/// The angles θ with `h · rot(k, θ) p = d`: none, one (doubled) or two.
-fn circle_plane(
-    k: &Unit<Vector3<f64>>,
-    h: &Vector3<f64>,
-    p: &Vector3<f64>,
-    d: f64,
-) -> Option<[f64; 2]> {
-    let (a, b) = (h.dot(p) - h.dot(k) * k.dot(p), h.dot(&k.cross(p)));
-    let (c, radius) = (d - h.dot(k) * k.dot(p), a.hypot(b));
-    if radius < 1e-12 || c.abs() > radius * (1.0 + STRETCH) {
-        return None;
-    }
-    let (middle, half) = (b.atan2(a), (c / radius).clamp(-1.0, 1.0).acos());
-    Some([middle + half, middle - half])
-}
-
-fn rot(axis: &Unit<Vector3<f64>>, angle: f64) -> Rotation3<f64> {
-    Rotation3::from_axis_angle(axis, angle)
-}
-
 impl ThreeParallel {
-    /// The closed form of `arm`, if it has this shape.
-    pub(super) fn recognise(arm: &Arm) -> Option<Self> {
-        let axes: [(Unit<Vector3<f64>>, Vector3<f64>); 6] = arm.home_axes().try_into().ok()?;
-        let [a1, a2, a3, a4, a5, a6] = axes;
-        let sign = |other: &Unit<Vector3<f64>>| {
-            (a2.0.cross(other).norm() < EXACT)
-                .then(|| if a2.0.dot(other) > 0.0 { 1.0 } else { -1.0 })
-        };
-        let signs = [sign(&a3.0)?, sign(&a4.0)?];
-        // Axes 5 and 6 must meet, and none of the steps below may divide by nothing.
-        let normal = a5.0.cross(&a6.0);
-        let (sine, between) = (normal.norm(), a6.1 - a5.1);
-        if sine < 1e-3
-            || (between.dot(&normal) / sine).abs() > EXACT
-            || a1.0.cross(&a2.0).norm() < 1e-3
-            || a4.0.cross(&a5.0).norm() < 1e-3
-        {
+    /// The closed form of a chain, if it has this shape.
+    pub(super) fn recognise(chain: &SixAxes) -> Option<Self> {
+        let [a1, a2, a3, a4, a5, a6] = &chain.lines;
+        let signs = [parallel(a2, a3)?, parallel(a2, a4)?];
+        let meet = meeting(a5, a6)?;
+        // None of the steps below may divide by nothing.
+        if a1.0.cross(&a2.0).norm() < ASKEW || a4.0.cross(&a5.0).norm() < ASKEW {
             return None;
         }
-        let meet = a5.1 + a5.0.into_inner() * (between.cross(&a6.0).dot(&normal) / (sine * sine));
-        let home = *arm.forward(&crate::joints::Joints::zeros(6)).raw();
         Some(Self {
-            axes: [a1.0, a2.0, a3.0, a4.0, a5.0, a6.0],
+            axes: chain.lines.map(|l| l.0),
             signs,
             p01: a1.1,
             p12: a2.1 - a1.1,
             p23: a3.1 - a2.1,
             p34: a4.1 - a3.1,
             p45: meet - a4.1,
-            p6t: home.translation.vector - meet,
-            home,
+            p6t: chain.home.translation.vector - meet,
+            home: chain.home,
         })
     }
 
@@ -130,9 +86,8 @@ impl ThreeParallel {
         out: &mut ArrayVec<[f64; 6], 8>,
     ) {
         let h2 = &self.axes[1];
-        let across = crate::frames::Direction::<crate::frames::Base>::new(h2.into_inner())
-            .map(|d| d.any_perpendicular().raw());
-        let Some(total) = across.and_then(|u| turn(h2, &u, &(r234 * u))) else {
+        let u = across(h2);
+        let Some(total) = turn(h2, &u, &(r234 * u)) else {
             return;
         };
         let reach = 0.5 * (w.norm_squared() - self.p23.norm_squared() - self.p34.norm_squared());
