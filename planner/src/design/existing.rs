@@ -11,7 +11,7 @@ use crate::density::BANDWIDTH;
 pub(super) struct Listed {
     /// How many lie in each zone.
     pub counts: Vec<usize>,
-    /// Their density in each zone that has any, per m², at the map's nodes. Over the zone's own skin it sums to their number.
+    /// Their density in each zone that has any, per m², at the map's nodes in it and around it.
     pub densities: Vec<Option<Vec<f64>>>,
 }
 
@@ -40,40 +40,38 @@ impl Listed {
             .par_iter()
             .map(|q| q.as_ref().and_then(&zone))
             .collect();
-        let mut near: Vec<(Node, f64)> = Vec::new();
         for (zone, p) in held {
             let z = usize::from(zone);
             listed.counts[z] += 1;
-            near.clear();
-            near.extend(around(map, &zones_at, zone, p));
-            let sum: f64 = near.iter().map(|(n, k)| k * area(map, *n)).sum();
             let density = listed.densities[z].get_or_insert_with(|| vec![0.0; map::nodes()]);
-            if sum > 0.0 {
-                near.iter().for_each(|(n, k)| density[*n] += k / sum);
-            }
+            around(map, p).for_each(|(n, k)| density[n] += k);
+        }
+        // Per skin of the same zone under the kernel, so that its edge looks no thinner.
+        for (zone, density) in (0u8..).zip(&mut listed.densities) {
+            let Some(density) = density else { continue };
+            density.par_iter_mut().enumerate().for_each(|(n, d)| {
+                let Some(here) = map.surface()[n].filter(|_| *d > 0.0) else {
+                    return;
+                };
+                let near = around(map, &here).filter(|(n, _)| zones_at[*n] == Some(zone));
+                let skin: f64 = near.map(|(n, k)| k * area(map, n)).sum();
+                *d = if skin > 0.0 { *d / skin } else { 0.0 };
+            });
         }
         listed
     }
 }
 
-/// The nodes of a zone near a point, with the kernel's weight.
-fn around<'a>(
-    map: &'a Map,
-    zones: &'a [Option<u8>],
-    zone: u8,
-    p: &'a Vector3<f64>,
-) -> impl Iterator<Item = (Node, f64)> + 'a {
+/// The nodes near a point, with the kernel's weight.
+fn around<'a>(map: &'a Map, p: &'a Vector3<f64>) -> impl Iterator<Item = (Node, f64)> + 'a {
     let reach = BANDWIDTH.m();
-    map.nodes_around(p, reach)
-        .into_iter()
-        .filter(move |n| zones[*n] == Some(zone))
-        .filter_map(move |n| {
-            let square = (map.surface()[n]? - p).norm_squared() / (reach * reach);
-            (square < 1.0).then(|| (n, (1.0 - square).powi(2)))
-        })
+    map.nodes_around(p, reach).into_iter().filter_map(move |n| {
+        let square = (map.surface()[n]? - p).norm_squared() / (reach * reach);
+        (square < 1.0).then(|| (n, (1.0 - square).powi(2)))
+    })
 }
 
-/// The skin of a node, m², as if it faced the scalp's middle: what is left out cancels when the zone's total is made exact.
+/// The skin of a node, m², as if it faced the scalp's middle; where it does not, the total is made exact by the sums over the mesh.
 fn area(map: &Map, node: Node) -> f64 {
     let radius = map.surface()[node].map_or(0.0, |q| q.norm());
     (map::CELL * radius).powi(2)
@@ -85,25 +83,46 @@ mod tests {
     use crate::design::skull::{Place, Skull};
 
     #[test]
-    fn points_are_spread_over_their_own_zone_and_none_is_lost() {
+    fn points_become_their_density_up_to_the_zones_edge_and_not_beyond() {
         let map = Map::round(Skull::unit(), 0.09);
-        // Two zones, divided in the midline, down to the ears; and nothing below.
-        let zone = |q: &Vector3<f64>| (q.z > 0.0).then(|| u8::from(q.y > 0.0));
+        // Two zones, divided in the midline, and nothing below.
+        let zone = |q: &Vector3<f64>| (q.z > 0.03).then(|| u8::from(q.y > 0.0));
+        // 50 per cm² on the left, 20 on the right, all the way down: spirals of equal steps.
         let mut points = Vec::new();
-        for k in 0..400u32 {
-            let (pitch, side) = (f64::from(k % 20) * 0.02, f64::from(k / 20) * 0.03 - 0.2);
-            points.push(Place::towards(pitch, side) * 0.09);
+        for (left, per_cm2) in [(true, 50.0), (false, 20.0)] {
+            let count = 4.0 * std::f64::consts::PI * 81.0 * per_cm2;
+            for k in 0..count as u32 {
+                let (up, around) = (
+                    1.0 - 2.0 * (f64::from(k) + 0.5) / count,
+                    2.399_963_229_728_653 * f64::from(k),
+                );
+                let level = (1.0 - up * up).sqrt();
+                let p = Vector3::new(level * around.cos(), level * around.sin(), up) * 0.09;
+                if (p.y > 0.0) == left {
+                    points.push(p);
+                }
+            }
         }
-        points.push(Place::towards(2.0, 0.0) * 0.09);
         let listed = Listed::new(&map, &points, 2, zone);
-        assert_eq!(listed.counts.iter().sum::<usize>(), 400);
-        for (z, density) in listed.densities.iter().enumerate() {
-            let density = density.as_ref().unwrap();
-            let sum: f64 = (0..map::nodes()).map(|n| density[n] * area(&map, n)).sum();
-            assert!((sum - listed.counts[z] as f64).abs() < 1e-6, "{z}: {sum}");
-            let elsewhere = (0..map::nodes())
-                .filter(|n| map.surface()[*n].and_then(|q| zone(&q)) != Some(z as u8));
-            assert!(elsewhere.into_iter().all(|n| density[n] == 0.0));
+        for (z, wanted) in [(0, 20e4), (1, 50e4)] {
+            let area = std::f64::consts::PI * 0.09 * 0.06;
+            assert!((listed.counts[z] as f64 / (area * wanted) - 1.0).abs() < 0.01);
+            let density = listed.densities[z].as_ref().unwrap();
+            let mut sum = 0.0;
+            for n in 0..map::nodes() {
+                let here = map.surface()[n].and_then(|q| zone(&q)) == Some(z as u8);
+                if !here {
+                    continue;
+                }
+                let narrow = map::place_of(n).norm() < 0.02;
+                let off = density[n] / wanted - 1.0;
+                assert!(narrow || off.abs() < 0.2, "{z}: {off}");
+                sum += density[n] * super::area(&map, n);
+            }
+            assert!(
+                (sum / listed.counts[z] as f64 - 1.0).abs() < 0.01,
+                "{z}: {sum}"
+            );
         }
     }
 }

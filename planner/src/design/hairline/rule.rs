@@ -274,7 +274,7 @@ mod tests {
         };
         let anatomy = anatomy();
         let mut blunter = 0.0;
-        for degrees in [60.0, 70.0, 80.0, 95.0] {
+        for degrees in [60.0, 70.0, 80.0, 90.0] {
             let hairline = Hairline {
                 recession: Some(Length::from_mm(22.0)),
                 half_width: Some(Length::from_mm(58.0)),
