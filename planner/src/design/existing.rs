@@ -40,6 +40,7 @@ impl Listed {
             .par_iter()
             .map(|q| q.as_ref().and_then(&zone))
             .collect();
+        let areas = areas(map);
         for (zone, p) in held {
             let z = usize::from(zone);
             listed.counts[z] += 1;
@@ -54,7 +55,7 @@ impl Listed {
                     return;
                 };
                 let near = around(map, &here).filter(|(n, _)| zones_at[*n] == Some(zone));
-                let skin: f64 = near.map(|(n, k)| k * area(map, n)).sum();
+                let skin: f64 = near.map(|(n, k)| k * areas[n]).sum();
                 *d = if skin > 0.0 { *d / skin } else { 0.0 };
             });
         }
@@ -71,16 +72,25 @@ fn around<'a>(map: &'a Map, p: &'a Vector3<f64>) -> impl Iterator<Item = (Node, 
     })
 }
 
-/// The skin of a node, m², as if it faced the scalp's middle; where it does not, the total is made exact by the sums over the mesh.
-fn area(map: &Map, node: Node) -> f64 {
-    let radius = map.surface()[node].map_or(0.0, |q| q.norm());
-    (map::CELL * radius).powi(2)
+/// The skin of each node, m².
+fn areas(map: &Map) -> Vec<f64> {
+    let at = |n: Node, right, up| map::step(n, right, up).and_then(|n| map.surface()[n]);
+    let area = |n: Node| {
+        let across = at(n, 1, 0).zip(at(n, -1, 0)).map(|(a, b)| a - b);
+        let along = at(n, 0, 1).zip(at(n, 0, -1)).map(|(a, b)| a - b);
+        across.zip(along).map_or_else(
+            // Beside a hole: as if it faced the scalp's middle, which makes nodes of the chart equal.
+            || map.surface()[n].map_or(0.0, |q| (map::CELL * q.norm()).powi(2)),
+            |(across, along)| across.cross(&along).norm() / 4.0,
+        )
+    };
+    (0..map::nodes()).into_par_iter().map(area).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::design::skull::{Place, Skull};
+    use crate::design::skull::Skull;
 
     #[test]
     fn points_become_their_density_up_to_the_zones_edge_and_not_beyond() {
@@ -104,6 +114,7 @@ mod tests {
             }
         }
         let listed = Listed::new(&map, &points, 2, zone);
+        let areas = areas(&map);
         for (z, wanted) in [(0, 20e4), (1, 50e4)] {
             let area = std::f64::consts::PI * 0.09 * 0.06;
             assert!((listed.counts[z] as f64 / (area * wanted) - 1.0).abs() < 0.01);
@@ -117,7 +128,7 @@ mod tests {
                 let narrow = map::place_of(n).norm() < 0.02;
                 let off = density[n] / wanted - 1.0;
                 assert!(narrow || off.abs() < 0.2, "{z}: {off}");
-                sum += density[n] * super::area(&map, n);
+                sum += density[n] * areas[n];
             }
             assert!(
                 (sum / listed.counts[z] as f64 - 1.0).abs() < 0.01,

@@ -14,7 +14,8 @@
 //!
 //! The head's outer surface is drawn on a flat map about the vertex (`map`), on which distances along the skin are marched (`geodesic`).
 //! The hairline (`hairline`), the named regions (`regions`) and curves drawn by hand (`outline`) are areas of that map, so a place's zone
-//! and density are looked up in constant time; areas and counts are summed over the scan's own triangles (`area`).
+//! and density are looked up in constant time; areas are summed over the scan's own triangles (`area`), and from them the counts (`count`).
+//! Exclusions (`exclusion`) and what is there already (`existing`) are taken off at their places.
 
 mod area;
 mod count;
