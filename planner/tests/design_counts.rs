@@ -319,6 +319,21 @@ fn the_total_is_not_pressed_into_what_is_left_of_a_scalp() {
         .find(|f| f.code == "hole_in_scalp")
         .unwrap();
     assert!(hole.text.contains("of zone \"full\""), "{}", hole.text);
+    // What was not scanned and what is too near its edge is what the zone lost.
+    let lacking = less
+        .findings
+        .iter()
+        .find(|f| f.code == "zone_not_scanned")
+        .unwrap();
+    let number = |text: &str, before: &str| -> f64 {
+        let (_, after) = text.split_once(before).unwrap();
+        after.split(' ').next().unwrap().parse().unwrap()
+    };
+    let told = number(&lacking.text, "about ") + number(&hole.text, "holes; ");
+    let whole = whole.lay(&text("", &zones)).unwrap();
+    assert!(whole.findings.is_empty(), "{:?}", whole.findings);
+    let lost = whole.area().cm2() - less.area().cm2();
+    assert!((told / lost - 1.0).abs() < 0.1, "{told} {lost}");
 }
 
 #[test]
@@ -356,6 +371,9 @@ fn shipped_treatments_fit_the_shared_heads() {
                 "full-scalp" => assert!((0.85..1.15).contains(&times), "{head}: {times}"),
                 _ => assert!((times - 1.0).abs() < 0.001),
             }
+            // These heads are whole where hair grows.
+            let lacking = scalp.findings.iter().find(|f| f.code == "zone_not_scanned");
+            assert!(lacking.is_none(), "{head} {name}: {lacking:?}");
             let rescaled = scalp.findings.iter().any(|f| f.code == "density_rescaled");
             assert_eq!(rescaled, (times - 1.0).abs() > 0.1, "{head} {name}");
         }

@@ -1,5 +1,7 @@
 //! Zone and density at every place of a head.
 
+use std::collections::VecDeque;
+
 use nalgebra::Vector3;
 use rayon::prelude::*;
 use stipple_model::frames::{Head, Point};
@@ -195,6 +197,43 @@ impl Field {
             return None;
         }
         zone(&self.map, &self.zones, &q, &uv).map(|(zone, _)| zone)
+    }
+
+    /// Skin of each zone that the scan lacks, m²: as if it went on as far from the scalp's middle as the nearest that is there.
+    pub fn not_scanned(&self) -> Vec<f64> {
+        let surface = self.map.surface();
+        let mut lacking = vec![0.0; self.densities.len()];
+        let mut radius: Vec<Option<f64>> = surface.iter().map(|q| q.map(|q| q.norm())).collect();
+        let mut queue: VecDeque<Node> =
+            (0..radius.len()).filter(|n| radius[*n].is_some()).collect();
+        while let Some(node) = queue.pop_front() {
+            for (right, up) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+                let next = map::step(node, right, up).filter(|n| radius[*n].is_none());
+                if let Some((next, r)) = next.zip(radius[node]) {
+                    radius[next] = Some(r);
+                    queue.push_back(next);
+                    let uv = map::place_of(next);
+                    if let Some(zone) = self.would_be(&uv, r) {
+                        lacking[usize::from(zone)] += (map::CELL * r).powi(2);
+                    }
+                }
+            }
+        }
+        lacking
+    }
+
+    /// The zone of a place without a surface, were the surface so far from the scalp's middle.
+    fn would_be(&self, uv: &Uv, radius: f64) -> Option<u8> {
+        let q = map::direction(uv) * radius;
+        let p = self.map.skull().head(&q).raw();
+        let mut keep_outs = self.keep_outs.iter();
+        if uv.norm() > map::REACH
+            || keep_outs.any(|(center, clear)| (p - center).norm() < *clear)
+            || self.exclusions.contains(&q, uv)
+        {
+            return None;
+        }
+        zone(&self.map, &self.zones, &q, uv).map(|(zone, _)| zone)
     }
 
     /// Whether a triangle faces away from the scalp's middle, as skin over the skull does and an ear's or a fold's inside does not, and

@@ -220,6 +220,7 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
             .finding(treatment)
             .into_iter()
             .chain(hole_finding(treatment, &field, head))
+            .chain(lacking_finding(treatment, &field))
             .collect(),
         quotas: apportion(&sums.expected, total.dots as u32),
         densities: total.densities(treatment),
@@ -239,20 +240,38 @@ fn hole_finding(treatment: &Treatment, field: &Field, head: &SurfaceMesh<Head>) 
             lost[usize::from(zone)] += head.triangle_area(i).cm2();
         }
     }
-    let sum: f64 = lost.iter().sum();
-    let zones = treatment.zones.iter().zip(&lost);
-    let zones: Vec<String> = zones
-        .filter(|(_, lost)| **lost >= 0.05)
-        .map(|(zone, lost)| format!("{lost:.1} of zone \"{}\"", zone.name))
-        .collect();
-    (sum > 0.5).then(|| Finding {
+    let (lost, zones) = by_zone(treatment, &lost);
+    (lost > 0.5).then(|| Finding {
         stage: "design".into(),
         code: "hole_in_scalp".into(),
         text: format!(
-            "the scalp has holes; {sum:.1} cm² around them are left without dots ({}), besides the holes themselves",
-            zones.join(", ")
+            "the scalp has holes; {lost:.1} cm² around them are left without dots ({zones}), besides the holes themselves"
         ),
     })
+}
+
+/// What the zones would have had of skin that was not scanned.
+fn lacking_finding(treatment: &Treatment, field: &Field) -> Option<Finding> {
+    let lacking = field.not_scanned().into_iter();
+    let lacking: Vec<f64> = lacking.map(|m2| Area::from_m2(m2).cm2()).collect();
+    let (lacking, zones) = by_zone(treatment, &lacking);
+    (lacking > 1.0).then(|| Finding {
+        stage: "design".into(),
+        code: "zone_not_scanned".into(),
+        text: format!(
+            "about {lacking:.0} cm² of the zones were not scanned and get no dots ({zones}); scan them or leave these zones out"
+        ),
+    })
+}
+
+/// The sum of areas in cm², and each with its zone's name.
+fn by_zone(treatment: &Treatment, areas: &[f64]) -> (f64, String) {
+    let zones = treatment.zones.iter().zip(areas);
+    let zones: Vec<String> = zones
+        .filter(|(_, area)| **area >= 0.05)
+        .map(|(zone, area)| format!("{area:.1} of zone \"{}\"", zone.name))
+        .collect();
+    (areas.iter().sum(), zones.join(", "))
 }
 
 /// Eyes and ears from the landmarks. Source of the offsets: adult anatomy, scaled with the head's length.
