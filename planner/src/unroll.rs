@@ -11,13 +11,13 @@ use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::Anatomy;
 use stipple_model::to_parry_vector;
 
+use crate::design::skull::Skull;
+
 /// Meridians all round, and steps along each, from the vertex down.
 const MERIDIANS: usize = 360;
 const STEPS: usize = 141;
 /// Angle between meridians and between steps, radians.
 const STEP: f64 = std::f64::consts::PI / 180.0;
-/// The scalp's middle above the ears, metres. Source: this project's own, from public heads.
-const CENTER_HEIGHT: f64 = 0.045;
 /// The skin of a head lies within this of the scalp's middle, metres.
 const FARTHEST: f64 = 0.3;
 
@@ -56,8 +56,9 @@ impl Unrolled {
             forward.transpose(),
             up.transpose(),
         ]);
-        let ears = 0.5 * (anatomy.left_ear.raw() + anatomy.right_ear.raw());
-        let center = middle(head, &axes, &ears).ok_or(UnrollError::NoScalp)?;
+        // The design's own middle: its vertex and rings are the sheet's.
+        let skull = Skull::measure(head, anatomy).map_err(|_| UnrollError::NoScalp)?;
+        let center = skull.head(&Vector3::zeros()).raw();
         let vertices = head.vertices().iter().map(|p| to_parry_vector(&p.raw()));
         let mesh = TriMesh::new(vertices.collect(), head.triangles().to_vec())
             .map_err(|_| UnrollError::Surface)?;
@@ -180,25 +181,6 @@ impl Unrolled {
     }
 }
 
-/// The scalp's middle: over the ears, midway between forehead and back of the head.
-fn middle(
-    head: &SurfaceMesh<Head>,
-    axes: &Matrix3<f64>,
-    ears: &Vector3<f64>,
-) -> Option<Vector3<f64>> {
-    let dome = head
-        .vertices()
-        .iter()
-        .map(|p| axes * (p.raw() - ears))
-        .filter(|q| (0.04..0.12).contains(&q.z) && q.x.hypot(q.y) < 0.16);
-    let ends = dome.fold(None, |ends: Option<(f64, f64)>, q| {
-        let (low, high) = ends.unwrap_or((q.y, q.y));
-        Some((low.min(q.y), high.max(q.y)))
-    })?;
-    let forward = 0.5 * (ends.0 + ends.1);
-    Some(ears + axes.transpose() * Vector3::new(0.0, forward, CENTER_HEIGHT))
-}
-
 /// A mean with the neighbours along and across the meridians.
 fn smooth(table: &[f64]) -> Vec<f64> {
     let at = |m: usize, s: usize| table[m % MERIDIANS * STEPS + s];
@@ -219,8 +201,17 @@ fn smooth(table: &[f64]) -> Vec<f64> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A ball of 0.1 m about the scalp's middle.
+    /// Half an adult head's length, and its middle above the ears.
+    const RADIUS: f64 = 0.095;
+    const CENTER_HEIGHT: f64 = 0.045;
+
+    /// A ball about the scalp's middle.
     pub(crate) fn ball() -> (SurfaceMesh<Head>, Anatomy) {
+        scaled_ball(1.0)
+    }
+
+    /// The same of another size.
+    fn scaled_ball(scale: f64) -> (SurfaceMesh<Head>, Anatomy) {
         let anatomy = Anatomy::upright();
         let (rings, around) = (90u32, 180u32);
         let mut vertices = Vec::new();
@@ -233,7 +224,7 @@ pub(crate) mod tests {
                 );
                 let out = Vector3::new(t.sin() * f.cos(), t.sin() * f.sin(), t.cos());
                 vertices.push(Point::from_raw(
-                    out * 0.1 + Vector3::new(0.0, 0.0, CENTER_HEIGHT),
+                    (out * RADIUS + Vector3::new(0.0, 0.0, CENTER_HEIGHT)) * scale,
                 ));
                 let (a, b) = (i * around + j, i * around + (j + 1) % around);
                 if i < rings {
@@ -252,12 +243,12 @@ pub(crate) mod tests {
         for (azimuth, down) in [(0.0, 0.3), (1.0, 0.9), (3.0, 1.4), (5.5, 1.9), (6.2, 0.01)] {
             let (azimuth, down): (f64, f64) = (azimuth, down);
             let p = Point::<Head>::new(
-                0.1 * down.sin() * azimuth.cos(),
-                -0.1 * down.sin() * azimuth.sin(),
-                0.1 * down.cos() + CENTER_HEIGHT,
+                RADIUS * down.sin() * azimuth.cos(),
+                -RADIUS * down.sin() * azimuth.sin(),
+                RADIUS * down.cos() + CENTER_HEIGHT,
             );
             let [x, y] = map.flat(&p).unwrap();
-            assert!((x.hypot(y) - 0.1 * down).abs() < 2e-4, "{x} {y}");
+            assert!((x.hypot(y) - RADIUS * down).abs() < 2e-4, "{x} {y}");
             assert!((x.atan2(y).rem_euclid(std::f64::consts::TAU) - azimuth).abs() < 1e-6);
             assert!(map.round([x, y]).unwrap().distance(&p) < 2e-4);
             let stretch = map.stretch([x, y]).unwrap();
@@ -265,6 +256,30 @@ pub(crate) mod tests {
         }
         assert_eq!(map.round([0.5, 0.0]), None);
         assert_eq!(map.flat(&Point::new(0.0, 0.0, -0.1)), None);
+    }
+
+    #[test]
+    fn its_middle_is_the_designs_on_a_head_of_any_size() {
+        for scale in [0.75, 1.0, 1.15] {
+            let (head, anatomy) = scaled_ball(scale);
+            let map = Unrolled::new(&head, &anatomy).unwrap();
+            let skull = Skull::measure(&head, &anatomy).unwrap();
+            let vertex = skull.head(&(Vector3::z() * RADIUS * scale));
+            let [x, y] = map.flat(&vertex).unwrap();
+            assert!(x.hypot(y) < 1e-9, "{scale}: {x} {y}");
+            // A ring about the design's vertex is one of the sheet's, as far out all round.
+            for k in 0..36 {
+                let (sin, cos) = f64::from(10 * k).to_radians().sin_cos();
+                let ring = Vector3::new(cos * 0.8, sin * 0.8, 0.6) * RADIUS * scale;
+                let [x, y] = map.flat(&skull.head(&ring)).unwrap();
+                let out = 0.8f64.asin() * RADIUS * scale;
+                assert!(
+                    (x.hypot(y) - out).abs() < 3e-4,
+                    "{scale} {k}: {}",
+                    x.hypot(y) - out
+                );
+            }
+        }
     }
 
     #[test]

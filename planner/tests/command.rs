@@ -111,7 +111,9 @@ fn a_real_head_is_planned_and_exported_twice_the_same() {
         .lines()
         .filter(|l| !l.starts_with("healed_diameter_mm"))
         .collect();
-    let small = small.join("\n").replace("dots = 12000", "dots = 300");
+    let small = small
+        .join("\n")
+        .replace("layers = [", "dots = 300\nlayers = [");
     std::fs::write(at.join("small.toml"), small).unwrap();
     let scan = shared
         .join("scans/mesh2hrtf_head.ply")

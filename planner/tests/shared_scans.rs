@@ -238,8 +238,12 @@ fn lays_on(scan_file: &str, landmarks_file: &str) {
     let scan = scan::read_file(&scan_path, UnitChoice::Auto, Some(&landmarks)).unwrap();
     let registration = register::head_from_scan(&landmarks, &scan).unwrap();
     let head = scan.mesh.transformed(&registration.head_from_scan);
+    let top = include_str!("../treatments/default.toml");
     for (text, total) in [
-        (include_str!("../treatments/default.toml"), 12_000),
+        (
+            &*top.replace("layers = [", "dots = 12000\nlayers = ["),
+            12_000,
+        ),
         (include_str!("../treatments/full-scalp.toml"), 30_000),
     ] {
         let treatment = Treatment::parse(text).unwrap();

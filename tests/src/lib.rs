@@ -31,7 +31,7 @@ pub fn root() -> &'static Path {
 pub fn treatment(dots: u32) -> (String, Treatment) {
     let text = std::fs::read_to_string(root().join("planner/treatments/default.toml"))
         .expect("the shipped treatment");
-    let text = text.replace("dots = 12000", &format!("dots = {dots}"));
+    let text = text.replace("layers = [", &format!("dots = {dots}\nlayers = ["));
     let treatment = Treatment::parse(&text).expect("the shipped treatment reads");
     assert_eq!(treatment.dots, Some(dots));
     (text, treatment)

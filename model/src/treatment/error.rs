@@ -103,6 +103,18 @@ pub enum TreatmentError {
         /// The zone's cap.
         cap_mm: f64,
     },
+    /// A depth to be tried that a zone may not have.
+    #[error(
+        "test_patch.depths_mm has {depth_mm}; zone \"{zone}\" goes no deeper than its depth_cap_mm of {cap_mm}, so nothing deeper is tried"
+    )]
+    PatchTooDeep {
+        /// The depth.
+        depth_mm: f64,
+        /// The zone with the smallest cap.
+        zone: String,
+        /// That cap.
+        cap_mm: f64,
+    },
     /// Nothing is left to lay.
     #[error(
         "zone \"{zone}\" wants {wanted} per cm² and has {existing} already; at least 1 must be left to lay"
@@ -145,12 +157,16 @@ pub enum TreatmentError {
         shade: String,
     },
     /// A zone names a shade that is not defined.
-    #[error("{place} uses the shade \"{shade}\", which is not defined; known are {known}")]
+    #[error(
+        "{place} uses the shade \"{shade}\", which is not defined; did you mean \"{nearest}\"? (known: {known})"
+    )]
     UnknownShade {
         /// The zone.
         place: String,
         /// The shade.
         shade: String,
+        /// The shade that is nearest to it.
+        nearest: String,
         /// The shades there are.
         known: String,
     },

@@ -13,7 +13,8 @@ pub(super) type Deg = [f64; 2];
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub name: String,
-    pub dots: Option<u32>,
+    pub dots: Option<i64>,
+    pub denser_at_most: Option<f64>,
     pub layers: Vec<f64>,
     pub feather_mm: f64,
     pub regularity: Option<f64>,
@@ -60,7 +61,7 @@ pub(super) enum PolicyFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct ShadeFile {
     pub name: String,
-    pub rgb: [u8; 3],
+    pub rgb: [i64; 3],
     pub dilution: Option<f64>,
 }
 

@@ -14,6 +14,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
         &[
             "name",
             "dots",
+            "denser_at_most",
             "layers",
             "feather_mm",
             "regularity",
@@ -103,7 +104,7 @@ fn known(table: &str) -> Option<&'static [&'static str]> {
 }
 
 /// The known name that is nearest to a wrong one: the fewest letters to insert, delete, change or swap.
-pub(super) fn nearest(wrong: &str, known: impl IntoIterator<Item = &'static str>) -> &'static str {
+pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> &'a str {
     // A name as long as a file costs as much as the file squared; nothing that long is a slip of the pen.
     let wrong: String = wrong.chars().take(64).collect::<String>().to_lowercase();
     known
@@ -116,6 +117,36 @@ pub(super) fn nearest(wrong: &str, known: impl IntoIterator<Item = &'static str>
 pub(super) fn one_line(message: &str) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     message.chars().take(300).map(printable).collect()
+}
+
+/// The parser's message in the words of the file: it names what it expects as types of this program.
+pub(super) fn plain(message: &str) -> String {
+    let message = one_line(message);
+    let message = message.replacen("missing field", "missing key", 1);
+    let found = message
+        .replacen(
+            "invalid type: floating point",
+            "invalid type: the number",
+            1,
+        )
+        .replacen("invalid type: integer", "invalid type: the whole number", 1)
+        .replacen("invalid type: map", "invalid type: a table", 1)
+        .replacen("invalid type: sequence", "invalid type: a list", 1);
+    let Some((found, expected)) = found.rsplit_once(", expected ") else {
+        return found;
+    };
+    let length = expected
+        .strip_prefix("an array of length ")
+        .or_else(|| expected.strip_prefix("a tuple of size "));
+    let wanted = match expected {
+        "i64" => "a whole number".to_owned(),
+        "f64" => "a number".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "a table".to_owned(),
+        _ if expected.starts_with("struct ") => "a table".to_owned(),
+        _ => length.map_or_else(|| expected.to_owned(), |n| format!("a list of {n} numbers")),
+    };
+    format!("{found}, expected {wanted}")
 }
 
 /// The line of a byte of the text, from 1.

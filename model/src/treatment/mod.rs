@@ -8,7 +8,7 @@
 //! # use stipple_model::treatment::Treatment;
 //! # let text = include_str!("../../../planner/treatments/default.toml");
 //! let treatment = Treatment::parse(text)?;
-//! assert_eq!(treatment.dots, Some(12_000));
+//! assert_eq!(treatment.zones.len(), 4);
 //! # Ok::<(), stipple_model::treatment::TreatmentError>(())
 //! ```
 
@@ -30,6 +30,11 @@ pub use region::Region;
 pub const MOST_DOTS: u32 = 100_000;
 /// The densest that is laid. Source: natural hair is 143 ± 28 hairs/cm², so no design needs more.
 pub const DENSEST: Density = Density::from_per_cm2(200.0);
+/// Natural hair. Source: 143 ± 28 hairs/cm². An exact total makes no zone denser, unless the file asks for it.
+pub const NATURAL: Density = Density::from_per_cm2(143.0);
+/// How many times as dense as asked for an exact total may make the zones, where the file does not say. Source: this project's own: "start
+/// sparse", a scan that lacks a third of the scalp makes 1.5.
+pub const DENSER_AT_MOST: f64 = 1.5;
 /// The lowest hairline any policy accepts, measured on the skin from glabella to mid-frontal point. Source: facts: "never too low"; the
 /// rule is 80 mm for men, about 64 mm is a female forehead; 50 mm is this project's own floor.
 pub const LOWEST_HAIRLINE: Length = Length::from_mm(50.0);
@@ -51,6 +56,8 @@ pub struct Treatment {
     pub name: String,
     /// The exact total of dots over all layers; the zones' densities then only weigh the zones. `None`: density times area decides.
     pub dots: Option<u32>,
+    /// How many times as dense as they ask for that total may make the zones, at least 1.
+    pub denser_at_most: f64,
     /// Share of the dots that is there after each layer: rising, the last is 1.
     pub layers: Vec<f64>,
     /// Width over which the density fades out where the treated area ends at untreated scalp, along the skin.
@@ -65,7 +72,8 @@ pub struct Treatment {
     pub zones: Vec<ZoneDesign>,
     /// Places that get no dot.
     pub exclusions: Vec<Exclusion>,
-    /// Hairs and dots that are there already; new dots keep their distance from them.
+    /// Hairs and dots that are there already; new dots keep their distance from them, and their density is taken off in zones that do not
+    /// say by [`ZoneDesign::existing`] how dense the hair is.
     pub existing: Vec<Place>,
     /// A small patch on which depths are tried before the treatment.
     pub test_patch: Option<TestPatch>,
@@ -172,8 +180,8 @@ pub struct ZoneDesign {
     pub shape: Shape,
     /// How dense it is to look where the density is full, existing hair included.
     pub density: Density,
-    /// How dense the hair is that is there already.
-    pub existing: Density,
+    /// How dense the hair is that is there already; `None`: as [`Treatment::existing`] lists it.
+    pub existing: Option<Density>,
     /// Its own width of fading instead of [`Treatment::feather`].
     pub feather: Option<Length>,
     /// How deep the needle goes, at most [`ZoneDesign::depth_cap`].
@@ -191,10 +199,11 @@ pub struct ZoneDesign {
 }
 
 impl ZoneDesign {
-    /// How dense dots are laid where the density is full: what is wanted less what is there.
+    /// How dense dots are laid where the density is full: what is wanted less what the zone says is there. Listed hairs are taken off
+    /// where they stand.
     #[must_use]
     pub fn laid(&self) -> Density {
-        Density::from_per_m2(self.density.per_m2() - self.existing.per_m2())
+        Density::from_per_m2(self.density.per_m2() - self.existing.map_or(0.0, Density::per_m2))
     }
 }
 

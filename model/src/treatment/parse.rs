@@ -10,8 +10,8 @@ use super::error::TreatmentError;
 use super::file::{Deg, ExclusionFile, File, Mm, ShadeFile, TestPatchFile};
 use super::keys;
 use super::{
-    DEFAULT_REGULARITY, DENSEST, Exclusion, Extent, MOST_CURVE_POINTS, MOST_DOTS, MOST_POINTS,
-    Place, ShadeDesign, TestPatch, Treatment,
+    DEFAULT_REGULARITY, DENSER_AT_MOST, DENSEST, Exclusion, Extent, MOST_CURVE_POINTS, MOST_DOTS,
+    MOST_POINTS, Place, ShadeDesign, TestPatch, Treatment, ZoneDesign,
 };
 use crate::frames::Point;
 use crate::limits::DEPTH_CAP;
@@ -38,6 +38,18 @@ fn in_range(key: impl Into<String>, value: f64, low: f64, high: f64) -> Checked<
             high,
         })
     }
+}
+
+/// A whole number in a range.
+fn whole<T: TryFrom<i64> + Into<f64> + Copy>(
+    key: impl Into<String>,
+    value: i64,
+    low: T,
+    high: T,
+) -> Checked<T> {
+    in_range(key, value as f64, low.into(), high.into())?;
+    // What is in the range fits its type.
+    Ok(T::try_from(value).unwrap_or(high))
 }
 
 fn mm(key: impl Into<String>, value: f64, low: f64, high: f64) -> Checked<Length> {
@@ -67,12 +79,11 @@ impl Treatment {
         keys::check(text)?;
         let file: File = toml::from_str(text).map_err(|e| TreatmentError::Syntax {
             line: keys::line(text, e.span().map_or(0, |s| s.start)),
-            reason: keys::one_line(e.message()),
+            reason: keys::plain(e.message()),
         })?;
         check_name("name", &file.name)?;
-        if let Some(dots) = file.dots {
-            in_range("dots", f64::from(dots), 1.0, f64::from(MOST_DOTS))?;
-        }
+        let dots = file.dots.map(|dots| whole("dots", dots, 1, MOST_DOTS));
+        let dots = dots.transpose()?;
         check_layers(&file.layers)?;
         let shades = shades(file.shades)?;
         let zones = zones(file.zones, &shades)?;
@@ -91,7 +102,13 @@ impl Treatment {
         )?);
         Ok(Self {
             name: file.name,
-            dots: file.dots,
+            dots,
+            denser_at_most: in_range(
+                "denser_at_most",
+                file.denser_at_most.unwrap_or(DENSER_AT_MOST),
+                1.0,
+                3.0,
+            )?,
             layers: file.layers,
             feather: mm("feather_mm", file.feather_mm, 0.0, 40.0)?,
             regularity: in_range(
@@ -105,7 +122,7 @@ impl Treatment {
             existing,
             test_patch: file
                 .test_patch
-                .map(|p| test_patch(&p, &shades))
+                .map(|p| test_patch(&p, &shades, &zones))
                 .transpose()?,
             shades,
             zones,
@@ -201,9 +218,10 @@ fn shades(file: Vec<ShadeFile>) -> Checked<Vec<ShadeDesign>> {
         let dilution = dilution
             .map(|d| in_range(format!("dilution of shade \"{name}\""), d, 0.0, 50.0))
             .transpose()?;
+        let [r, g, b] = rgb.map(|c| whole(format!("rgb of shade \"{name}\""), c, 0, u8::MAX));
         shades.push(ShadeDesign {
+            rgb: [r?, g?, b?],
             name,
-            rgb,
             dilution,
         });
     }
@@ -217,6 +235,7 @@ fn shade_named(place: &str, name: &str, shades: &[ShadeDesign]) -> Checked<u8> {
         TreatmentError::UnknownShade {
             place: place.to_owned(),
             shade: keys::one_line(name).chars().take(64).collect(),
+            nearest: keys::nearest(name, known.iter().copied()).to_owned(),
             known: known.join(", "),
         }
     })
@@ -264,33 +283,33 @@ fn exclusion(file: ExclusionFile) -> Checked<Exclusion> {
             });
         }
     };
+    let margin = mm(
+        format!("margin_mm of {what}"),
+        file.margin_mm.unwrap_or(2.0),
+        0.0,
+        30.0,
+    )?;
+    let radius = match &extent {
+        Extent::Points { radius, .. } => Some(*radius),
+        Extent::Curve(_) => None,
+    };
+    if radius.is_some_and(|radius| (radius + margin).m() <= 0.0) {
+        return Err(TreatmentError::Together {
+            what,
+            key: "radius_mm",
+            rule: "and margin_mm are both 0, so no dot is kept away; give one of them",
+        });
+    }
     Ok(Exclusion {
-        margin: mm(
-            format!("margin_mm of {what}"),
-            file.margin_mm.unwrap_or(2.0),
-            0.0,
-            30.0,
-        )?,
+        margin,
         name: file.name,
         extent,
     })
 }
 
-fn test_patch(file: &TestPatchFile, shades: &[ShadeDesign]) -> Checked<TestPatch> {
-    let what = "test_patch";
-    let center = points(
-        what,
-        ["center_mm", "center_deg"],
-        file.center_mm.as_ref().map(std::slice::from_ref),
-        file.center_deg.as_ref().map(std::slice::from_ref),
-        (1, 1),
-    )?;
-    let Some([center]) = center.as_deref() else {
-        return Err(TreatmentError::Where {
-            what: what.to_owned(),
-            keys: "center_mm, center_deg",
-        });
-    };
+/// The depths of the test patch: rising, and none that one of the zones may not have. The patch lies where hair grows over it, so it is
+/// the most careful zone that counts and not the one it lies in.
+fn patch_depths(file: &TestPatchFile, zones: &[ZoneDesign]) -> Checked<Vec<Length>> {
     count("test_patch.depths_mm", file.depths_mm.len(), 1, 5)?;
     let depths = file
         .depths_mm
@@ -305,6 +324,41 @@ fn test_patch(file: &TestPatchFile, shades: &[ShadeDesign]) -> Checked<TestPatch
             high: DEPTH_CAP.mm(),
         });
     }
+    let careful = zones
+        .iter()
+        .min_by(|a, b| a.depth_cap.m().total_cmp(&b.depth_cap.m()));
+    if let (Some(zone), Some(&deepest)) = (careful, depths.last())
+        && deepest > zone.depth_cap
+    {
+        return Err(TreatmentError::PatchTooDeep {
+            depth_mm: deepest.mm(),
+            zone: zone.name.clone(),
+            cap_mm: zone.depth_cap.mm(),
+        });
+    }
+    Ok(depths)
+}
+
+fn test_patch(
+    file: &TestPatchFile,
+    shades: &[ShadeDesign],
+    zones: &[ZoneDesign],
+) -> Checked<TestPatch> {
+    let what = "test_patch";
+    let center = points(
+        what,
+        ["center_mm", "center_deg"],
+        file.center_mm.as_ref().map(std::slice::from_ref),
+        file.center_deg.as_ref().map(std::slice::from_ref),
+        (1, 1),
+    )?;
+    let Some([center]) = center.as_deref() else {
+        return Err(TreatmentError::Where {
+            what: what.to_owned(),
+            keys: "center_mm, center_deg",
+        });
+    };
+    let depths = patch_depths(file, zones)?;
     Ok(TestPatch {
         center: *center,
         size: mm(

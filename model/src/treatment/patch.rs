@@ -15,6 +15,8 @@ impl Treatment {
             .as_ref()
             .ok_or(TreatmentError::NoTestPatch)?;
         let columns = patch.depths.len() as u8;
+        let caps = self.zones.iter().map(|z| z.depth_cap);
+        let depth_cap = caps.fold(DEPTH_CAP, Length::min);
         let zone = |(column, depth): (u8, &Length)| ZoneDesign {
             name: format!("patch {} mm", (depth.mm() * 1e3).round() / 1e3),
             shape: Shape::Column {
@@ -24,10 +26,11 @@ impl Treatment {
                 columns,
             },
             density: patch.density,
-            existing: Density::ZERO,
+            // It is tried where hair grows, and its own dots are what is looked at.
+            existing: Some(Density::ZERO),
             feather: Some(Length::ZERO),
             depth: *depth,
-            depth_cap: DEPTH_CAP,
+            depth_cap,
             needle: None,
             diameter: patch.diameter,
             healed_diameter: None,

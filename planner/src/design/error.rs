@@ -43,6 +43,20 @@ pub enum DesignError {
         /// The least accepted.
         lowest: Length,
     },
+    /// The glabella or the nasion lies behind the hairline.
+    #[error(
+        "the hairline runs below the glabella, and the forehead would be treated; draw it above the forehead (hairline.line)"
+    )]
+    HairlineBelowGlabella,
+    /// The hairline runs over the face.
+    #[error(
+        "the hairline runs over the face at azimuth {:.0}°, below the way from the eye to the sideburn; draw it higher there (hairline.line)",
+        .azimuth.deg()
+    )]
+    HairlineOnFace {
+        /// Where, for one.
+        azimuth: Angle,
+    },
     /// An own hairline does not span the forehead.
     #[error(
         "hairline.line reaches only from {:.0}° on the left to {:.0}° on the right; it must span at least 25° to both sides of the midline",
@@ -126,7 +140,7 @@ pub enum DesignError {
     },
     /// The exact total makes the zones too dense.
     #[error(
-        "{dots} dots on {:.0} cm² make {:.0} per cm² in zone \"{zone}\"; at most {:.0} are laid, ask for fewer dots",
+        "{dots} dots on {:.0} cm² make {:.0} per cm² in zone \"{zone}\", with what is there already; at most {:.0} are accepted. {fit} dots fit the densities the zones ask for",
         .area.cm2(), .density.per_cm2(), .most.per_cm2()
     )]
     TooDense {
@@ -138,8 +152,43 @@ pub enum DesignError {
         zone: String,
         /// Its density then.
         density: Density,
-        /// The most that is laid.
+        /// The most that is accepted.
         most: Density,
+        /// How many dots the zones' own densities make.
+        fit: u64,
+    },
+    /// The exact total makes the zones many times as dense as they ask for.
+    #[error(
+        "{dots} dots make the zones {times:.2} times as dense as they ask for (zone \"{zone}\": {:.0} instead of {:.0} per cm²); at most {most} times is accepted (denser_at_most), because only a laser takes dots away. {fit} dots fit: ask for these, leave dots out, or scan what is missing of the scalp",
+        .laid.per_cm2(), .wanted.per_cm2()
+    )]
+    Denser {
+        /// The total asked for.
+        dots: u64,
+        /// How many times as dense.
+        times: f64,
+        /// The most accepted.
+        most: f64,
+        /// The densest zone.
+        zone: String,
+        /// Its full density then.
+        laid: Density,
+        /// The one it asks for.
+        wanted: Density,
+        /// How many dots the zones' own densities make.
+        fit: u64,
+    },
+    /// The listed hairs leave nothing to lay.
+    #[error(
+        "zone \"{zone}\" has {listed} of the listed hairs (existing) and wants {wanted:.0} dots and hairs together; at least 1 per cm² must be left to lay, leave the zone out or ask for more"
+    )]
+    NothingToLay {
+        /// Which.
+        zone: String,
+        /// How many of the listed points lie in it.
+        listed: usize,
+        /// How many its density makes.
+        wanted: f64,
     },
     /// Density times area makes too many or no dots.
     #[error("the design makes {dots} dots on this head; 1 to {most} are possible")]

@@ -1,5 +1,7 @@
 //! Zone and density at every place of a head.
 
+use std::collections::VecDeque;
+
 use nalgebra::Vector3;
 use rayon::prelude::*;
 use stipple_model::frames::{Head, Point};
@@ -10,6 +12,7 @@ use stipple_model::treatment::Treatment;
 use stipple_model::units::Length;
 
 use super::exclusion::Exclusions;
+use super::existing::Listed;
 use super::geodesic::{self, Start};
 use super::map::{self, Map, Node, Uv};
 use super::margin::Margin;
@@ -47,9 +50,12 @@ pub(super) struct Field {
     edged: Vec<bool>,
     /// Distance to untreated scalp at the nodes, metres.
     to_untreated: Vec<f64>,
-    /// Full density of each zone, dots per m², and its feather, metres.
+    /// Full density of each zone as the treatment asks for it, dots per m²; how many times that is laid; and its feather, metres.
     densities: Vec<f64>,
+    scales: Vec<f64>,
     feathers: Vec<f64>,
+    /// What is listed as there already in each zone, dots per m² at the nodes.
+    listed: Vec<Option<Vec<f64>>>,
     transition: f64,
     edge_density: f64,
 }
@@ -105,20 +111,39 @@ impl Field {
             edged,
             to_untreated,
             densities: treatment.zones.iter().map(|z| z.laid().per_m2()).collect(),
+            scales: vec![1.0; feathers.len()],
+            listed: vec![None; feathers.len()],
             feathers,
             transition: treatment.hairline.transition.m(),
             edge_density: treatment.hairline.edge_density,
         }
     }
 
-    /// Makes every zone so many times as dense.
-    pub fn scale(&mut self, factor: f64) {
-        self.densities.iter_mut().for_each(|d| *d *= factor);
+    /// Makes a zone so many times as dense.
+    pub fn scale(&mut self, zone: usize, factor: f64) {
+        if let Some(scale) = self.scales.get_mut(zone) {
+            *scale *= factor;
+        }
     }
 
-    /// The zones' full densities, dots per m².
-    pub fn densities(&self) -> &[f64] {
-        &self.densities
+    /// Makes every zone so many times as dense.
+    pub fn scale_all(&mut self, factor: f64) {
+        self.scales.iter_mut().for_each(|s| *s *= factor);
+    }
+
+    /// Takes the density of listed points off where they stand. In a zone whose design says how dense the hair is, that counts instead.
+    /// Returns how many lie in each zone.
+    pub fn take_off(&mut self, treatment: &Treatment, points: &[Point<Head>]) -> Vec<usize> {
+        let skull = self.map.skull();
+        let points: Vec<Vector3<f64>> = points.iter().map(|p| skull.local(&p.raw())).collect();
+        let zone = |q: &Vector3<f64>| {
+            let (zone, _) = self.at(&skull.head(q).raw())?;
+            let design = treatment.zones.get(usize::from(zone))?;
+            design.existing.is_none().then_some(zone)
+        };
+        let listed = Listed::new(&self.map, &points, treatment.zones.len(), zone);
+        self.listed = listed.densities;
+        listed.counts
     }
 
     /// The hairline's points from left to right.
@@ -143,7 +168,12 @@ impl Field {
         {
             return None;
         }
-        let density = self.densities[zone as usize] * self.fade(zone, &uv, &spot);
+        let mut density = self.densities[zone as usize] * self.fade(zone, &uv, &spot);
+        if let Some(there) = &self.listed[zone as usize] {
+            // Never quite nothing, as at the end of a feather.
+            density = (density - map::between(there, &uv)).max(FAINTEST * density);
+        }
+        density *= self.scales[zone as usize];
         (density > 0.0).then_some((zone, density))
     }
 
@@ -155,14 +185,55 @@ impl Field {
         self.exclusions.distance(&q, &uv)
     }
 
-    /// Whether only an open edge keeps dots from a place that a zone covers.
-    pub fn lost_to_a_hole(&self, p: &Vector3<f64>) -> bool {
-        self.chart(p).is_some_and(|(q, uv, node)| {
-            self.edged[node]
-                && self.zoned[node]
-                && self.margin.is_near(p)
-                && zone(&self.map, &self.zones, &q, &uv).is_some()
-        })
+    /// The name of an exclusion whose skin or margin a place is on, found without the map.
+    pub fn violated(&self, p: &Vector3<f64>) -> Option<&str> {
+        self.exclusions.violated(&self.map.skull().local(p))
+    }
+
+    /// The zone that covers a place from which only an open edge keeps dots.
+    pub fn lost_to_a_hole(&self, p: &Vector3<f64>) -> Option<u8> {
+        let (q, uv, node) = self.chart(p)?;
+        if !self.edged[node] || !self.zoned[node] || !self.margin.is_near(p) {
+            return None;
+        }
+        zone(&self.map, &self.zones, &q, &uv).map(|(zone, _)| zone)
+    }
+
+    /// Skin of each zone that the scan lacks, m²: as if it went on as far from the scalp's middle as the nearest that is there.
+    pub fn not_scanned(&self) -> Vec<f64> {
+        let surface = self.map.surface();
+        let mut lacking = vec![0.0; self.densities.len()];
+        let mut radius: Vec<Option<f64>> = surface.iter().map(|q| q.map(|q| q.norm())).collect();
+        let mut queue: VecDeque<Node> =
+            (0..radius.len()).filter(|n| radius[*n].is_some()).collect();
+        while let Some(node) = queue.pop_front() {
+            for (right, up) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+                let next = map::step(node, right, up).filter(|n| radius[*n].is_none());
+                if let Some((next, r)) = next.zip(radius[node]) {
+                    radius[next] = Some(r);
+                    queue.push_back(next);
+                    let uv = map::place_of(next);
+                    if let Some(zone) = self.would_be(&uv, r) {
+                        lacking[usize::from(zone)] += (map::CELL * r).powi(2);
+                    }
+                }
+            }
+        }
+        lacking
+    }
+
+    /// The zone of a place without a surface, were the surface so far from the scalp's middle.
+    fn would_be(&self, uv: &Uv, radius: f64) -> Option<u8> {
+        let q = map::direction(uv) * radius;
+        let p = self.map.skull().head(&q).raw();
+        let mut keep_outs = self.keep_outs.iter();
+        if uv.norm() > map::REACH
+            || keep_outs.any(|(center, clear)| (p - center).norm() < *clear)
+            || self.exclusions.contains(&q, uv)
+        {
+            return None;
+        }
+        zone(&self.map, &self.zones, &q, uv).map(|(zone, _)| zone)
     }
 
     /// Whether a triangle faces away from the scalp's middle, as skin over the skull does and an ear's or a fold's inside does not, and

@@ -85,6 +85,14 @@ pub(super) fn place_of(node: Node) -> Uv {
     Uv::new(at(node % ROW), at(node / ROW))
 }
 
+/// The nodes from one place of the chart to another, both corners of a rectangle.
+pub(super) fn nodes_between(low: Uv, high: Uv) -> impl Iterator<Item = Node> {
+    let index = |x: f64| (x / CELL + f64::from(HALF)).clamp(0.0, (ROW - 1) as f64);
+    let columns = move || index(low.x).floor() as usize..=index(high.x).ceil() as usize;
+    let rows = index(low.y).floor() as usize..=index(high.y).ceil() as usize;
+    rows.flat_map(move |j| columns().map(move |i| j * ROW + i))
+}
+
 /// The node so many columns and rows from another.
 pub(super) fn step(node: Node, right: i32, up: i32) -> Option<Node> {
     let (i, j) = ((node % ROW) as i32 + right, (node / ROW) as i32 + up);
@@ -157,12 +165,18 @@ impl Map {
         let Some((uv, middle)) = chart(point).and_then(|uv| node(&uv).map(|n| (uv, n))) else {
             return Vec::new();
         };
-        let distance = point.norm().max(NEAREST);
-        let angle = (reach / distance).min(1.0).asin();
-        // Towards the chart's edge places are drawn apart, by 1/cos of half the way from the vertex.
+        let distance = point.norm();
+        // A reach beyond the scalp's middle is one in every direction.
+        if reach >= distance {
+            return (0..nodes()).collect();
+        }
+        let angle = (reach / distance).asin();
+        // Towards the chart's edge places are drawn apart, by 1/cos of half the way from the vertex. The shortest way between two places
+        // of the chart never comes lower than this.
         let farthest = (2.0 * (uv.norm() / 2.0).min(1.0).asin() + angle).min(2.7);
         let stretch = 1.0 / (farthest / 2.0).cos();
-        let cells = ((angle * stretch / CELL).ceil() + 2.0).min(f64::from(HALF)) as i32;
+        // From one end of the chart to the other at most.
+        let cells = ((angle * stretch / CELL).ceil() + 2.0).min(ROW as f64) as i32;
         let mut near = Vec::new();
         for i in -cells..=cells {
             for j in -cells..=cells {
@@ -263,6 +277,26 @@ mod tests {
         assert!(chart(&Vector3::new(0.01, 0.0, -1.0)).is_none());
         assert!(chart(&Vector3::zeros()).is_none());
         assert!(chart(&Vector3::new(f64::NAN, 0.0, 1.0)).is_none());
+    }
+
+    #[test]
+    fn no_node_within_reach_is_missed() {
+        let map = Map::round(Skull::unit(), 0.09);
+        // From the vertex down to the chart's edge, from a mole to more than half the head.
+        for down in [0.0, 0.7, 1.4, 2.0, 2.3] {
+            for reach in [0.001, 0.01, 0.04, 0.08, 0.089, 0.12] {
+                let point = Place::towards(down, 0.0) * 0.09;
+                let mut near = vec![false; nodes()];
+                let found = map.nodes_around(&point, reach);
+                found.into_iter().for_each(|n| near[n] = true);
+                let missed = (0..nodes()).filter(|n| {
+                    let surface = direction(&place_of(*n)) * 0.09;
+                    let on_chart = place_of(*n).norm() < REACH;
+                    on_chart && !near[*n] && (surface - point).norm() < reach
+                });
+                assert_eq!(missed.count(), 0, "{down} {reach}");
+            }
+        }
     }
 
     #[test]

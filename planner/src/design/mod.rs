@@ -14,11 +14,14 @@
 //!
 //! The head's outer surface is drawn on a flat map about the vertex (`map`), on which distances along the skin are marched (`geodesic`).
 //! The hairline (`hairline`), the named regions (`regions`) and curves drawn by hand (`outline`) are areas of that map, so a place's zone
-//! and density are looked up in constant time; areas and counts are summed over the scan's own triangles (`area`).
+//! and density are looked up in constant time; areas are summed over the scan's own triangles (`area`), and from them the counts (`count`).
+//! Exclusions (`exclusion`) and what is there already (`existing`) are taken off at their places.
 
 mod area;
+mod count;
 mod error;
 mod exclusion;
+mod existing;
 mod field;
 mod geodesic;
 mod hairline;
@@ -33,10 +36,12 @@ use nalgebra::Vector3;
 use stipple_model::frames::{Head, Point, Scan, Transform};
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{Finding, KeepOut, Zone};
-use stipple_model::treatment::{DENSEST, MOST_DOTS, Shape, Treatment};
+use stipple_model::treatment::{Treatment, ZoneDesign};
 use stipple_model::units::{Area, Density, Length};
 
 pub(crate) use area::{apportion, cells};
+pub use count::FullDensity;
+use count::Total;
 pub use error::DesignError;
 use exclusion::Exclusions;
 use field::Field;
@@ -47,11 +52,6 @@ use skull::Skull;
 use zones::Zones;
 
 use crate::register::Anatomy;
-
-/// A region needs at least this much skin, and a zone drawn by hand this much: less is a slip, or a head that was not scanned.
-/// Source: this project's own.
-const LEAST_REGION: Area = Area::from_cm2(2.0);
-const LEAST_DRAWN: Area = Area::from_cm2(0.1);
 
 /// The head a treatment is laid on.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +95,8 @@ pub struct Scalp {
     pub findings: Vec<Finding>,
     /// Dots of each zone over all layers; they sum to the exact total.
     pub quotas: Vec<u32>,
+    /// What each zone asks for where it is full, and what is laid.
+    pub densities: Vec<FullDensity>,
     /// Hairs and dots that are there already; new dots keep their distance from them.
     pub existing: Vec<Point<Head>>,
     field: Field,
@@ -105,7 +107,7 @@ pub struct Scalp {
 pub struct Here {
     /// Index into [`Scalp::zones`].
     pub zone: u8,
-    /// The density all layers together aim at.
+    /// The density all layers together aim at: what is there already is taken off.
     pub density: Density,
 }
 
@@ -137,6 +139,15 @@ impl Scalp {
         self.field.exclusion_distance(&p.raw()).map(Length::from_m)
     }
 
+    /// The name of the exclusion that a dot at a place of the surface would violate: one it lies in, or nearer to than its margin, to
+    /// within 10 µm. `None` where no exclusion speaks against a dot.
+    ///
+    /// Computed from the exclusions themselves and not from the design's map, so that what is laid by the map can be checked by it.
+    #[must_use]
+    pub fn violated(&self, p: &Point<Head>) -> Option<&str> {
+        self.field.violated(&p.raw())
+    }
+
     /// The hairline on the skin, from the left sideburn to the right one, half a millimetre apart.
     #[must_use]
     pub fn hairline(&self) -> Vec<Point<Head>> {
@@ -160,8 +171,8 @@ pub fn scalp(
 /// Lays a treatment's design on a head. `seed` chooses the hairline's unevenness.
 ///
 /// # Errors
-/// A head whose skull or forehead cannot be measured, a hairline lower than its policy, a curve that crosses itself or is not on the
-/// head, a zone without skin, or more dots than fit.
+/// A head whose skull or forehead cannot be measured, a hairline lower than its policy or on the face, a curve that crosses itself or is
+/// not on the head, a zone without skin or with as many hairs as it wants, or more dots than fit.
 pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Scalp, DesignError> {
     let Subject {
         head,
@@ -180,13 +191,19 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
     let exclusions = Exclusions::new(ground, &treatment.exclusions)?;
     let existing = ground.existing(&treatment.existing)?;
     let mut field = Field::new(head, treatment, map, (zones, exclusions), &keep_outs);
-    let mut sums = area::measure(head, &field, treatment.zones.len());
-    let total = total(treatment, &sums)?;
-    let scale = total as f64 / sums.expected.iter().sum::<f64>();
-    field.scale(scale);
-    sums.expected.iter_mut().for_each(|e| *e *= scale);
-    check_density(treatment, field.densities(), &sums.areas, total)?;
-    let zone = |((design, &area), &dots): ((&stipple_model::treatment::ZoneDesign, _), _)| Zone {
+    let count = treatment.zones.len();
+    let mut sums = area::measure(head, &field, count);
+    count::check_areas(treatment, &sums)?;
+    let listed = field.take_off(treatment, &existing);
+    if listed.iter().any(|count| *count > 0) {
+        let whole = std::mem::replace(&mut sums, area::measure(head, &field, count));
+        count::take_off(treatment, &mut field, &listed, &whole, &mut sums)?;
+    }
+    let total = Total::new(treatment, &sums)?;
+    total.check(treatment, &sums)?;
+    field.scale_all(total.scale);
+    sums.expected.iter_mut().for_each(|e| *e *= total.scale);
+    let zone = |((design, &area), &dots): ((&ZoneDesign, _), _)| Zone {
         name: design.name.clone(),
         area: Area::from_m2(area),
         target: Density::from_per_m2(dots / area),
@@ -199,96 +216,62 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
         zones: laid.map(zone).collect(),
         patch: sums.patch,
         keep_outs,
-        findings: findings(treatment, scale, &field, head),
-        quotas: apportion(&sums.expected, total as u32),
+        findings: total
+            .finding(treatment)
+            .into_iter()
+            .chain(hole_finding(treatment, &field, head))
+            .chain(lacking_finding(treatment, &field))
+            .collect(),
+        quotas: apportion(&sums.expected, total.dots as u32),
+        densities: total.densities(treatment),
         existing,
         field,
     })
 }
 
-/// How many dots are laid; every zone must have skin for its own.
-fn total(treatment: &Treatment, sums: &area::Sums) -> Result<u64, DesignError> {
-    for (design, area) in treatment.zones.iter().zip(&sums.areas) {
-        let area = Area::from_m2(*area);
-        let least = if matches!(design.shape, Shape::Region(_)) {
-            LEAST_REGION
-        } else {
-            LEAST_DRAWN
-        };
-        if area < least {
-            return Err(DesignError::ZoneTooSmall {
-                zone: design.name.clone(),
-                area,
-                least,
-            });
+/// Skin that open edges keep without dots, by the zones that lose it.
+fn hole_finding(treatment: &Treatment, field: &Field, head: &SurfaceMesh<Head>) -> Option<Finding> {
+    let mut lost = vec![0.0; treatment.zones.len()];
+    for i in 0..head.triangles().len() {
+        let [a, b, c] = head.corners(i).map(|p| p.raw());
+        if let Some(zone) = field.lost_to_a_hole(&((a + b + c) / 3.0))
+            && field.may_be_dotted(head, i)
+        {
+            lost[usize::from(zone)] += head.triangle_area(i).cm2();
         }
     }
-    let sum: f64 = sums.expected.iter().sum();
-    let total = treatment.dots.map_or(sum.round() as u64, u64::from);
-    if total == 0 || total > u64::from(MOST_DOTS) {
-        return Err(DesignError::Count {
-            dots: total,
-            most: MOST_DOTS,
-        });
-    }
-    Ok(total)
-}
-
-fn check_density(
-    treatment: &Treatment,
-    densities: &[f64],
-    areas: &[f64],
-    total: u64,
-) -> Result<(), DesignError> {
-    // What is there already counts too.
-    let dense =
-        |(zone, laid): (&stipple_model::treatment::ZoneDesign, &f64)| laid + zone.existing.per_m2();
-    let densest = treatment
-        .zones
-        .iter()
-        .zip(densities)
-        .max_by(|a, b| dense(*a).total_cmp(&dense(*b)));
-    match densest {
-        Some(pair) if Density::from_per_m2(dense(pair)) > DENSEST => Err(DesignError::TooDense {
-            dots: total as u32,
-            area: Area::from_m2(areas.iter().sum()),
-            zone: pair.0.name.clone(),
-            density: Density::from_per_m2(dense(pair)),
-            most: DENSEST,
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn findings(
-    treatment: &Treatment,
-    scale: f64,
-    field: &Field,
-    head: &SurfaceMesh<Head>,
-) -> Vec<Finding> {
-    let finding = |code: &str, text: String| Finding {
+    let (lost, zones) = by_zone(treatment, &lost);
+    (lost > 0.5).then(|| Finding {
         stage: "design".into(),
-        code: code.into(),
-        text,
-    };
-    let mut findings = Vec::new();
-    if treatment.dots.is_some() && !(0.67..=1.5).contains(&scale) {
-        findings.push(finding(
-            "density_rescaled",
-            format!("the exact total makes every zone {scale:.2} times as dense as its density_per_cm2 says on this head"),
-        ));
-    }
-    let lost: f64 = (0..head.triangles().len())
-        .filter(|&i| {
-            let [a, b, c] = head.corners(i).map(|p| p.raw());
-            field.lost_to_a_hole(&((a + b + c) / 3.0)) && field.may_be_dotted(head, i)
-        })
-        .map(|i| head.triangle_area(i).cm2())
-        .sum();
-    if lost > 0.5 {
-        findings.push(finding("hole_in_scalp", format!("the scalp has holes; {lost:.1} cm² around them are left without dots, besides the holes themselves")));
-    }
-    findings
+        code: "hole_in_scalp".into(),
+        text: format!(
+            "the scalp has holes; {lost:.1} cm² around them are left without dots ({zones}), besides the holes themselves"
+        ),
+    })
+}
+
+/// What the zones would have had of skin that was not scanned.
+fn lacking_finding(treatment: &Treatment, field: &Field) -> Option<Finding> {
+    let lacking = field.not_scanned().into_iter();
+    let lacking: Vec<f64> = lacking.map(|m2| Area::from_m2(m2).cm2()).collect();
+    let (lacking, zones) = by_zone(treatment, &lacking);
+    (lacking > 1.0).then(|| Finding {
+        stage: "design".into(),
+        code: "zone_not_scanned".into(),
+        text: format!(
+            "about {lacking:.0} cm² of the zones were not scanned and get no dots ({zones}); scan them or leave these zones out"
+        ),
+    })
+}
+
+/// The sum of areas in cm², and each with its zone's name.
+fn by_zone(treatment: &Treatment, areas: &[f64]) -> (f64, String) {
+    let zones = treatment.zones.iter().zip(areas);
+    let zones: Vec<String> = zones
+        .filter(|(_, area)| **area >= 0.05)
+        .map(|(zone, area)| format!("{area:.1} of zone \"{}\"", zone.name))
+        .collect();
+    (areas.iter().sum(), zones.join(", "))
 }
 
 /// Eyes and ears from the landmarks. Source of the offsets: adult anatomy, scaled with the head's length.

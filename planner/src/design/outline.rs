@@ -9,7 +9,7 @@ use stipple_model::units::Length;
 
 use super::error::DesignError;
 use super::geodesic::Start;
-use super::map::{self, CELL, Map, REACH, Uv};
+use super::map::{self, CELL, Map, Node, REACH, Uv};
 
 /// A point drawn on the scan may lie this far from the surface. Source: this project's own; a click on a coarse mesh.
 const OFF_SURFACE: Length = Length::from_mm(10.0);
@@ -210,6 +210,9 @@ fn cross((a, b): &(Vector3<f64>, Vector3<f64>), (c, d): &(Vector3<f64>, Vector3<
 pub(super) struct Polygon {
     /// Sides by the row of the chart they pass.
     rows: Vec<Vec<(Uv, Uv)>>,
+    /// The corners of a rectangle around it.
+    low: Uv,
+    high: Uv,
 }
 
 impl Polygon {
@@ -224,7 +227,15 @@ impl Polygon {
                 .iter_mut()
                 .for_each(|r| r.push((*a, *b)));
         }
-        Self { rows }
+        let first = ring.first().copied().unwrap_or_else(Uv::zeros);
+        let low = ring.iter().fold(first, |low, p| low.inf(p));
+        let high = ring.iter().fold(first, |high, p| high.sup(p));
+        Self { rows, low, high }
+    }
+
+    /// The map's nodes within.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> {
+        map::nodes_between(self.low, self.high).filter(|n| self.contains(&map::place_of(*n)))
     }
 
     /// Whether a place is within.

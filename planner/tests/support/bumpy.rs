@@ -152,7 +152,7 @@ pub fn designed(divisions: usize, dots: u32, regularity: f64) -> Designed {
     let landmarks = Landmarks::parse(landmarks.as_bytes()).unwrap();
     let text = include_str!("../../treatments/full-scalp.toml").replace(
         "dots = 30000",
-        &format!("dots = {dots}\nregularity = {regularity}"),
+        &format!("dots = {dots}\ndenser_at_most = 3\nregularity = {regularity}"),
     );
     let treatment = Treatment::parse(&(text + EXCLUSIONS)).unwrap();
     let file = ply(&vertices, &triangles);

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use nalgebra::{Isometry3, Vector3};
-use stipple_model::frames::Head;
+use stipple_model::frames::{Head, Point};
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::treatment::Treatment;
+use stipple_model::units::Area;
 use stipple_planner::design::{self, DesignError, Scalp, Subject};
 use stipple_planner::register::{self, Landmarks, Registration};
 use stipple_planner::scan::{self, UnitChoice};
@@ -60,6 +61,24 @@ pub fn zone(place: &str, density: f64, more: &str) -> String {
 
 pub fn region(name: &str, density: f64) -> String {
     zone(&format!("region = \"{name}\""), density, "")
+}
+
+/// The surface in equal pieces of its triangles, `n` along each side: their middles and areas.
+pub fn pieces(head: &SurfaceMesh<Head>, n: u32) -> impl Iterator<Item = (Point<Head>, Area)> + '_ {
+    (0..head.triangles().len()).flat_map(move |i| {
+        let [a, b, c] = head.corners(i).map(|p| p.raw());
+        let area = Area::from_m2(head.triangle_area(i).m2() / f64::from(n * n));
+        let (u, v) = ((b - a) / f64::from(n), (c - a) / f64::from(n));
+        let piece = move |j: u32, k: u32, third: f64| {
+            let middle = a + u * (f64::from(j) + third) + v * (f64::from(k) + third);
+            (Point::from_raw(middle), area)
+        };
+        (0..n).flat_map(move |j| {
+            let up = (0..n - j).map(move |k| piece(j, k, 1.0 / 3.0));
+            let down = (0..(n - j).saturating_sub(1)).map(move |k| piece(j, k, 2.0 / 3.0));
+            up.chain(down)
+        })
+    })
 }
 
 /// A circle on the ellipsoid of the test heads at a height, as points of the scan, mm, moved with it.

@@ -163,7 +163,7 @@ pub const NAMES: [&str; 3] = ["nasion", "LPA", "RPA"];
 /// A treatment of the top with so many dots.
 pub fn treatment(dots: u32) -> Treatment {
     let text = include_str!("../../treatments/default.toml")
-        .replace("dots = 12000", &format!("dots = {dots}"));
+        .replace("layers = [", &format!("dots = {dots}\nlayers = ["));
     Treatment::parse(&text).unwrap()
 }
 

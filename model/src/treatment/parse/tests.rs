@@ -187,6 +187,92 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn what_is_wrong_is_said_in_the_words_of_the_file() {
+    let mole = "[[exclusions]]\nname = \"mole\"\npoints_deg = [[0, 80]]\nmargin_mm = 0";
+    for (from, to, says) in [
+        (
+            "dots = 500",
+            "dots = -5",
+            "dots is -5; it must be 1 to 100000",
+        ),
+        (
+            "dots = 500",
+            "dots = 0",
+            "dots is 0; it must be 1 to 100000",
+        ),
+        ("dots = 500", "dots = 5000000000", "it must be 1 to 100000"),
+        (
+            "dots = 500",
+            "dots = 500.5",
+            "line 3: invalid type: the number `500.5`, expected a whole number",
+        ),
+        (
+            "dots = 500",
+            "denser_at_most = 9",
+            "denser_at_most is 9; it must be 1 to 3",
+        ),
+        (
+            "[70, 60, 55]",
+            "[300, 60, 55]",
+            "rgb of shade \"medium\" is 300; it must be 0 to 255",
+        ),
+        (
+            "[70, 60, 55]",
+            "[70, 60, -1]",
+            "rgb of shade \"medium\" is -1; it must be 0 to 255",
+        ),
+        ("[70, 60, 55]", "[70, 60]", "expected a list of 3 numbers"),
+        (
+            "[70, 60, 55]",
+            "70",
+            "invalid type: the whole number `70`, expected a list of 3 numbers",
+        ),
+        ("height_mm = 80", "height_mm = \"80\"", "expected a number"),
+        (
+            "{ medium = 1.0 }",
+            "{ mediun = 1.0 }",
+            "did you mean \"medium\"?",
+        ),
+        (
+            "{ medium = 1.0 }",
+            "{ medium = 1.0 }\nexisting_per_cm2 = [1]",
+            "expected a number",
+        ),
+        (
+            "{ medium = 1.0 }",
+            &format!("{{ medium = 1.0 }}\n{mole}"),
+            "radius_mm and margin_mm are both 0",
+        ),
+        ("feather_mm = 10", "", "missing key `feather_mm`"),
+    ] {
+        let line = error(from, to).to_string();
+        assert!(line.contains(says), "{to}: {line}");
+        let leaks = [
+            "i64", "u32", "u8", "f64", "struct", "tuple", "array", "File",
+        ];
+        assert!(leaks.iter().all(|l| !line.contains(l)), "{line}");
+    }
+}
+
+#[test]
+fn no_depth_is_tried_that_a_zone_may_not_have() {
+    let patch = "[test_patch]\ncenter_deg = [180, 10]\ndepths_mm = [0.4, 0.9]\ndiameter_mm = 0.15\nshade = \"medium\"";
+    let careful = and(&format!("depth_cap_mm = 0.8\n{patch}"));
+    assert!(
+        matches!(&careful, Err(TreatmentError::PatchTooDeep { zone, .. }) if zone == "mid_scalp"),
+        "{careful:?}"
+    );
+    let t = and(&format!("depth_cap_mm = 0.9\n{patch}")).unwrap();
+    let patch = t.for_test_patch().unwrap();
+    assert!(
+        patch
+            .zones
+            .iter()
+            .all(|z| z.depth_cap == Length::from_mm(0.9))
+    );
+}
+
+#[test]
 fn the_policy_says_how_low_a_hairline_may_be() {
     let with = |height: f64, more: &str| {
         Treatment::parse(&GOOD.replace("height_mm = 80", &format!("height_mm = {height}\n{more}")))

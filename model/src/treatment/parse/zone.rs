@@ -118,13 +118,11 @@ fn zone(file: &ZoneFile, shades: &[ShadeDesign]) -> Checked<ZoneDesign> {
         1.0,
         DENSEST.per_cm2(),
     )?;
-    let existing = in_range(
-        key("existing_per_cm2"),
-        file.existing_per_cm2.unwrap_or(0.0),
-        0.0,
-        DENSEST.per_cm2(),
-    )?;
-    if wanted - existing < 1.0 {
+    let existing = file
+        .existing_per_cm2
+        .map(|d| in_range(key("existing_per_cm2"), d, 0.0, DENSEST.per_cm2()))
+        .transpose()?;
+    if let Some(existing) = existing.filter(|existing| wanted - existing < 1.0) {
         return Err(TreatmentError::NothingToLay {
             zone: name,
             wanted,
@@ -148,7 +146,7 @@ fn zone(file: &ZoneFile, shades: &[ShadeDesign]) -> Checked<ZoneDesign> {
         .map(|d| diameter("healed_diameter_mm", d));
     Ok(ZoneDesign {
         density: Density::from_per_cm2(wanted),
-        existing: Density::from_per_cm2(existing),
+        existing: existing.map(Density::from_per_cm2),
         feather: feather.transpose()?,
         depth,
         depth_cap,

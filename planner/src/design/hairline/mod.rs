@@ -4,6 +4,7 @@
 //! frontotemporal point, 80 mm from B and 80 mm from E; D, the temple's peak, on the line from C to E, 50 mm from C. From D the line
 //! goes back to the sideburn in front of the ear.
 
+mod face;
 mod rule;
 mod shape;
 
@@ -18,7 +19,7 @@ use super::geodesic::{self, Start};
 use super::map::{self, REACH, Uv};
 use super::outline::{Ground, Polygon};
 use crate::register::Anatomy;
-use rule::{by_rule, up_the_forehead};
+use rule::by_rule;
 use shape::{Waves, rounded, unevenly};
 
 /// Glabella above nasion on the skin. Source: this project's own; 8–12 mm on public heads.
@@ -55,7 +56,7 @@ impl Line {
             None => by_rule(ground, anatomy, hairline)?,
         };
         let shaped = unevenly(&smooth, hairline.widows_peak, |_| 0.0);
-        check_height(ground, anatomy, hairline, &shaped)?;
+        face::check(ground, anatomy, hairline, &shaped)?;
         let waves = Waves {
             seed,
             waviness: hairline.waviness.m(),
@@ -136,30 +137,6 @@ fn drawn(
     ))
 }
 
-fn check_height(
-    ground: Ground<'_>,
-    anatomy: &Anatomy,
-    hairline: &Hairline,
-    line: &[Vector3<f64>],
-) -> Result<(), DesignError> {
-    let glabella = up_the_forehead(ground.map, anatomy, GLABELLA)?;
-    let lowest = hairline.lowest.m();
-    let reached = geodesic::distances(ground.map, &[glabella], lowest + 0.002);
-    let found = line
-        .iter()
-        .filter_map(map::chart)
-        .map(|uv| map::between(&reached, &uv))
-        .fold(f64::INFINITY, f64::min);
-    // Distances along the skin are good to this.
-    if found < lowest - 0.001 {
-        return Err(DesignError::HairlineTooLow {
-            found: Length::from_m(found),
-            lowest: hairline.lowest,
-        });
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod testing {
     use super::*;
@@ -192,6 +169,7 @@ mod testing {
 #[cfg(test)]
 mod tests {
     use super::super::map::Map;
+    use super::rule::up_the_forehead;
     use super::testing::{RADIUS, anatomy, hairline};
     use super::*;
     use crate::design::skull::{Place, Skull};

@@ -10,7 +10,7 @@ use crate::design::error::DesignError;
 use crate::design::geodesic::{self, Start};
 use crate::design::map::{self, Map, Uv};
 use crate::design::outline::{Ground, arc};
-use crate::design::skull::Place;
+use crate::design::skull::{Place, Skull};
 use crate::register::Anatomy;
 
 /// The rule's distances from B to C and from E to C. Source: Garg's 8 cm rule.
@@ -77,6 +77,23 @@ pub(super) fn up_the_forehead(
     })
 }
 
+/// The outer corner of the eye, in skull coordinates: the left one for a positive sign.
+pub(super) fn canthus(skull: &Skull, anatomy: &Anatomy, sign: f64) -> Vector3<f64> {
+    let [back, aside, down] = CANTHUS.map(|c| c * skull.scale);
+    skull.local(&anatomy.nasion.raw()) + Vector3::new(back, sign * aside, down)
+}
+
+/// The sideburn in front of the ear, in skull coordinates: the left one for a positive sign.
+pub(super) fn sideburn(skull: &Skull, anatomy: &Anatomy, sign: f64) -> Vector3<f64> {
+    let ear = if sign > 0.0 {
+        &anatomy.left_ear
+    } else {
+        &anatomy.right_ear
+    };
+    let [forward, up] = SIDEBURN.map(|c| c * skull.scale);
+    skull.local(&ear.raw()) + Vector3::new(forward, 0.0, up)
+}
+
 /// One side of the rule's line.
 struct Half {
     sign: f64,
@@ -103,10 +120,8 @@ impl Half {
             side: if sign > 0.0 { "left" } else { "right" },
             what,
         };
-        let [back, aside, down] = CANTHUS.map(|c| c * skull.scale);
-        let canthus = skull.local(&anatomy.nasion.raw()) + Vector3::new(back, sign * aside, down);
         let canthus = ground
-            .towards(&canthus)
+            .towards(&canthus(skull, anatomy, sign))
             .ok_or_else(|| missing("eye corner"))?;
         let from_canthus = geodesic::distances(map, &[canthus], 1.4 * RULE);
         let beyond = middle.at.cross(&canthus.at) * sign;
@@ -131,19 +146,12 @@ impl Half {
         }
         let peak =
             frontotemporal * reach.cos() + axis.normalize().cross(&frontotemporal) * reach.sin();
-        let ear = if sign > 0.0 {
-            &anatomy.left_ear
-        } else {
-            &anatomy.right_ear
-        };
-        let [forward, up] = SIDEBURN.map(|c| c * skull.scale);
-        let sideburn = skull.local(&ear.raw()) + Vector3::new(forward, 0.0, up);
         Ok(Self {
             sign,
             corner,
             frontotemporal,
             peak,
-            sideburn: sideburn.normalize(),
+            sideburn: sideburn(skull, anatomy, sign).normalize(),
         })
     }
 
@@ -256,7 +264,40 @@ fn crossing(
 mod tests {
     use super::*;
     use crate::design::hairline::testing::{RADIUS, anatomy, hairline};
-    use crate::design::skull::Skull;
+
+    #[test]
+    fn the_frontotemporal_angle_is_what_is_asked() {
+        let map = Map::round(Skull::unit(), RADIUS);
+        let ground = Ground {
+            map: &map,
+            head_from_scan: None,
+        };
+        let anatomy = anatomy();
+        let mut blunter = 0.0;
+        for degrees in [60.0, 70.0, 80.0, 90.0] {
+            let hairline = Hairline {
+                recession: Some(Length::from_mm(22.0)),
+                half_width: Some(Length::from_mm(58.0)),
+                frontotemporal: Some(Angle::from_deg(degrees)),
+                ..hairline()
+            };
+            let middle = up_the_forehead(&map, &anatomy, GLABELLA + hairline.height).unwrap();
+            let from_middle = geodesic::distances(&map, &[middle], 1.4 * RULE);
+            for sign in [1.0, -1.0] {
+                let half =
+                    Half::new(ground, &anatomy, &hairline, &middle, &from_middle, sign).unwrap();
+                let front = map.place(&middle.at).pitch;
+                // The line before its corner is rounded: its two pieces at the corner.
+                let line = half.line(&map, front, &hairline).unwrap();
+                let (a, c, b) = (line[199], line[200], line[201]);
+                assert!((c.normalize() - half.frontotemporal).norm() < 1e-9);
+                let angle = (a - c).angle(&(b - c)).to_degrees();
+                assert!((angle - degrees).abs() < 0.8, "{degrees}: {angle}");
+                assert!(angle > blunter - 0.8);
+                blunter = angle;
+            }
+        }
+    }
 
     #[test]
     fn the_rule_holds_on_a_sphere() {
