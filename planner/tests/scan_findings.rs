@@ -9,7 +9,9 @@ mod support;
 
 use nalgebra::{Isometry3, Vector3};
 use stipple_planner::register::{self, Landmarks};
-use stipple_planner::scan::{self, ScanError, ScanFinding, Scanned, UnitChoice, cover, report};
+use stipple_planner::scan::{
+    self, ScanError, ScanFinding, Scanned, UnitChoice, cover, fit, report,
+};
 use support::{NAMES, Shape, files, head, landmarks};
 
 fn read(shape: &Shape) -> Result<Scanned, ScanError> {
@@ -280,7 +282,7 @@ fn the_report_has_numbers_and_places_for_machines() {
     let mut shape = head(4);
     shape.cut(|p| p.z > 95.0);
     let scan = read(&shape).unwrap();
-    let json = report::json(&scan);
+    let json = report::json(&scan, &fit::check(&scan));
     let holes: Vec<&serde_json::Value> = json["findings"]
         .as_array()
         .unwrap()
@@ -297,7 +299,7 @@ fn the_report_has_numbers_and_places_for_machines() {
         .iter()
         .filter(|f| f.weight() == scan::Weight::Warning)
         .count();
-    let text = report::text(&scan);
+    let text = report::text(&scan, &fit::check(&scan));
     assert_eq!(text.matches("\nwarning ").count(), warnings);
     assert!(
         warnings > 2 && text.contains(&format!("look at the {warnings} warnings")),

@@ -24,6 +24,16 @@ pub(super) fn find(
     triangles: &[[u32; 3]],
     edge: f64,
 ) -> Option<ScanFinding> {
+    find_within(vertices, triangles, edge, MOST_PAIRS)
+}
+
+/// The same, comparing no more than so many pairs.
+fn find_within(
+    vertices: &[Point<Scan>],
+    triangles: &[[u32; 3]],
+    edge: f64,
+    most: usize,
+) -> Option<ScanFinding> {
     let corners = |t: u32| triangles[t as usize].map(|i| vertices[i as usize].raw());
     let boxes: Vec<(Vector3<f64>, Vector3<f64>)> = (0u32..)
         .take(triangles.len())
@@ -39,7 +49,7 @@ pub(super) fn find(
         for (k, &(key, i)) in cell.iter().enumerate() {
             for &(_, j) in &cell[k + 1..] {
                 pairs += 1;
-                if pairs > MOST_PAIRS {
+                if pairs > most {
                     break 'all;
                 }
                 let (a, b) = (&boxes[i as usize], &boxes[j as usize]);
@@ -60,8 +70,12 @@ pub(super) fn find(
             }
         }
     }
+    let complete = pairs <= most;
     if crossing.is_empty() {
-        return None;
+        // Nothing found so far is not the same as nothing there.
+        return (!complete).then_some(ScanFinding::CrossingUnknown {
+            triangles: triangles.len(),
+        });
     }
     let middles: Vec<Vector3<f64>> = crossing
         .iter()
@@ -70,7 +84,7 @@ pub(super) fn find(
     Some(ScanFinding::Crossing {
         triangles: crossing.len(),
         places: places(&middles),
-        complete: pairs <= MOST_PAIRS,
+        complete,
     })
 }
 
@@ -198,6 +212,17 @@ mod tests {
         let beside = through.map(|p| [p[0] + 0.7, p[1] + 0.7, p[2]]);
         let (v, t) = mesh(&[FLAT, beside]);
         assert_eq!(find(&v, &t, 0.3), None);
+    }
+
+    #[test]
+    fn a_look_that_gave_up_before_it_found_any_says_so() {
+        let beside = |k: u32| FLAT.map(|p| [p[0], p[1], f64::from(k) * 1e-3]);
+        let stack: Vec<[[f64; 3]; 3]> = (0..20).map(beside).collect();
+        let (v, t) = mesh(&stack);
+        assert_eq!(find_within(&v, &t, 0.3, 10_000), None);
+        let gave_up = find_within(&v, &t, 0.3, 100).unwrap();
+        assert_eq!(gave_up, ScanFinding::CrossingUnknown { triangles: 20 });
+        assert_eq!(gave_up.weight(), crate::scan::Weight::Warning);
     }
 
     #[test]

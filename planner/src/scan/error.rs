@@ -148,6 +148,56 @@ pub enum ScanError {
         /// How many vertices there are.
         vertices: usize,
     },
+    /// A polygon with so many corners that cutting it into triangles takes too long.
+    #[error(
+        "face {face} (counted from 0) has {corners} corners, too many to be cut into triangles here; triangulate the mesh and export it again"
+    )]
+    Polygon {
+        /// The face.
+        face: usize,
+        /// Its corners.
+        corners: usize,
+    },
+    /// Triangles that share no edges.
+    #[error(
+        "the {triangles} triangles are not joined to each other: corners that should be one lie apart, and within {within} file units there is none to join; merge the vertices by distance and export the scan again"
+    )]
+    NotJoined {
+        /// How many.
+        triangles: usize,
+        /// How far apart corners may lie that are joined, file units.
+        within: f64,
+    },
+    /// Facets so large that dots on them are off the skin.
+    #[error(
+        "the scalp's surface is too coarse to plan on: {}; scan finer than {limit_mm:.0} mm, or mesh the raw scan with less thinning",
+        too_coarse(*.median_mm, *.long_mm, *.limit_mm, *.long_limit_mm)
+    )]
+    TooCoarse {
+        /// Half of the area lies in triangles with a longest edge above this, millimetres.
+        median_mm: f64,
+        /// A tenth of the area lies in triangles with a longest edge above this, millimetres.
+        long_mm: f64,
+        /// The largest `median_mm` that is planned on.
+        limit_mm: f64,
+        /// The largest `long_mm` that is planned on.
+        long_limit_mm: f64,
+    },
+    /// A surface so rough that areas, distances and normals on it are wrong.
+    #[error(
+        "the surface is too rough to plan on: its facets stand {tilt_deg:.0}° off the skin they scatter about (vertices stray {noise_mm:.2} mm), which makes areas {:.0} % too large; the most is {limit_deg:.0}°; smooth the scan or scan again",
+        (*.inflation - 1.0) * 100.0
+    )]
+    TooRough {
+        /// Root mean square angle of facets to their smooth surroundings, degrees.
+        tilt_deg: f64,
+        /// How far vertices stray, millimetres.
+        noise_mm: f64,
+        /// The surface's area over that of its smooth surroundings.
+        inflation: f64,
+        /// The largest angle that is planned on.
+        limit_deg: f64,
+    },
     /// Elements behind those that are declared.
     #[error(
         "{bytes} bytes follow after the last declared element; the header's counts do not fit the file, export the scan again"
@@ -243,6 +293,16 @@ pub enum ScanError {
         /// Its extent along its longest direction, file units.
         length: f64,
     },
+    /// A skin around the one that carries the landmarks.
+    #[error(
+        "two skins, one around the other: the landmarks lie on the inner one ({head} triangles), the outer one has {triangles}; cut the outer one away if it is a cap or a shell, or pick the landmarks on it if it is the skin"
+    )]
+    TwoSkins {
+        /// Triangles of the outer one.
+        triangles: usize,
+        /// Triangles of the inner one.
+        head: usize,
+    },
     /// Two parts of a head's size side by side.
     #[error(
         "two heads: a second part of the same size ({triangles} triangles) lies {distance:.1} file units away, at ({x:.1}, {y:.1}, {z:.1}); cut one away"
@@ -307,6 +367,18 @@ impl ScanError {
             y: v.y,
             z: v.z,
         }
+    }
+}
+
+fn too_coarse(median: f64, long: f64, limit: f64, long_limit: f64) -> String {
+    if median > limit {
+        format!(
+            "half of it lies in triangles with edges above {median:.1} mm, the most is {limit:.1}"
+        )
+    } else {
+        format!(
+            "a tenth of it lies in triangles with edges above {long:.1} mm, the most is {long_limit:.1}"
+        )
     }
 }
 
