@@ -170,18 +170,20 @@ pub enum ScanError {
     },
     /// Facets so large that dots on them are off the skin.
     #[error(
-        "the scalp's surface is too coarse to plan on: {}; scan finer than {limit_mm:.0} mm, or mesh the raw scan with less thinning",
-        too_coarse(*.median_mm, *.long_mm, *.limit_mm, *.long_limit_mm)
+        "the surface is too coarse to plan on: {} (the median edge is {edge_mm:.1} mm); scan finer, or mesh the raw scan with less thinning",
+        too_coarse(*.scatter_mm, *.scatter_limit_mm, *.bulge_mm, *.bulge_limit_mm)
     )]
     TooCoarse {
-        /// Half of the area lies in triangles with a longest edge above this, millimetres.
-        median_mm: f64,
-        /// A tenth of the area lies in triangles with a longest edge above this, millimetres.
-        long_mm: f64,
-        /// The largest `median_mm` that is planned on.
-        limit_mm: f64,
-        /// The largest `long_mm` that is planned on.
-        long_limit_mm: f64,
+        /// The median edge, millimetres.
+        edge_mm: f64,
+        /// How far points of the facets scatter off the skin's curve on half of the surface, millimetres.
+        scatter_mm: f64,
+        /// The most that is planned on.
+        scatter_limit_mm: f64,
+        /// How far facets lie off the skin's curve on a tenth of the surface, millimetres.
+        bulge_mm: f64,
+        /// The most that is planned on.
+        bulge_limit_mm: f64,
     },
     /// A surface so rough that areas, distances and normals on it are wrong.
     #[error(
@@ -370,14 +372,14 @@ impl ScanError {
     }
 }
 
-fn too_coarse(median: f64, long: f64, limit: f64, long_limit: f64) -> String {
-    if median > limit {
+fn too_coarse(scatter: f64, most_scatter: f64, bulge: f64, most_bulge: f64) -> String {
+    if scatter > most_scatter {
         format!(
-            "half of it lies in triangles with edges above {median:.1} mm, the most is {limit:.1}"
+            "on half of it the flat facets scatter {scatter:.2} mm off the skin's curve, the most is {most_scatter:.2}"
         )
     } else {
         format!(
-            "a tenth of it lies in triangles with edges above {long:.1} mm, the most is {long_limit:.1}"
+            "on a tenth of it the flat facets lie {bulge:.1} mm off the skin's curve, the most is {most_bulge:.1}"
         )
     }
 }
