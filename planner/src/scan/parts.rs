@@ -14,8 +14,8 @@ use super::topology::{self, Sets};
 /// A part carries the landmarks if none is farther from it than this share of its own diagonal. Source: this project's own; landmarks
 /// lie within 15 mm of the skin on a head of 350 mm across.
 const CARRIES: f64 = 0.045;
-/// Landmarks were picked on a part rather than on one around it if the other is farther away by three times and by this share of the
-/// diagonal. Source: this project's own; a millimetre on a head.
+/// Landmarks were picked on a part rather than on one around it if each of them is nearest to it, and the other lies farther away by this
+/// share of the diagonal. Source: this project's own; a millimetre on a head.
 const PICKED: f64 = 0.003;
 /// Of two skins one around the other the middles are closer than this share of the head's length.
 const AROUND: f64 = 0.15;
@@ -186,7 +186,8 @@ fn choose(
     // Landmarks that were picked on an inner skin say so; the outer one is a cap or a shell then.
     let clearly = |inner: &usize| {
         let outer = bulkiest.map_or(0.0, |i| farthest[i]);
-        outer > 3.0 * farthest[*inner] + PICKED * parts[*inner].sides().norm()
+        votes[*inner] == landmarks.len()
+            && outer > farthest[*inner] + PICKED * parts[*inner].sides().norm()
     };
     closest.filter(clearly).or(bulkiest).unwrap_or_else(|| {
         // Nobody carries all: the one that is nearest to most, the bulkier of two.
