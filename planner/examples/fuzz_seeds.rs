@@ -14,6 +14,7 @@ use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::digest::Digest;
 use stipple_planner::compose;
+use stipple_planner::scan::{self, UnitChoice};
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -45,7 +46,9 @@ fn main() {
     ] {
         write("treatment", name, text.as_bytes());
     }
-    write("plan", "small", &plan());
+    for (name, bytes) in plans() {
+        write("plan", name, &bytes);
+    }
 }
 
 /// A head of some hundred triangles in every format, and the odd corners of each.
@@ -76,8 +79,8 @@ fn scans(write: &dyn Fn(&str, &[u8])) {
     write("strips.ply", b"ply\nformat ascii 1.0\ncomment cm\nelement tristrips 1\nproperty list int int vertex_indices\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\nend_header\n7 0 1 2 -1 1 2 3\n0 0 0\n20 0 0\n0 20 0\n0 0 20\n");
 }
 
-/// A plan of a few dots.
-fn plan() -> Vec<u8> {
+/// A plan of a few dots, and one without most of what is long: it contradicts itself, but is quick to read.
+fn plans() -> [(&'static str, Vec<u8>); 2] {
     let treatment = support::treatment(12);
     let laid = support::lay(&head(4), &Isometry3::identity(), &treatment, 1);
     let inputs = compose::Inputs {
@@ -89,6 +92,15 @@ fn plan() -> Vec<u8> {
         cell: Cell::shipped(ArmSource::ur5e()).unwrap(),
         seed: 1,
     };
-    let composed = compose::plan(inputs, &|_, _| ()).unwrap();
-    composed.plan.to_bytes().unwrap().0
+    let whole = compose::plan(inputs, &|_, _| ()).unwrap().plan;
+    let mut short = whole.clone();
+    let ply = head(1).ply(&Isometry3::identity());
+    let tiny = scan::read(ply.as_bytes(), UnitChoice::Auto, None).unwrap();
+    short.head = tiny.mesh.transformed(&whole.head_from_scan);
+    short.patch.truncate(4);
+    short.wanted.truncate(4);
+    [
+        ("whole", whole.to_bytes().unwrap().0),
+        ("short", short.to_bytes().unwrap().0),
+    ]
 }

@@ -14,8 +14,8 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write as _;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use nalgebra::Isometry3;
 use stipple_planner::scan::{self, ScanError, UnitChoice};
@@ -56,11 +56,12 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
-/// Bytes of memory for each byte of the file. Source: measured here; the worst are binary PLY faces of three one-byte indices, each of
-/// which becomes a triangle that is held against all others.
-const EACH: usize = 100;
-/// Bytes in any case: grids over a cloud, tables, threads.
-const ALWAYS: usize = 100 << 20;
+/// Bytes of memory for each byte of the file. Source: the worst file measured here takes 48 (numbers in JSON lists that no scan has).
+const EACH: usize = 64;
+/// Bytes in any case. Source: a glTF may name a megabyte over and over, each byte an index: 85 MB measured, with those of the file.
+const ALWAYS: usize = 64 << 20;
+/// Bytes in any case where points are made a surface: the grids have the head's size, whatever the cloud's. Source: 180 MB measured.
+const OF_A_CLOUD: usize = 256 << 20;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -74,7 +75,10 @@ fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
 
 fn holds(name: &str, bytes: &[u8]) {
     let (outcome, peak) = peak(|| scan::read(bytes, UnitChoice::Auto, None));
-    let said = outcome.map_or_else(|e| e.to_string(), |_| "read".to_owned());
+    let said = outcome.map_or_else(
+        |e| e.to_string(),
+        |scan| scan::report::text(&scan, &Ok(())).replace('\n', "; "),
+    );
     let mb = |n: usize| n as f64 / 1e6;
     println!(
         "{name}: {:.2} MB, peak {:.1} MB, {:.0} each: {said}",
@@ -82,8 +86,13 @@ fn holds(name: &str, bytes: &[u8]) {
         mb(peak),
         peak as f64 / bytes.len() as f64
     );
+    let always = if said.contains("point cloud") {
+        OF_A_CLOUD
+    } else {
+        ALWAYS
+    };
     assert!(
-        peak <= EACH * bytes.len() + ALWAYS,
+        peak <= EACH * bytes.len() + always,
         "{name}: {} bytes took {peak}: {said}",
         bytes.len()
     );
@@ -111,11 +120,11 @@ const CORNERS: &str = "list uchar uchar vertex_indices";
 
 #[test]
 fn hostile_ply() {
-    let _one = ONE_AT_A_TIME.lock().unwrap();
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let size = 2 << 20;
     let binary = "binary_little_endian";
     let some: Vec<u8> = (0..size)
-        .map(|i| (i as u32 * 2_654_435_761 >> 13) as u8)
+        .map(|i| ((i as u32).wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
     let text = many("0 0 0\n");
     let lines = text.lines().count();
@@ -160,6 +169,17 @@ fn hostile_ply() {
         let elements = [("face", faces, CORNERS), ("vertex", 256, XYZ)];
         holds(name, &ply(binary, &elements, &[&body, points].concat()));
     }
+}
+
+#[test]
+fn hostile_ply_headers_and_lists() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let size = 2 << 20;
+    let binary = "binary_little_endian";
+    let some: Vec<u8> = (0..size)
+        .map(|i| ((i as u32).wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    let points = &some[..768];
     let strip = [points, &(size as u32).to_le_bytes(), &some].concat();
     let strips = "list uint uchar vertex_indices";
     holds(
@@ -199,7 +219,7 @@ fn hostile_ply() {
 
 #[test]
 fn hostile_obj_and_stl() {
-    let _one = ONE_AT_A_TIME.lock().unwrap();
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     for piece in [
         "v 0 0 0\n",
         "vn 0 0 0\n",
@@ -260,7 +280,7 @@ fn accessor(component: u32, count: usize, kind: &str) -> String {
 
 #[test]
 fn hostile_gltf() {
-    let _one = ONE_AT_A_TIME.lock().unwrap();
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let buffer = vec![7u8; 600_000];
     let bytes = 5121;
     let three = |count: usize| accessor(bytes, count, "VEC3");
@@ -302,6 +322,14 @@ fn hostile_gltf() {
         "glb without indices",
         &glb(&buffer, &three(199_998), &over(primitive, 5000)),
     );
+}
+
+#[test]
+fn hostile_gltf_trees_and_lists() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let buffer = vec![7u8; 600_000];
+    let three = |count: usize| accessor(5121, count, "VEC3");
+    let primitive = "{\"attributes\":{\"POSITION\":0}}";
     let nodes = vec!["{\"mesh\":0}"; 20_000].join(",");
     let meshes = format!("\"meshes\":[{{\"primitives\":[{primitive}]}}],\"nodes\":[{nodes}]");
     holds(
@@ -340,7 +368,7 @@ fn hostile_gltf() {
 /// Many buffers that name one file beside the scan: together they may have no more than a file may.
 #[test]
 fn buffers_beside_a_scan_are_counted_together() {
-    let _one = ONE_AT_A_TIME.lock().unwrap();
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     // Longer than it takes on the disk.
     let size = scan::LARGEST_FILE / 8;

@@ -91,11 +91,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some((head, anatomy)) => scan::fit::check_head(&scan, head, anatomy),
         None => scan::fit::check(&scan),
     };
-    let code = if fit.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    };
+    let code = fit
+        .as_ref()
+        .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     let cover = head
         .as_ref()
         .and_then(|(head, anatomy)| scan::cover::cover(head, anatomy));

@@ -196,6 +196,32 @@ fn many(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
+fn part(triangles: usize, center: &Point<Scan>, size: Length, inside: bool) -> String {
+    format!(
+        "a separate part {:.0} mm long ({triangles} triangles) {} {} was dropped{}",
+        size.mm(),
+        if inside { "inside the head at" } else { "at" },
+        at(center),
+        if inside {
+            ""
+        } else {
+            "; the arm does not know of it"
+        }
+    )
+}
+
+fn crossing(triangles: usize, places: &[(Point<Scan>, usize)], complete: bool) -> String {
+    let places: Vec<String> = places
+        .iter()
+        .map(|(p, n)| format!("{n} near {}", at(p)))
+        .collect();
+    format!(
+        "{}{triangles} triangles run through others ({}); look at these places in the picture",
+        if complete { "" } else { "at least " },
+        places.join(", ")
+    )
+}
+
 impl ScanFinding {
     /// The short fixed name.
     #[must_use]
@@ -288,13 +314,7 @@ impl ScanFinding {
                 many(*edges, "edge"),
                 at(place)
             ),
-            Self::Part { triangles, center, size, inside } => format!(
-                "a separate part {:.0} mm long ({triangles} triangles) {} {} was dropped{}",
-                size.mm(),
-                if *inside { "inside the head at" } else { "at" },
-                at(center),
-                if *inside { "" } else { "; the arm does not know of it" }
-            ),
+            Self::Part { triangles, center, size, inside } => part(*triangles, center, *size, *inside),
             Self::MoreParts { parts, triangles } => format!("{parts} more separate parts ({triangles} triangles) were dropped"),
             Self::Mixed { triangles, place } => {
                 format!("{triangles} triangles were wound against their neighbours, the first at {}, and were turned", at(place))
@@ -306,14 +326,7 @@ impl ScanFinding {
                 at(center)
             ),
             Self::MoreHoles { holes, widest } => format!("{holes} more openings, the widest {:.1} mm; no dots are placed across them", widest.mm()),
-            Self::Crossing { triangles, places, complete } => {
-                let places: Vec<String> = places.iter().map(|(p, n)| format!("{n} near {}", at(p))).collect();
-                format!(
-                    "{}{triangles} triangles run through others ({}); look at these places in the picture",
-                    if *complete { "" } else { "at least " },
-                    places.join(", ")
-                )
-            }
+            Self::Crossing { triangles, places, complete } => crossing(*triangles, places, *complete),
             Self::Coarse { median_edge } => {
                 format!("the median edge is {:.1} mm, dots follow flat facets; scan finer than 5 mm", median_edge.mm())
             }

@@ -1,8 +1,8 @@
 //! Whether a scan is good enough to plan on: what its surface alone may take of the accuracy that dots need.
 //!
 //! A mesh that is read may still be too coarse or too rough. The limits are those of the treatment, not of the file: dots are to lie
-//! within 0.15 mm of where they belong relative to each other and within 1 mm of where they belong on the head, and the needle within 15° of
-//! the skin's normal. A scan that takes one of these for itself alone leaves nothing for the arm.
+//! within 0.15 mm of where they belong relative to each other and within 1 mm of where they belong on the head, and the needle within
+//! 15° of the skin's normal. A scan that takes one of these for itself alone leaves nothing for the arm.
 
 use nalgebra::Vector3;
 use stipple_model::frames::{Frame, Head};

@@ -253,7 +253,11 @@ impl Adding<'_> {
         }
         let indices = match primitive.indices {
             Some(accessor) => self.buffers.indices(accessor.value())?,
-            None => (0..count as i64).collect(),
+            None => {
+                // They take what indices of the format take.
+                self.buffers.charge(4 * count as u64)?;
+                (0..count as i64).collect()
+            }
         };
         if let Some(&index) = indices.iter().find(|&&i| i >= count as i64) {
             return Err(ScanError::IndexOutOfRange {

@@ -167,25 +167,14 @@ fn check(
     let told = repaired.findings.into_iter().filter(of_file);
     findings.extend(told.map(|f| f.scaled(metres)));
     // What was reconstructed has numbers of its own.
-    let step = if cloud.is_none() {
-        steps::find(&vertices)
-    } else {
-        None
-    };
-    let step = step.map(|s| Length::from_m(s * metres));
-    findings.extend(
-        step.filter(|s| *s >= steps::TOLD)
-            .map(|step| ScanFinding::Stepped { step }),
+    let step = cloud.is_none().then(|| steps::find(&vertices)).flatten();
+    tell_numbers(
+        step.map(|s| Length::from_m(s * metres)),
+        Length::from_m(0.5 * metres * (low + high).norm()),
+        &mut findings,
     );
     let in_metres = |v: &Vector3<f64>| Point::<Scan>::from_raw(v * metres);
     let vertices: Vec<Point<Scan>> = vertices.iter().map(in_metres).collect();
-    let distance = Length::from_m(0.5 * metres * (low + high).norm());
-    if distance > FAR {
-        findings.push(ScanFinding::FarOrigin {
-            distance,
-            step: distance * f64::from(f32::EPSILON),
-        });
-    }
     let unscanned = cloud.and_then(|points| {
         SurfaceMesh::new(points.iter().map(in_metres).collect(), closed_over).ok()
     });
@@ -213,6 +202,20 @@ fn check(
         inflation,
         closed,
     })
+}
+
+/// Tells how the file's numbers are: their step, and how far from the origin they lie.
+fn tell_numbers(step: Option<Length>, distance: Length, findings: &mut Vec<ScanFinding>) {
+    findings.extend(
+        step.filter(|s| *s >= steps::TOLD)
+            .map(|step| ScanFinding::Stepped { step }),
+    );
+    if distance > FAR {
+        findings.push(ScanFinding::FarOrigin {
+            distance,
+            step: distance * f64::from(f32::EPSILON),
+        });
+    }
 }
 
 /// How well a surface is made.

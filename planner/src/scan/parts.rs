@@ -241,30 +241,8 @@ impl Others {
                 .count();
             let inside = 2 * within > asked.len();
             let middle = part.middle();
-            let distance = (middle - head.middle()).norm();
-            if !inside && part.is_like(&head) && part.area > HEAD_AREA * head.area {
-                if distance < AROUND * head.sides().max() && part.bulk() > head.bulk() {
-                    return Err(ScanError::TwoSkins {
-                        triangles: part.triangles,
-                        head: head.triangles,
-                    });
-                }
-                return Err(ScanError::TwoHeads {
-                    triangles: part.triangles,
-                    distance,
-                    x,
-                    y,
-                    z,
-                });
-            }
-            if !inside && rival && !self.landmarks {
-                return Err(ScanError::TwoParts {
-                    first: head.triangles,
-                    second: part.triangles,
-                    x,
-                    y,
-                    z,
-                });
+            if !inside {
+                refuse(&part, &head, rival && !self.landmarks)?;
             }
             told.push(ScanFinding::Part {
                 triangles: part.triangles,
@@ -282,6 +260,38 @@ impl Others {
         }
         Ok(())
     }
+}
+
+/// Refuses a part outside the head that is a head too, or around it, or, where nothing tells the head from others, could be it.
+fn refuse(part: &Part, head: &Part, could_be: bool) -> Result<(), ScanError> {
+    let middle = part.middle();
+    let [x, y, z] = middle.into();
+    if part.is_like(head) && part.area > HEAD_AREA * head.area {
+        let distance = (middle - head.middle()).norm();
+        if distance < AROUND * head.sides().max() && part.bulk() > head.bulk() {
+            return Err(ScanError::TwoSkins {
+                triangles: part.triangles,
+                head: head.triangles,
+            });
+        }
+        return Err(ScanError::TwoHeads {
+            triangles: part.triangles,
+            distance,
+            x,
+            y,
+            z,
+        });
+    }
+    if could_be {
+        return Err(ScanError::TwoParts {
+            first: head.triangles,
+            second: part.triangles,
+            x,
+            y,
+            z,
+        });
+    }
+    Ok(())
 }
 
 /// How often the surface winds around a point: 1 inside, 0 outside, in between near an opening.

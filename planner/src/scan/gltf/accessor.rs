@@ -158,14 +158,7 @@ impl<'a> Buffers<'a> {
         }
         let buffer = view.buffer.value();
         let available = self.bytes(buffer)?.len();
-        self.named += (count * element) as u64;
-        if self.named > READ_OVER * self.held + READ_FREELY {
-            return Err(GltfError::ReadOver {
-                named: self.named,
-                held: self.held,
-            }
-            .into());
-        }
+        self.charge((count * element) as u64)?;
         let view_start = view.byte_offset.map_or(0, |o| o.0);
         if u128::from(view_start) + u128::from(view.byte_length.0) > available as u128 {
             return Err(bad("has a buffer view that reaches beyond its buffer").into());
@@ -179,6 +172,18 @@ impl<'a> Buffers<'a> {
             kind,
             normalized: found.normalized,
         })
+    }
+
+    /// Counts what is taken, in bytes of the file.
+    pub fn charge(&mut self, bytes: u64) -> Result<(), GltfError> {
+        self.named = self.named.saturating_add(bytes);
+        if self.named > READ_OVER * self.held + READ_FREELY {
+            return Err(GltfError::ReadOver {
+                named: self.named,
+                held: self.held,
+            });
+        }
+        Ok(())
     }
 
     fn bytes(&mut self, buffer: usize) -> Result<&[u8], ScanError> {
