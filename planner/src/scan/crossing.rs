@@ -13,6 +13,8 @@ const MOST_PAIRS: usize = 60_000_000;
 const CELLS_EACH: f64 = 24.0;
 /// Crossings within this distance are told as one place, metres.
 const ONE_PLACE: f64 = 0.015;
+/// A height of this share of a triangle's size is rounding.
+const IN_PLANE: f64 = 1e-9;
 /// Places listed.
 const LISTED: usize = 3;
 
@@ -147,7 +149,11 @@ fn pierces(p: &Vector3<f64>, q: &Vector3<f64>, t: &Corners) -> bool {
         (b - a).cross(&(c - a)).dot(&(d - a))
     };
     let [a, b, c] = t;
-    if volume(a, b, c, p) * volume(a, b, c, q) >= 0.0 {
+    // Nearer to the triangle's plane than this an end lies in it, as far as numbers can tell: facets of a flat face do not cross.
+    let (u, v) = ((b - a).norm(), (c - a).norm());
+    let flat = IN_PLANE * u * v * u.max(v).max((q - p).norm());
+    let (above, below) = (volume(a, b, c, p), volume(a, b, c, q));
+    if above.min(below) >= -flat || above.max(below) <= flat {
         return false;
     }
     let (u, v, w) = (volume(p, q, a, b), volume(p, q, b, c), volume(p, q, c, a));
