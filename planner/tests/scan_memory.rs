@@ -399,3 +399,15 @@ fn buffers_beside_a_scan_are_counted_together() {
     // A file that is longer than it may be is known to be so only when it has been read that far.
     assert!(peak as u64 <= 2 * scan::LARGEST_FILE, "{peak}");
 }
+
+/// More than is read is refused when it has been read that far, not at the end of the file.
+#[test]
+fn an_obj_is_held_to_the_limit_while_it_is_read() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = format!("v 0 0 0\n{}", "f 1\n".repeat(3 * scan::MOST_ELEMENTS));
+    let (outcome, peak) = peak(|| scan::read(text.as_bytes(), UnitChoice::Auto, None));
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, ScanError::TooMany { .. }), "{error}");
+    // Two lists of eight bytes, which are there twice while they grow by half.
+    assert!(peak <= 48 * scan::MOST_ELEMENTS, "{peak}");
+}
