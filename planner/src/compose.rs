@@ -20,7 +20,7 @@ use crate::dots::{self, DotField, LayoutError};
 use crate::measure;
 use crate::poses::{self, Placed, Site, Surroundings};
 use crate::register::{Anatomy, Registration};
-use crate::scan::Scanned;
+use crate::scan::{ScanError, Scanned};
 use crate::sequence;
 use crate::wanted;
 
@@ -90,6 +90,9 @@ pub struct Composed {
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
+    /// The scan can be read, but is too coarse or too rough.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
     /// The design does not fit the head.
     #[error(transparent)]
     Design(#[from] DesignError),
@@ -236,6 +239,7 @@ pub fn plan(
     } = inputs;
     let head = scan.mesh.transformed(&registration.head_from_scan);
     check_stroke(treatment, &cell)?;
+    crate::scan::fit::check_head(scan, &head, &registration.anatomy)?;
     cell.base_from_head = expected_head(&cell.base_from_head, &registration.anatomy);
     let subject =
         design::Subject::new(&head, &registration.anatomy).on_scan(&registration.head_from_scan);

@@ -99,7 +99,7 @@ proptest! {
         }
         if let Err(error) = read(&bytes) {
             let line = error.to_string();
-            prop_assert!(!line.contains('\n') && line.len() < 700, "{line}");
+            prop_assert!(!line.contains(char::is_control) && line.len() < 700, "{line:?}");
         }
     }
 
@@ -137,7 +137,7 @@ proptest! {
     }
 }
 
-/// What a file asks for in memory must be in proportion to its size: an element nobody wants is passed over, a count is not believed.
+/// An element nobody wants is passed over, a count is not believed. What that takes in memory is counted in `scan_memory.rs`.
 #[test]
 fn foreign_elements_are_passed_over_and_counts_not_believed() {
     let shape = head(2);
@@ -308,6 +308,23 @@ fn wrong_landmarks_are_refused() {
         matches!(metres, RegisterError::UnitDiffers { .. }),
         "{metres}"
     );
+}
+
+/// Names out of a file stand in messages: what a terminal would obey does not.
+#[test]
+fn control_characters_in_landmarks_are_not_passed_on() {
+    let good = landmarks(&Isometry3::identity(), NAMES);
+    for (from, to) in [
+        ("LPA", "lo\u{7f}be"),
+        ("LPA", "L\\u001b[31mPA"),
+        ("\"mm\"", "\"m\\u0007m\""),
+        ("\"mm\"", "\"mm\", \"\u{7f}\": 1, \"unit\": \"cm\""),
+    ] {
+        let json = good.replacen(from, to, 1);
+        assert_ne!(json, good);
+        let line = register(&json).unwrap_err().to_string();
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
 }
 
 #[test]

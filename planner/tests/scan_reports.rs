@@ -7,7 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use stipple_planner::register::{self, Landmarks};
-use stipple_planner::scan::{self, UnitChoice, cover, report};
+use stipple_planner::scan::{self, UnitChoice, cover, fit, report};
 use support::shared;
 
 /// The report, or the line that refuses.
@@ -17,16 +17,23 @@ fn said(file: &Path, landmarks: Option<&Path>) -> String {
         Ok(scan) => scan,
         Err(error) => return format!("refused: {error}\n"),
     };
-    let mut said = report::text(&scan);
-    match landmarks.map(|l| register::head_from_scan(&l, &scan)) {
-        Some(Ok(r)) => {
-            let head = scan.mesh.transformed(&r.head_from_scan);
-            if let Some(cover) = cover::cover(&head, &r.anatomy) {
-                said += &report::cover_text(&cover);
-            }
-        }
-        Some(Err(error)) => said += &format!("no head frame: {error}\n"),
-        None => {}
+    let registered = landmarks.map(|l| register::head_from_scan(&l, &scan));
+    let head = match &registered {
+        Some(Ok(r)) => Some((scan.mesh.transformed(&r.head_from_scan), &r.anatomy)),
+        _ => None,
+    };
+    let fit = match &head {
+        Some((head, anatomy)) => fit::check_head(&scan, head, anatomy),
+        None => fit::check(&scan),
+    };
+    let mut said = report::text(&scan, &fit);
+    if let Some((head, anatomy)) = &head
+        && let Some(cover) = cover::cover(head, anatomy)
+    {
+        said += &report::cover_text(&cover);
+    }
+    if let Some(Err(error)) = registered {
+        said += &format!("no head frame: {error}\n");
     }
     said
 }

@@ -1,6 +1,7 @@
 //! `stipple-planner check-scan`.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use stipple_planner::picture;
@@ -50,7 +51,8 @@ pub fn read_scan(
     scan::read_file(path, unit, landmarks).with_context(|| path.display().to_string())
 }
 
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+/// Exit code 1 when the scan can be read but not planned on.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(path) = &arguments.picture {
         show::check_writable(path)?;
     }
@@ -82,11 +84,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             .map_or_else(String::new, |p| p.display().to_string())
     })?;
     let findings = registration.as_ref().map_or(&[][..], |r| &r.findings);
-    let cover = registration
+    let head = registration
         .as_ref()
-        .and_then(|r| scan::cover::cover(&scan.mesh.transformed(&r.head_from_scan), &r.anatomy));
+        .map(|r| (scan.mesh.transformed(&r.head_from_scan), &r.anatomy));
+    let fit = match &head {
+        Some((head, anatomy)) => scan::fit::check_head(&scan, head, anatomy),
+        None => scan::fit::check(&scan),
+    };
+    let code = fit
+        .as_ref()
+        .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    let cover = head
+        .as_ref()
+        .and_then(|(head, anatomy)| scan::cover::cover(head, anatomy));
     if arguments.json {
-        let mut report = scan::report::json(&scan);
+        let mut report = scan::report::json(&scan, &fit);
         if let Some(object) = report.as_object_mut() {
             object.insert("scalp".into(), serde_json::to_value(&cover)?);
             object.insert("registered".into(), registration.is_some().into());
@@ -95,9 +107,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 serde_json::to_value(findings)?,
             );
         }
-        return show::print_json(&report);
+        show::print_json(&report)?;
+        return Ok(code);
     }
-    show::print(&scan::report::text(&scan))?;
+    show::print(&scan::report::text(&scan, &fit))?;
     if let Some(registration) = &registration {
         show::print(&format!("head frame  from {}\n", registration.set.name()))?;
     }
@@ -107,5 +120,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for finding in findings {
         show::print(&format!("note        {}: {}\n", finding.code, finding.text))?;
     }
-    Ok(())
+    Ok(code)
 }

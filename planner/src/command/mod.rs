@@ -45,7 +45,7 @@ enum Command {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::CheckScan(a) => check_scan::run(a).map(|()| ExitCode::SUCCESS),
+        Command::CheckScan(a) => check_scan::run(a),
         Command::Plan(a) => plan::run(a),
         Command::Register(a) => register::run(a),
         Command::Export(a) => export::run(a).map(|()| ExitCode::SUCCESS),

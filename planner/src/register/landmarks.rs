@@ -132,7 +132,9 @@ impl Landmarks {
         for (name, xyz) in &file.points.0 {
             let p = Vector3::from(*xyz);
             if !p.iter().all(|c| c.is_finite()) {
-                return Err(RegisterError::NotFinite { name: name.clone() });
+                return Err(RegisterError::NotFinite {
+                    name: plain(name, 60),
+                });
             }
             if let Some(landmark) = Landmark::named(name)
                 && let Some(before) = points.insert(landmark, p)
@@ -145,7 +147,12 @@ impl Landmarks {
         }
         Ok(Self {
             points,
-            names: file.points.0.into_iter().map(|(name, _)| name).collect(),
+            names: file
+                .points
+                .0
+                .iter()
+                .map(|(name, _)| plain(name, 60))
+                .collect(),
             mm_per_unit,
             digest: Digest::of(bytes),
         })
@@ -191,7 +198,7 @@ fn unit(text: &str) -> Result<f64, RegisterError> {
     match text.trim().parse::<UnitChoice>() {
         Ok(UnitChoice::Given(unit)) => Ok(unit.metres() / Unit::Millimetre.metres()),
         Ok(UnitChoice::Auto) | Err(_) => Err(RegisterError::UnitName {
-            text: text.chars().take(20).collect(),
+            text: plain(text, 20),
         }),
     }
 }
@@ -199,9 +206,14 @@ fn unit(text: &str) -> Result<f64, RegisterError> {
 /// serde's message without the place, which stands in the error's own fields.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ")
-        .map_or(text.as_str(), |(reason, _)| reason)
-        .to_owned()
+    let reason = text.rsplit_once(" at line ");
+    plain(reason.map_or(text.as_str(), |(reason, _)| reason), 160)
+}
+
+/// The beginning of a text out of a file, for messages: a name may hold anything, and a terminal obeys control characters.
+fn plain(text: &str, most: usize) -> String {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(shown).take(most).collect()
 }
 
 #[cfg(test)]

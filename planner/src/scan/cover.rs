@@ -29,6 +29,25 @@ pub struct Cover {
     pub missing: Vec<(&'static str, f64)>,
 }
 
+/// Which directions from the scalp's middle are the scalp's.
+pub(crate) struct Cap {
+    skull: Skull,
+}
+
+impl Cap {
+    /// Of a head in its head frame; `None` if its skull cannot be measured.
+    pub fn measure(head: &SurfaceMesh<Head>, anatomy: &Anatomy) -> Option<Self> {
+        let skull = Skull::measure(head, anatomy).ok()?;
+        Some(Self { skull })
+    }
+
+    /// Whether a place of the head frame lies in such a direction.
+    pub fn holds(&self, place: &Vector3<f64>) -> bool {
+        let along = self.skull.local(place);
+        along.dot(&Vector3::from(MIDDLE)) >= WITHIN * along.norm()
+    }
+}
+
 /// Looks at a head in its head frame; `None` if its skull cannot be measured.
 #[must_use]
 pub fn cover(head: &SurfaceMesh<Head>, anatomy: &Anatomy) -> Option<Cover> {

@@ -13,6 +13,8 @@ const MOST_PAIRS: usize = 60_000_000;
 const CELLS_EACH: f64 = 24.0;
 /// Crossings within this distance are told as one place, metres.
 const ONE_PLACE: f64 = 0.015;
+/// A height of this share of a triangle's size is rounding.
+const IN_PLANE: f64 = 1e-9;
 /// Places listed.
 const LISTED: usize = 3;
 
@@ -23,6 +25,16 @@ pub(super) fn find(
     vertices: &[Point<Scan>],
     triangles: &[[u32; 3]],
     edge: f64,
+) -> Option<ScanFinding> {
+    find_within(vertices, triangles, edge, MOST_PAIRS)
+}
+
+/// The same, comparing no more than so many pairs.
+fn find_within(
+    vertices: &[Point<Scan>],
+    triangles: &[[u32; 3]],
+    edge: f64,
+    most: usize,
 ) -> Option<ScanFinding> {
     let corners = |t: u32| triangles[t as usize].map(|i| vertices[i as usize].raw());
     let boxes: Vec<(Vector3<f64>, Vector3<f64>)> = (0u32..)
@@ -39,7 +51,7 @@ pub(super) fn find(
         for (k, &(key, i)) in cell.iter().enumerate() {
             for &(_, j) in &cell[k + 1..] {
                 pairs += 1;
-                if pairs > MOST_PAIRS {
+                if pairs > most {
                     break 'all;
                 }
                 let (a, b) = (&boxes[i as usize], &boxes[j as usize]);
@@ -60,8 +72,12 @@ pub(super) fn find(
             }
         }
     }
+    let complete = pairs <= most;
     if crossing.is_empty() {
-        return None;
+        // Nothing found so far is not the same as nothing there.
+        return (!complete).then_some(ScanFinding::CrossingUnknown {
+            triangles: triangles.len(),
+        });
     }
     let middles: Vec<Vector3<f64>> = crossing
         .iter()
@@ -70,7 +86,7 @@ pub(super) fn find(
     Some(ScanFinding::Crossing {
         triangles: crossing.len(),
         places: places(&middles),
-        complete: pairs <= MOST_PAIRS,
+        complete,
     })
 }
 
@@ -133,7 +149,11 @@ fn pierces(p: &Vector3<f64>, q: &Vector3<f64>, t: &Corners) -> bool {
         (b - a).cross(&(c - a)).dot(&(d - a))
     };
     let [a, b, c] = t;
-    if volume(a, b, c, p) * volume(a, b, c, q) >= 0.0 {
+    // Nearer to the triangle's plane than this an end lies in it, as far as numbers can tell: facets of a flat face do not cross.
+    let (u, v) = ((b - a).norm(), (c - a).norm());
+    let flat = IN_PLANE * u * v * u.max(v).max((q - p).norm());
+    let (above, below) = (volume(a, b, c, p), volume(a, b, c, q));
+    if above.min(below) >= -flat || above.max(below) <= flat {
         return false;
     }
     let (u, v, w) = (volume(p, q, a, b), volume(p, q, b, c), volume(p, q, c, a));
@@ -198,6 +218,17 @@ mod tests {
         let beside = through.map(|p| [p[0] + 0.7, p[1] + 0.7, p[2]]);
         let (v, t) = mesh(&[FLAT, beside]);
         assert_eq!(find(&v, &t, 0.3), None);
+    }
+
+    #[test]
+    fn a_look_that_gave_up_before_it_found_any_says_so() {
+        let beside = |k: u32| FLAT.map(|p| [p[0], p[1], f64::from(k) * 1e-3]);
+        let stack: Vec<[[f64; 3]; 3]> = (0..20).map(beside).collect();
+        let (v, t) = mesh(&stack);
+        assert_eq!(find_within(&v, &t, 0.3, 10_000), None);
+        let gave_up = find_within(&v, &t, 0.3, 100).unwrap();
+        assert_eq!(gave_up, ScanFinding::CrossingUnknown { triangles: 20 });
+        assert_eq!(gave_up.weight(), crate::scan::Weight::Warning);
     }
 
     #[test]

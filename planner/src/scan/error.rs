@@ -148,6 +148,58 @@ pub enum ScanError {
         /// How many vertices there are.
         vertices: usize,
     },
+    /// A polygon with so many corners that cutting it into triangles takes too long.
+    #[error(
+        "face {face} (counted from 0) has {corners} corners, too many to be cut into triangles here; triangulate the mesh and export it again"
+    )]
+    Polygon {
+        /// The face.
+        face: usize,
+        /// Its corners.
+        corners: usize,
+    },
+    /// Triangles that share no edges.
+    #[error(
+        "the {triangles} triangles are not joined to each other: corners that should be one lie apart, and within {within} file units there is none to join; merge the vertices by distance and export the scan again"
+    )]
+    NotJoined {
+        /// How many.
+        triangles: usize,
+        /// How far apart corners may lie that are joined, file units.
+        within: f64,
+    },
+    /// Facets so large that dots on them are off the skin.
+    #[error(
+        "the surface is too coarse to plan on: {} (the median edge is {edge_mm:.1} mm); scan finer, or mesh the raw scan with less thinning",
+        too_coarse(*.scatter_mm, *.scatter_limit_mm, *.bulge_mm, *.bulge_limit_mm)
+    )]
+    TooCoarse {
+        /// The median edge, millimetres.
+        edge_mm: f64,
+        /// How far points of the facets scatter off the skin's curve on half of the surface, millimetres.
+        scatter_mm: f64,
+        /// The most that is planned on.
+        scatter_limit_mm: f64,
+        /// How far facets lie off the skin's curve on a tenth of the surface, millimetres.
+        bulge_mm: f64,
+        /// The most that is planned on.
+        bulge_limit_mm: f64,
+    },
+    /// A surface so rough that areas, distances and normals on it are wrong.
+    #[error(
+        "the surface is too rough to plan on: its facets stand {tilt_deg:.0}° off the skin they scatter about (vertices stray {noise_mm:.2} mm), which makes areas {:.0} % too large; the most is {limit_deg:.0}°; smooth the scan or scan again",
+        (*.inflation - 1.0) * 100.0
+    )]
+    TooRough {
+        /// Root mean square angle of facets to their smooth surroundings, degrees.
+        tilt_deg: f64,
+        /// How far vertices stray, millimetres.
+        noise_mm: f64,
+        /// The surface's area over that of its smooth surroundings.
+        inflation: f64,
+        /// The largest angle that is planned on.
+        limit_deg: f64,
+    },
     /// Elements behind those that are declared.
     #[error(
         "{bytes} bytes follow after the last declared element; the header's counts do not fit the file, export the scan again"
@@ -243,6 +295,16 @@ pub enum ScanError {
         /// Its extent along its longest direction, file units.
         length: f64,
     },
+    /// A skin around the one that carries the landmarks.
+    #[error(
+        "two skins, one around the other: the landmarks lie on the inner one ({head} triangles), the outer one has {triangles}; cut the outer one away if it is a cap or a shell, or pick the landmarks on it if it is the skin"
+    )]
+    TwoSkins {
+        /// Triangles of the outer one.
+        triangles: usize,
+        /// Triangles of the inner one.
+        head: usize,
+    },
     /// Two parts of a head's size side by side.
     #[error(
         "two heads: a second part of the same size ({triangles} triangles) lies {distance:.1} file units away, at ({x:.1}, {y:.1}, {z:.1}); cut one away"
@@ -307,6 +369,18 @@ impl ScanError {
             y: v.y,
             z: v.z,
         }
+    }
+}
+
+fn too_coarse(scatter: f64, most_scatter: f64, bulge: f64, most_bulge: f64) -> String {
+    if scatter > most_scatter {
+        format!(
+            "on half of it the flat facets scatter {scatter:.2} mm off the skin's curve, the most is {most_scatter:.2}"
+        )
+    } else {
+        format!(
+            "on a tenth of it the flat facets lie {bulge:.1} mm off the skin's curve, the most is {most_bulge:.1}"
+        )
     }
 }
 

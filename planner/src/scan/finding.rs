@@ -61,6 +61,13 @@ pub enum ScanFinding {
         /// How many went.
         vertices: usize,
     },
+    /// Triangles that shared no edges were joined at corners close to each other.
+    Welded {
+        /// How many corners went.
+        vertices: usize,
+        /// How close they were.
+        within: Length,
+    },
     /// Degenerate faces (a repeated corner, or no area) were dropped.
     Degenerate {
         /// How many.
@@ -141,6 +148,11 @@ pub enum ScanFinding {
         /// Whether all triangles were looked at.
         complete: bool,
     },
+    /// Looking for places where the surface runs through itself took too long, and none had been found until then.
+    CrossingUnknown {
+        /// Triangles of the surface.
+        triangles: usize,
+    },
     /// The triangles are large.
     Coarse {
         /// The median edge.
@@ -150,6 +162,13 @@ pub enum ScanFinding {
     Noisy {
         /// Standard deviation of vertices from their surroundings.
         noise: Length,
+        /// The surface's area over that of its smooth surroundings.
+        inflation: f64,
+    },
+    /// The coordinates come in steps: the file's numbers cannot tell places apart that are closer.
+    Stepped {
+        /// The step.
+        step: Length,
     },
     /// The coordinates lie far from the origin.
     FarOrigin {
@@ -177,6 +196,32 @@ fn many(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
+fn part(triangles: usize, center: &Point<Scan>, size: Length, inside: bool) -> String {
+    format!(
+        "a separate part {:.0} mm long ({triangles} triangles) {} {} was dropped{}",
+        size.mm(),
+        if inside { "inside the head at" } else { "at" },
+        at(center),
+        if inside {
+            ""
+        } else {
+            "; the arm does not know of it"
+        }
+    )
+}
+
+fn crossing(triangles: usize, places: &[(Point<Scan>, usize)], complete: bool) -> String {
+    let places: Vec<String> = places
+        .iter()
+        .map(|(p, n)| format!("{n} near {}", at(p)))
+        .collect();
+    format!(
+        "{}{triangles} triangles run through others ({}); look at these places in the picture",
+        if complete { "" } else { "at least " },
+        places.join(", ")
+    )
+}
+
 impl ScanFinding {
     /// The short fixed name.
     #[must_use]
@@ -191,6 +236,9 @@ impl ScanFinding {
             Self::StrayPoints { .. } => "stray_points",
             Self::ClosedOver { .. } => "closed_over",
             Self::Joined { .. } => "vertices_joined",
+            Self::Welded { .. } => "welded",
+            Self::CrossingUnknown { .. } => "self_intersections_unknown",
+            Self::Stepped { .. } => "coarse_numbers",
             Self::Degenerate { .. } => "degenerate_faces",
             Self::Duplicate { .. } => "duplicate_faces",
             Self::Unused { .. } => "unused_vertices",
@@ -246,6 +294,17 @@ impl ScanFinding {
                 at(center)
             ),
             Self::Joined { vertices } => format!("{vertices} vertices with the same coordinates as another were joined"),
+            Self::Welded { vertices, within } => format!(
+                "the triangles shared no edges; {vertices} corners within {:.4} mm of another were joined with it; check the picture for cracks",
+                within.mm()
+            ),
+            Self::CrossingUnknown { triangles } => format!(
+                "whether any of the {triangles} triangles run through others could not be told, there is too much in one place; look at the picture"
+            ),
+            Self::Stepped { step } => format!(
+                "the coordinates come in steps of {:.3} mm, the file's numbers are too coarse for where the scan lies; move it to its origin before it is exported",
+                step.mm()
+            ),
             Self::Degenerate { faces, place } => format!("{faces} degenerate faces (repeated corner or no area) were dropped, the first at {}", at(place)),
             Self::Duplicate { faces, place } => format!("{faces} duplicate faces were dropped, the first at {}", at(place)),
             Self::Unused { vertices } => format!("{vertices} vertices without a face were dropped"),
@@ -255,13 +314,7 @@ impl ScanFinding {
                 many(*edges, "edge"),
                 at(place)
             ),
-            Self::Part { triangles, center, size, inside } => format!(
-                "a separate part {:.0} mm long ({triangles} triangles) {} {} was dropped{}",
-                size.mm(),
-                if *inside { "inside the head at" } else { "at" },
-                at(center),
-                if *inside { "" } else { "; the arm does not know of it" }
-            ),
+            Self::Part { triangles, center, size, inside } => part(*triangles, center, *size, *inside),
             Self::MoreParts { parts, triangles } => format!("{parts} more separate parts ({triangles} triangles) were dropped"),
             Self::Mixed { triangles, place } => {
                 format!("{triangles} triangles were wound against their neighbours, the first at {}, and were turned", at(place))
@@ -273,18 +326,15 @@ impl ScanFinding {
                 at(center)
             ),
             Self::MoreHoles { holes, widest } => format!("{holes} more openings, the widest {:.1} mm; no dots are placed across them", widest.mm()),
-            Self::Crossing { triangles, places, complete } => {
-                let places: Vec<String> = places.iter().map(|(p, n)| format!("{n} near {}", at(p))).collect();
-                format!(
-                    "{}{triangles} triangles run through others ({}); look at these places in the picture",
-                    if *complete { "" } else { "at least " },
-                    places.join(", ")
-                )
-            }
+            Self::Crossing { triangles, places, complete } => crossing(*triangles, places, *complete),
             Self::Coarse { median_edge } => {
                 format!("the median edge is {:.1} mm, dots follow flat facets; scan finer than 5 mm", median_edge.mm())
             }
-            Self::Noisy { noise } => format!("the surface is rough: vertices stray {:.2} mm from their surroundings; smooth the scan or scan again", noise.mm()),
+            Self::Noisy { noise, inflation } => format!(
+                "the surface is rough: vertices stray {:.2} mm from their surroundings, which makes areas {:.1} % too large; smooth the scan or scan again",
+                noise.mm(),
+                (inflation - 1.0) * 100.0
+            ),
             Self::FarOrigin { distance, step } => {
                 format!("the scan lies {:.1} m from its origin, where 32-bit numbers resolve {:.3} mm", distance.m(), step.mm())
             }
@@ -323,6 +373,7 @@ impl ScanFinding {
                 move_to(center);
                 *size = Length::from_m(size.m() * metres);
             }
+            Self::Welded { within, .. } => *within = Length::from_m(within.m() * metres),
             _ => {}
         }
         self

@@ -7,6 +7,9 @@
 mod accessor;
 mod error;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use gltf::json::validation::Checked;
 use gltf::json::{Root, mesh::Mode, mesh::Primitive, mesh::Semantic};
 use nalgebra::{Matrix4, Point3, Quaternion, UnitQuaternion, Vector3};
@@ -18,8 +21,12 @@ use accessor::Buffers;
 pub(super) use accessor::read_beside;
 pub use error::GltfError;
 
-/// Gives the bytes of a buffer that lies in a file of its own: the buffer's number and the file's name.
-pub(super) type Beside<'a> = &'a dyn Fn(usize, &str) -> Result<Vec<u8>, ScanError>;
+/// Gives the bytes of a buffer that lies in a file of its own: the buffer's number, the file's name, and the most bytes it may have.
+pub(super) type Beside<'a> = &'a dyn Fn(usize, &str, u64) -> Result<Vec<u8>, ScanError>;
+
+/// The most objects and the most lists in the JSON part: each takes hundreds of bytes of memory for three in the file.
+/// Source: this project's own; a scan of a head has dozens.
+const MOST_OBJECTS: usize = 100_000;
 
 /// What a file may ask for without changing where the surface lies.
 const HARMLESS: [&str; 5] = [
@@ -61,6 +68,14 @@ fn parse(
     format: Format,
     beside: Beside<'_>,
 ) -> Result<Soup, ScanError> {
+    let objects = json.iter().filter(|b| matches!(b, b'{' | b'[')).count();
+    if objects > MOST_OBJECTS {
+        return Err(GltfError::ManyObjects {
+            objects,
+            limit: MOST_OBJECTS,
+        }
+        .into());
+    }
     let root: Root = gltf::json::deserialize::from_slice(json).map_err(|e| GltfError::Json {
         line: e.line(),
         column: e.column(),
@@ -84,22 +99,26 @@ fn parse(
     }
     let mut soup = Soup::new(format);
     soup.unit = Some(UnitHint::Format(Unit::Metre));
-    let mut buffers = Buffers::new(&root, bin, beside);
-    let mut normals = Some(Vec::new());
+    let held = json.len() + bin.map_or(0, <[u8]>::len);
+    let mut adding = Adding {
+        buffers: Buffers::new(&root, bin, beside, held),
+        soup,
+        normals: Some(Vec::new()),
+        lines: 0,
+    };
     for (mesh, place) in placed(&root)? {
         let found = root.meshes.get(mesh).ok_or(GltfError::Missing {
             what: "mesh",
             index: mesh,
             of: root.meshes.len(),
         })?;
+        // Primitives of one mesh often share one list of positions.
+        let mut shared = HashMap::new();
         for primitive in &found.primitives {
-            add(primitive, &place, &mut buffers, &mut soup, &mut normals)?;
+            adding.add(primitive, &place, &mut shared)?;
         }
     }
-    soup.beside = buffers.digests;
-    soup.normals = normals.filter(|n| soup.faces == 0 && n.len() == soup.vertices.len());
-    soup.declares_faces = soup.faces > 0;
-    Ok(soup)
+    adding.done()
 }
 
 /// The meshes of the scene and where each stands.
@@ -131,25 +150,33 @@ fn placed(root: &Root) -> Result<Vec<(usize, Matrix4<f64>)>, GltfError> {
             .collect());
     }
     let mut seen = vec![false; root.nodes.len()];
-    let mut pending: Vec<(usize, Matrix4<f64>)> = roots
-        .into_iter()
-        .rev()
-        .map(|n| (n, Matrix4::identity()))
-        .collect();
-    let mut placed = Vec::new();
-    while let Some((index, parent)) = pending.pop() {
-        let node = root.nodes.get(index).ok_or(GltfError::Missing {
+    let mut pending: Vec<(usize, Matrix4<f64>)> = Vec::new();
+    // Held against the tree before it is noted: a list of children may name one node a million times.
+    let mut note = |pending: &mut Vec<_>, index: usize, place: Matrix4<f64>| {
+        let seen = seen.get_mut(index).ok_or(GltfError::Missing {
             what: "node",
             index,
             of: root.nodes.len(),
         })?;
-        if std::mem::replace(&mut seen[index], true) {
+        if std::mem::replace(seen, true) {
             return Err(GltfError::NotATree { node: index });
         }
+        pending.push((index, place));
+        Ok(())
+    };
+    for index in roots.into_iter().rev() {
+        note(&mut pending, index, Matrix4::identity())?;
+    }
+    let mut placed = Vec::new();
+    while let Some((index, parent)) = pending.pop() {
+        let Some(node) = root.nodes.get(index) else {
+            continue;
+        };
         let here = parent * local(node);
         placed.extend(node.mesh.map(|m| (m.value(), here)));
-        let children = node.children.iter().flatten().rev();
-        pending.extend(children.map(|c| (c.value(), here)));
+        for child in node.children.iter().flatten().rev() {
+            note(&mut pending, child.value(), here)?;
+        }
     }
     Ok(placed)
 }
@@ -170,68 +197,109 @@ fn local(node: &gltf::json::Node) -> Matrix4<f64> {
         * Matrix4::new_nonuniform_scaling(&scale)
 }
 
-/// Adds one primitive of a mesh.
-fn add(
-    primitive: &Primitive,
-    place: &Matrix4<f64>,
-    buffers: &mut Buffers<'_>,
-    soup: &mut Soup,
-    normals: &mut Option<Vec<Vector3<f64>>>,
-) -> Result<(), ScanError> {
-    let mode = match primitive.mode {
-        Checked::Valid(mode) => mode,
-        Checked::Invalid => return Ok(()),
-    };
-    if matches!(mode, Mode::Lines | Mode::LineLoop | Mode::LineStrip) {
-        return Ok(());
-    }
-    let attribute = |semantic| {
-        primitive
-            .attributes
-            .get(&Checked::Valid(semantic))
-            .map(|i| i.value())
-    };
-    let Some(positions) = attribute(Semantic::Positions) else {
-        return Ok(());
-    };
-    let positions = buffers.vectors(positions)?;
-    let (first, count) = (soup.vertices.len(), positions.len());
-    soup.check_size(first.saturating_add(count), 0)?;
-    let moved = |v: &Vector3<f64>| place.transform_point(&Point3::from(*v)).coords;
-    soup.vertices.extend(positions.iter().map(moved));
-    if mode == Mode::Points {
-        let own = attribute(Semantic::Normals)
-            .map(|accessor| buffers.vectors(accessor))
-            .transpose()?;
-        add_normals(own, place, normals);
-        return Ok(());
-    }
-    let indices = match primitive.indices {
-        Some(accessor) => buffers.indices(accessor.value())?,
-        None => (0..count as i64).collect(),
-    };
-    if let Some(&index) = indices.iter().find(|&&i| i >= count as i64) {
-        return Err(ScanError::IndexOutOfRange {
-            face: soup.faces,
-            index,
-            vertices: count,
-        });
-    }
-    add_triangles(mode, &indices, first, place, soup)
+/// Where the positions that were read begin among the vertices, and how many they are, by their accessor.
+type Shared = HashMap<usize, (usize, usize)>;
+
+/// What has been read of the primitives so far.
+struct Adding<'a> {
+    buffers: Buffers<'a>,
+    soup: Soup,
+    /// Of points, as long as all of them have one.
+    normals: Option<Vec<Vector3<f64>>>,
+    /// Primitives of lines, which are no surface.
+    lines: usize,
 }
 
-/// Adds the normals of points, if they and all before them have any.
-fn add_normals(
-    own: Option<Vec<Vector3<f64>>>,
-    place: &Matrix4<f64>,
-    normals: &mut Option<Vec<Vector3<f64>>>,
-) {
-    let turned = place.fixed_view::<3, 3>(0, 0).try_inverse();
-    match (own, turned, normals.as_mut()) {
-        (Some(own), Some(inverse), Some(all)) => {
-            all.extend(own.iter().map(|n| inverse.transpose() * n));
+impl Adding<'_> {
+    /// Adds one primitive of a mesh.
+    fn add(
+        &mut self,
+        primitive: &Primitive,
+        place: &Matrix4<f64>,
+        shared: &mut Shared,
+    ) -> Result<(), ScanError> {
+        let mode = match primitive.mode {
+            Checked::Valid(mode) => mode,
+            Checked::Invalid => return Ok(()),
+        };
+        if matches!(mode, Mode::Lines | Mode::LineLoop | Mode::LineStrip) {
+            self.lines += 1;
+            return Ok(());
         }
-        _ => *normals = None,
+        let attribute = |semantic| {
+            primitive
+                .attributes
+                .get(&Checked::Valid(semantic))
+                .map(|i| i.value())
+        };
+        let Some(positions) = attribute(Semantic::Positions) else {
+            return Ok(());
+        };
+        let (first, count) = match shared.entry(positions) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let first = self.soup.vertices.len();
+                let read = self.buffers.vectors(positions)?;
+                self.soup.check_size(first.saturating_add(read.len()), 0)?;
+                let moved = |v: &Vector3<f64>| place.transform_point(&Point3::from(*v)).coords;
+                self.soup.vertices.extend(read.iter().map(moved));
+                let own = (mode == Mode::Points).then(|| attribute(Semantic::Normals));
+                self.add_normals(own.flatten(), read.len(), place)?;
+                *new.insert((first, read.len()))
+            }
+        };
+        if mode == Mode::Points {
+            return Ok(());
+        }
+        let indices = match primitive.indices {
+            Some(accessor) => self.buffers.indices(accessor.value())?,
+            None => {
+                // They take what indices of the format take.
+                self.buffers.charge(4 * count as u64)?;
+                (0..count as i64).collect()
+            }
+        };
+        if let Some(&index) = indices.iter().find(|&&i| i >= count as i64) {
+            return Err(ScanError::IndexOutOfRange {
+                face: self.soup.faces,
+                index,
+                vertices: count,
+            });
+        }
+        add_triangles(mode, &indices, first, place, &mut self.soup)
+    }
+
+    /// Adds the normals of so many vertices, if they and all before them have any.
+    fn add_normals(
+        &mut self,
+        accessor: Option<usize>,
+        count: usize,
+        place: &Matrix4<f64>,
+    ) -> Result<(), ScanError> {
+        let turned = place.fixed_view::<3, 3>(0, 0).try_inverse();
+        let (Some(accessor), Some(inverse), Some(all)) = (accessor, turned, &mut self.normals)
+        else {
+            self.normals = None;
+            return Ok(());
+        };
+        let own = self.buffers.vectors(accessor)?;
+        if own.len() != count {
+            let reason = "has not as many normals as there are positions";
+            return Err(GltfError::Accessor { accessor, reason }.into());
+        }
+        all.extend(own.iter().map(|n| inverse.transpose() * n));
+        Ok(())
+    }
+
+    fn done(self) -> Result<Soup, ScanError> {
+        let mut soup = self.soup;
+        if soup.vertices.is_empty() && self.lines > 0 {
+            return Err(GltfError::OnlyLines { lines: self.lines }.into());
+        }
+        soup.beside = self.buffers.digests;
+        soup.normals = self.normals.filter(|_| soup.faces == 0);
+        soup.declares_faces = soup.faces > 0;
+        Ok(soup)
     }
 }
 

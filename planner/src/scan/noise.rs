@@ -12,27 +12,60 @@ const MOST: usize = 40;
 /// Terms of the patch: a paraboloid in any direction.
 const TERMS: usize = 6;
 
-/// The median over the surface of the standard deviation of vertices from a paraboloid through their neighbours and the neighbours'
-/// neighbours. Ears and folds are few and do not move a median; on coarse meshes the head's own shape counts as roughness.
-pub(super) fn estimate(vertices: &[Point<Scan>], triangles: &[[u32; 3]]) -> Option<Length> {
+/// How rough a surface is, the median over it. Ears and folds are few and do not move a median.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Roughness {
+    /// Standard deviation of vertices from a paraboloid through their neighbours and the neighbours' neighbours; on coarse meshes the
+    /// head's own shape counts.
+    pub stray: Length,
+    /// The area of the facets at a vertex over their area laid flat on that paraboloid: 1 if smooth. A paraboloid's chords are as steep
+    /// as it is below their middles, so coarse facets alone hardly count.
+    pub inflation: f64,
+}
+
+/// Measures how rough a surface is; `None` where too little of it hangs together to tell.
+pub(super) fn estimate(vertices: &[Point<Scan>], triangles: &[[u32; 3]]) -> Option<Roughness> {
     let rings = Rings::new(vertices.len(), triangles);
-    let mut strays: Vec<f64> = (0..vertices.len())
-        .into_par_iter()
-        .step_by(vertices.len() / LOOKED_AT + 1)
-        .filter_map(|v| {
-            let around = rings.two_around(v as u32);
+    let step = vertices.len() / LOOKED_AT + 1;
+    let facets = facets(vertices.len(), triangles, step);
+    let found: Vec<(f64, f64)> = facets
+        .par_iter()
+        .enumerate()
+        .filter_map(|(k, facets)| {
+            let around = rings.two_around((k * step) as u32).0;
             let points: Vec<Vector3<f64>> =
                 around.iter().map(|&i| vertices[i as usize].raw()).collect();
-            stray(&points)
+            let (patch, stray) = fit(&points)?;
+            let corners = facets
+                .iter()
+                .map(|&t| triangles[t as usize].map(|i| vertices[i as usize].raw()));
+            Some((stray, inflation(&patch, corners)?))
         })
         .collect();
-    if strays.is_empty() {
-        return None;
+    let (mut strays, mut inflations): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
+    Some(Roughness {
+        stray: Length::from_m(median(&mut strays)?),
+        inflation: median(&mut inflations)?,
+    })
+}
+
+fn median(values: &mut [f64]) -> Option<f64> {
+    let middle = values.len() / 2;
+    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f64::total_cmp).1)
+}
+
+/// Some facets of every `step`th vertex.
+fn facets(vertices: usize, triangles: &[[u32; 3]], step: usize) -> Vec<Vec<u32>> {
+    let mut facets = vec![Vec::new(); vertices.div_ceil(step)];
+    for (t, corners) in (0u32..).zip(triangles) {
+        for corner in corners.map(|i| i as usize) {
+            let known: &mut Vec<u32> = &mut facets[corner / step];
+            if corner % step == 0 && known.len() < MOST {
+                known.push(t);
+            }
+        }
     }
-    let middle = strays.len() / 2;
-    Some(Length::from_m(
-        *strays.select_nth_unstable_by(middle, f64::total_cmp).1,
-    ))
+    facets
 }
 
 /// Which vertices share an edge, in one row.
@@ -65,29 +98,63 @@ impl Rings {
         &self.next[self.start[v as usize] as usize..self.start[v as usize + 1] as usize]
     }
 
-    /// A vertex, its neighbours and theirs.
-    fn two_around(&self, v: u32) -> Vec<u32> {
+    /// A vertex, its neighbours and theirs, and how many were looked at: a vertex may have any number of neighbours, of which no more
+    /// than the patch takes are.
+    fn two_around(&self, v: u32) -> (Vec<u32>, usize) {
         let mut all = vec![v];
         all.extend(self.around(v).iter().take(MOST));
+        let mut looked = all.len();
         for i in 1..all.len() {
-            let more: Vec<u32> = self
-                .around(all[i])
-                .iter()
-                .copied()
-                .filter(|j| !all.contains(j))
-                .collect();
-            all.extend(more);
+            for &next in self.around(all[i]).iter().take(MOST) {
+                looked += 1;
+                if !all.contains(&next) {
+                    all.push(next);
+                }
+            }
             if all.len() >= MOST {
                 break;
             }
         }
         all.truncate(MOST);
-        all
+        (all, looked)
     }
 }
 
-/// The standard deviation of points from the paraboloid that fits them best; `None` if there are too few to tell.
-fn stray(points: &[Vector3<f64>]) -> Option<f64> {
+/// A paraboloid in a frame of its own: z over x and y, in units of its reach.
+struct Patch {
+    middle: Vector3<f64>,
+    /// Columns: x, y, z.
+    axes: Matrix3<f64>,
+    reach: f64,
+    /// Of 1, x, y, x², xy, y².
+    terms: SVector<f64, TERMS>,
+}
+
+impl Patch {
+    fn local(&self, p: &Vector3<f64>) -> Vector3<f64> {
+        self.axes.transpose() * (p - self.middle) / self.reach
+    }
+
+    fn height(&self, q: &Vector3<f64>) -> f64 {
+        self.terms.dot(&monomials(q))
+    }
+
+    /// Its normal below or above a place.
+    fn normal(&self, q: &Vector3<f64>) -> Vector3<f64> {
+        let c = &self.terms;
+        let along_x = c[1] + 2.0 * c[3] * q.x + c[4] * q.y;
+        let along_y = c[2] + c[4] * q.x + 2.0 * c[5] * q.y;
+        Vector3::new(-along_x, -along_y, 1.0).normalize()
+    }
+}
+
+fn monomials(q: &Vector3<f64>) -> SVector<f64, TERMS> {
+    let (x, y) = (q.x, q.y);
+    SVector::from([1.0, x, y, x * x, x * y, y * y])
+}
+
+/// The paraboloid that fits points best, and their standard deviation from it; `None` if there are too few to tell.
+fn fit(points: &[Vector3<f64>]) -> Option<(Patch, f64)> {
     if points.len() < 2 * TERMS {
         return None;
     }
@@ -103,35 +170,44 @@ fn stray(points: &[Vector3<f64>]) -> Option<f64> {
     let eigen = SymmetricEigen::new(spread / (reach * reach));
     let least = eigen.eigenvalues.imin();
     let axis = |k: usize| eigen.eigenvectors.column((least + k) % 3).into_owned();
-    let (w, u, v) = (axis(0), axis(1), axis(2));
     // In units of the patch's own reach, so that the system is well scaled.
-    let terms = |p: &Vector3<f64>| {
-        let d = (p - middle) / reach;
-        let (x, y) = (d.dot(&u), d.dot(&v));
-        (
-            SVector::<f64, TERMS>::from([1.0, x, y, x * x, x * y, y * y]),
-            d.dot(&w),
-        )
+    let mut patch = Patch {
+        middle,
+        axes: Matrix3::from_columns(&[axis(1), axis(2), axis(0)]),
+        reach,
+        terms: SVector::zeros(),
     };
     let (mut system, mut right) = (
         SMatrix::<f64, TERMS, TERMS>::zeros(),
         SVector::<f64, TERMS>::zeros(),
     );
     for p in points {
-        let (t, height) = terms(p);
+        let q = patch.local(p);
+        let t = monomials(&q);
         system += t * t.transpose();
-        right += t * height;
+        right += t * q.z;
     }
-    let patch = system.cholesky()?.solve(&right);
-    let sum: f64 = points
-        .iter()
-        .map(|p| {
-            let (t, height) = terms(p);
-            (height - t.dot(&patch)).powi(2)
-        })
-        .sum();
+    patch.terms = system.cholesky()?.solve(&right);
+    let off = |p: &Vector3<f64>| {
+        let q = patch.local(p);
+        (q.z - patch.height(&q)).powi(2)
+    };
+    let sum: f64 = points.iter().map(off).sum();
     let stray = reach * (sum / (points.len() - TERMS) as f64).sqrt();
-    stray.is_finite().then_some(stray)
+    stray.is_finite().then_some((patch, stray))
+}
+
+/// The area of facets over what they cover on the patch.
+fn inflation(patch: &Patch, facets: impl Iterator<Item = [Vector3<f64>; 3]>) -> Option<f64> {
+    let (mut area, mut covered) = (0.0, 0.0);
+    for corners in facets {
+        let [a, b, c] = corners.map(|p| patch.local(&p));
+        let facet = (b - a).cross(&(c - a));
+        area += facet.norm();
+        covered += facet.dot(&patch.normal(&((a + b + c) / 3.0)));
+    }
+    // The facets are wound alike, but the patch's normal may point either way. Where they cover nothing they stand upright.
+    (area > 0.0).then(|| area / f64::abs(covered).max(area * 1e-3))
 }
 
 #[cfg(test)]
@@ -162,11 +238,42 @@ mod tests {
     #[test]
     fn the_noise_that_was_added_is_found() {
         let (v, t) = sheet(40, 0.0);
-        assert!(estimate(&v, &t).unwrap() < Length::from_mm(0.001));
+        let smooth = estimate(&v, &t).unwrap();
+        assert!(smooth.stray < Length::from_mm(0.001));
+        assert!((1.0..1.0001).contains(&smooth.inflation), "{smooth:?}");
         for added in [0.1e-3, 0.4e-3] {
             let (v, t) = sheet(40, added);
-            let found = estimate(&v, &t).unwrap().m() / added;
-            assert!((0.75..1.25).contains(&found), "{found}");
+            let found = estimate(&v, &t).unwrap();
+            let stray = found.stray.m() / added;
+            assert!((0.75..1.25).contains(&stray), "{stray}");
+            // The whole sheet's area over that of the smooth one.
+            let area = |v: &[Point<Scan>]| -> f64 {
+                let corners = |t: &[u32; 3]| t.map(|i| v[i as usize].raw());
+                t.iter()
+                    .map(corners)
+                    .map(|[a, b, c]| (b - a).cross(&(c - a)).norm())
+                    .sum()
+            };
+            let true_inflation = area(&v) / area(&sheet(40, 0.0).0);
+            let told = (found.inflation - 1.0) / (true_inflation - 1.0);
+            assert!((0.7..1.3).contains(&told), "{told} at {added}");
         }
+    }
+
+    /// A hub with so many neighbours: what is looked at must not grow with their number.
+    #[test]
+    fn a_fan_takes_no_more_work_than_any_other_surface() {
+        let rim = 50_000u32;
+        let triangles: Vec<[u32; 3]> = (0..rim)
+            .flat_map(|i| {
+                let (a, b) = (2 + i, 2 + (i + 1) % rim);
+                [[0, a, b], [1, b, a]]
+            })
+            .collect();
+        let rings = Rings::new(rim as usize + 2, &triangles);
+        let most = (0..rim + 2).map(|v| rings.two_around(v).1).max().unwrap();
+        assert!(most <= MOST * (MOST + 2), "{most}");
+        let facets = facets(rim as usize + 2, &triangles, 1);
+        assert!(facets.iter().all(|f| f.len() <= MOST));
     }
 }

@@ -13,6 +13,8 @@ pub(super) fn parse(text: &str) -> Result<Soup, ScanError> {
     // Corners of all faces in one row and where each face ends: faces may name vertices that come later in the file.
     let (mut corners, mut ends) = (Vec::<i64>::new(), Vec::<usize>::new());
     let mut normals = Vec::new();
+    // Triangles that the faces will be cut into; kept up while reading, so that no more is read than will be taken.
+    let mut triangles = 0usize;
     let mut joined = String::new();
     let mut lines = (1..).zip(text.lines());
     while let Some((number, line)) = lines.next() {
@@ -41,14 +43,22 @@ pub(super) fn parse(text: &str) -> Result<Soup, ScanError> {
                     &mut normals
                 };
                 list.push(Vector3::new(x, y, z));
+                let most = soup.vertices.len().max(normals.len());
+                soup.check_size(most, triangles)?;
             }
             Some("f") => {
+                let start = corners.len();
                 for word in words.take_while(|w| !w.starts_with('#')) {
                     let index = index(word, soup.vertices.len())
                         .ok_or_else(|| bad("vertex numbers (from 1, or negative) were expected"))?;
                     corners.push(index);
+                    let more = corners.len() - start;
+                    soup.check_size(soup.vertices.len(), triangles + more.saturating_sub(2))?;
                 }
                 ends.push(corners.len());
+                // A face with fewer than three corners takes its place too.
+                triangles += (corners.len() - start).saturating_sub(2).max(1);
+                soup.check_size(soup.vertices.len(), triangles)?;
             }
             // A unit is named before the vertices, if at all.
             Some(word) if word.starts_with('#') && soup.vertices.is_empty() => {
@@ -57,7 +67,6 @@ pub(super) fn parse(text: &str) -> Result<Soup, ScanError> {
             _ => {}
         }
     }
-    soup.check_size(soup.vertices.len(), 0)?;
     let mut start = 0;
     for end in ends {
         soup.push_polygon(&corners[start..end])?;

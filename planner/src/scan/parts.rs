@@ -14,6 +14,11 @@ use super::topology::{self, Sets};
 /// A part carries the landmarks if none is farther from it than this share of its own diagonal. Source: this project's own; landmarks
 /// lie within 15 mm of the skin on a head of 350 mm across.
 const CARRIES: f64 = 0.045;
+/// Landmarks were picked on a part rather than on one around it if each of them is nearest to it, and the other lies farther away by this
+/// share of the diagonal. Source: this project's own; a millimetre on a head.
+const PICKED: f64 = 0.003;
+/// Of two skins one around the other the middles are closer than this share of the head's length.
+const AROUND: f64 = 0.15;
 /// Without landmarks, another part with this share of the head's box could be the head just as well: a head over a chest has a quarter.
 const RIVAL: f64 = 0.1;
 /// A second head has at least this share of the first one's area.
@@ -174,7 +179,17 @@ fn choose(
         }
     }
     let carries = |i: &usize| farthest[*i] <= CARRIES * parts[*i].sides().norm();
-    (0..parts.len()).find(carries).unwrap_or_else(|| {
+    let closest = (0..parts.len())
+        .filter(carries)
+        .min_by(|&a, &b| farthest[a].total_cmp(&farthest[b]));
+    let bulkiest = (0..parts.len()).find(carries);
+    // Landmarks that were picked on an inner skin say so; the outer one is a cap or a shell then.
+    let clearly = |inner: &usize| {
+        let outer = bulkiest.map_or(0.0, |i| farthest[i]);
+        votes[*inner] == landmarks.len()
+            && outer > farthest[*inner] + PICKED * parts[*inner].sides().norm()
+    };
+    closest.filter(clearly).or(bulkiest).unwrap_or_else(|| {
         // Nobody carries all: the one that is nearest to most, the bulkier of two.
         (0..parts.len())
             .max_by_key(|&i| (votes[i], std::cmp::Reverse(i)))
@@ -226,23 +241,8 @@ impl Others {
                 .count();
             let inside = 2 * within > asked.len();
             let middle = part.middle();
-            if !inside && part.is_like(&head) && part.area > HEAD_AREA * head.area {
-                return Err(ScanError::TwoHeads {
-                    triangles: part.triangles,
-                    distance: (middle - head.middle()).norm(),
-                    x,
-                    y,
-                    z,
-                });
-            }
-            if !inside && rival && !self.landmarks {
-                return Err(ScanError::TwoParts {
-                    first: head.triangles,
-                    second: part.triangles,
-                    x,
-                    y,
-                    z,
-                });
+            if !inside {
+                refuse(&part, &head, rival && !self.landmarks)?;
             }
             told.push(ScanFinding::Part {
                 triangles: part.triangles,
@@ -260,6 +260,38 @@ impl Others {
         }
         Ok(())
     }
+}
+
+/// Refuses a part outside the head that is a head too, or around it, or, where nothing tells the head from others, could be it.
+fn refuse(part: &Part, head: &Part, could_be: bool) -> Result<(), ScanError> {
+    let middle = part.middle();
+    let [x, y, z] = middle.into();
+    if part.is_like(head) && part.area > HEAD_AREA * head.area {
+        let distance = (middle - head.middle()).norm();
+        if distance < AROUND * head.sides().max() && part.bulk() > head.bulk() {
+            return Err(ScanError::TwoSkins {
+                triangles: part.triangles,
+                head: head.triangles,
+            });
+        }
+        return Err(ScanError::TwoHeads {
+            triangles: part.triangles,
+            distance,
+            x,
+            y,
+            z,
+        });
+    }
+    if could_be {
+        return Err(ScanError::TwoParts {
+            first: head.triangles,
+            second: part.triangles,
+            x,
+            y,
+            z,
+        });
+    }
+    Ok(())
 }
 
 /// How often the surface winds around a point: 1 inside, 0 outside, in between near an opening.

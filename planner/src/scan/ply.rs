@@ -7,10 +7,10 @@ use std::io::Cursor;
 
 use nalgebra::Vector3;
 use ply_rs_bw::parser::{Parser, Reader};
-use ply_rs_bw::ply::{DefaultElement, Encoding, Header, PropertyType};
+use ply_rs_bw::ply::{DefaultElement, ElementDef, Encoding, Header, PropertyType};
 
 use super::error::ScanError;
-use super::soup::{Format, Soup, UnitHint, unit_in};
+use super::soup::{Format, Soup, UnitHint, excerpt, unit_in};
 use body::{Body, Layout};
 
 /// The longest header read. Source: this project's own; scanners write a few hundred bytes.
@@ -34,40 +34,28 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Soup, ScanError> {
         .find_map(|c| unit_in(c))
         .map(UnitHint::Comment);
     let count = |name: &str| header.elements.get(name).map(|e| e.count);
-    let vertices = count("vertex").unwrap_or(0);
-    soup.check_size(vertices, 0)?;
+    soup.check_size(count("vertex").unwrap_or(0), 0)?;
     let lines = text.bytes().filter(|&b| b == b'\n').count();
-    let mut body = Body::new(&header.encoding, &bytes[offset..], lines);
+    let start = || Body::new(&header.encoding, &bytes[offset..], lines);
     let mut normals = Vec::new();
-    for definition in header.elements.values() {
-        let layout = Layout::new(definition)?;
-        match definition.name.as_str() {
-            "vertex" => {
-                if let Some(missing) = layout.missing_coordinate() {
-                    return Err(ScanError::NoCoordinate { missing });
-                }
-                let with_normals = layout.has_normals();
-                let mut take = |item: &body::Item| {
-                    let [x, y, z, nx, ny, nz] = item.values;
-                    soup.vertices.push(Vector3::new(x, y, z));
-                    if with_normals {
-                        normals.push(Vector3::new(nx, ny, nz));
-                    }
-                    Ok(())
-                };
-                body.read(&layout, Some(&mut take))?;
-            }
-            "face" if layout.has_corners() => {
-                // Elements may come in any order: corners are held against the vertices the header has declared.
-                let mut take = |item: &body::Item| soup.push_polygon_of(vertices, &item.corners);
-                body.read(&layout, Some(&mut take))?;
-            }
-            "tristrips" if layout.has_corners() => {
-                let mut take = |item: &body::Item| soup.push_strips_of(vertices, &item.corners);
-                body.read(&layout, Some(&mut take))?;
-            }
-            _ => body.read(&layout, None)?,
+    // Elements may come in any order, and faces need their vertices: where those come later they are looked for first.
+    let later = faces_first(&header);
+    if later {
+        let mut body = start();
+        for definition in header.elements.values() {
+            read_element(
+                &mut body,
+                definition,
+                Wanted::Vertices,
+                &mut soup,
+                &mut normals,
+            )?;
         }
+    }
+    let wanted = if later { Wanted::Faces } else { Wanted::All };
+    let mut body = start();
+    for definition in header.elements.values() {
+        read_element(&mut body, definition, wanted, &mut soup, &mut normals)?;
     }
     let left_over = body.left_over();
     if left_over > 0 {
@@ -76,6 +64,62 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Soup, ScanError> {
     soup.declares_faces = count("face").or(count("tristrips")).is_some();
     soup.normals = (!normals.is_empty()).then_some(normals);
     Ok(soup)
+}
+
+/// What is taken on one way through the body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Vertices,
+    Faces,
+    All,
+}
+
+fn faces_first(header: &Header) -> bool {
+    let place = |wanted: &[&str]| {
+        let mut names = header.elements.values().map(|e| e.name.as_str());
+        names.position(|name| wanted.contains(&name))
+    };
+    match (place(&["face", "tristrips"]), place(&["vertex"])) {
+        (Some(face), Some(vertex)) => face < vertex,
+        _ => false,
+    }
+}
+
+fn read_element(
+    body: &mut Body<'_>,
+    definition: &ElementDef,
+    wanted: Wanted,
+    soup: &mut Soup,
+    normals: &mut Vec<Vector3<f64>>,
+) -> Result<(), ScanError> {
+    let layout = Layout::new(definition)?;
+    let faces = wanted != Wanted::Vertices && layout.has_corners();
+    match definition.name.as_str() {
+        "vertex" if wanted != Wanted::Faces => {
+            if let Some(missing) = layout.missing_coordinate() {
+                return Err(ScanError::NoCoordinate { missing });
+            }
+            let with_normals = layout.has_normals();
+            let mut take = |item: &body::Item| {
+                let [x, y, z, nx, ny, nz] = item.values;
+                soup.vertices.push(Vector3::new(x, y, z));
+                if with_normals {
+                    normals.push(Vector3::new(nx, ny, nz));
+                }
+                Ok(())
+            };
+            body.read(&layout, Some(&mut take))
+        }
+        "face" if faces => {
+            let mut take = |item: &body::Item| soup.push_polygon(&item.corners);
+            body.read(&layout, Some(&mut take))
+        }
+        "tristrips" if faces => {
+            let mut take = |item: &body::Item| soup.push_strips(&item.corners);
+            body.read(&layout, Some(&mut take))
+        }
+        _ => body.read(&layout, None),
+    }
 }
 
 /// The header with plain line ends, and where the body starts.
@@ -112,9 +156,7 @@ fn header_text(bytes: &[u8]) -> Result<(String, usize), ScanError> {
 fn parse_header(text: &str) -> Result<Header, ScanError> {
     let header = Parser::<DefaultElement>::new()
         .read_header(&mut Reader::new(Cursor::new(text.as_bytes())))
-        .map_err(|e| ScanError::Header {
-            reason: one_line(&e.to_string()),
-        })?;
+        .map_err(|_| refusal(text))?;
     // One of two with the same name would silently replace the other, and the body would be read askew.
     let declared = |word: &str| {
         text.lines()
@@ -149,14 +191,14 @@ fn check_counts(header: &Header, offset: usize, available: usize) -> Result<(), 
         };
         if stride == 0 && definition.count > 0 {
             return Err(ScanError::Header {
-                reason: format!("element \"{}\" has no property", definition.name),
+                reason: format!("element \"{}\" has no property", excerpt(&definition.name)),
             });
         }
         let needed = stride * definition.count as u128;
         total += needed;
         if total > available as u128 + 1 {
             return Err(ScanError::CountExceedsFile {
-                element: definition.name.clone(),
+                element: excerpt(&definition.name),
                 count: definition.count as u64,
                 needed,
                 offset,
@@ -167,12 +209,41 @@ fn check_counts(header: &Header, offset: usize, available: usize) -> Result<(), 
     Ok(())
 }
 
-fn one_line(message: &str) -> String {
-    let text = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= 160 {
-        text
-    } else {
-        format!("{}…", text.chars().take(160).collect::<String>())
+/// Names the first line that is none of a header; if each is one by itself, what is wrong between them. What the parser says of it is
+/// for programmers.
+fn refusal(text: &str) -> ScanError {
+    let parser = Parser::<DefaultElement>::new();
+    let is_line = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // Numbers may be too large for their place.
+        let fits = match words[..] {
+            ["element", _, count] => count.parse::<usize>().is_ok(),
+            ["format", _, version] => version.split('.').all(|n| n.parse::<u8>().is_ok()),
+            _ => true,
+        };
+        fits && parser.read_header_line(line).is_ok()
+    };
+    let wrong = (1..).zip(text.lines()).find(|(_, line)| !is_line(line));
+    if let Some((line, text)) = wrong {
+        return ScanError::BadLine {
+            line,
+            what: "no line of a PLY header",
+            text: excerpt(text),
+        };
+    }
+    let place = |word: &str| {
+        text.lines()
+            .position(|l| l.split_whitespace().next() == Some(word))
+    };
+    let reason = match (place("format"), place("element"), place("property")) {
+        (None, ..) => "it has no format line",
+        (_, element, Some(property)) if element.is_none_or(|e| e > property) => {
+            "a property stands before the first element"
+        }
+        _ => "its format or its first line stands there twice",
+    };
+    ScanError::Header {
+        reason: reason.to_owned(),
     }
 }
 
@@ -274,6 +345,40 @@ mod tests {
                 (soup.vertices.len(), soup.triangles.len()),
                 (3, 1),
                 "{end:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_damaged_header_line_is_named_in_plain_words() {
+        let whole = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nend_header\n0 0 0\n";
+        assert!(parse(whole.as_bytes()).is_ok());
+        for (from, to, number) in [
+            ("ascii", "asc\u{1}\u{7f}i", 2),
+            ("element vertex 1", "elem\u{1b}[31ment vertex 1", 3),
+            ("element vertex 1", "element vertex 99999999999999999999", 3),
+            ("property float y", "property flute y", 5),
+        ] {
+            let error = parse(whole.replace(from, to).as_bytes()).unwrap_err();
+            assert!(
+                matches!(error, ScanError::BadLine { line, .. } if line == number),
+                "{error:?}"
+            );
+            let line = error.to_string();
+            assert!(
+                !line.contains(char::is_control) && !line.contains("Set"),
+                "{line:?}"
+            );
+        }
+        // Each line is one, together they are no header.
+        for bad in [
+            "ply\nelement vertex 1\nend_header\n",
+            "ply\nformat ascii 1.0\nproperty float x\nend_header\n",
+        ] {
+            let line = parse(bad.as_bytes()).unwrap_err().to_string();
+            assert!(
+                !line.contains(char::is_control) && !line.contains('{'),
+                "{line:?}"
             );
         }
     }

@@ -10,6 +10,7 @@ use super::finding::ScanFinding;
 use super::parts;
 use super::soup::Soup;
 use super::topology::{self, Sets, Side};
+use super::weld;
 
 /// A flap is cut away if it has at most this share of the surface it hangs on. Source: this project's own.
 const FLAP_SHARE: f64 = 0.05;
@@ -53,6 +54,7 @@ pub(super) fn repair(soup: Soup, landmarks: &[Vector3<f64>]) -> Result<Repaired,
         findings.push(ScanFinding::Unused { vertices: unused });
     }
     join(&vertices, &mut triangles, &mut findings);
+    weld::weld(&vertices, &mut triangles, &mut findings)?;
     drop_degenerate(&vertices, &mut triangles, faces, &mut findings)?;
     cut_flaps(&vertices, &mut triangles, &mut findings)?;
     let others = parts::keep_head(&vertices, &mut triangles, landmarks);

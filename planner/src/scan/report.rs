@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::cover::Cover;
-use super::{ScanFinding, Scanned, UnitSource, Weight};
+use super::{ScanError, ScanFinding, Scanned, UnitSource, Weight, fit};
 
 /// The report as data; lengths in the unit of the key.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,10 +34,14 @@ pub struct Report {
     pub median_edge_mm: f64,
     /// Standard deviation of vertices from their smooth surroundings.
     pub noise_mm: Option<f64>,
+    /// Root mean square angle of facets to their smooth surroundings.
+    pub tilt_deg: Option<f64>,
     /// Whether the surface is closed.
     pub closed: bool,
     /// Whether nothing was found that should be looked at.
     pub clean: bool,
+    /// Why it is not fit for planning, if it is not.
+    pub unfit: Option<String>,
     /// What was found.
     pub findings: Vec<Entry>,
 }
@@ -89,7 +93,10 @@ impl From<&ScanFinding> for Entry {
                 (Some(*vertices), None)
             }
             ScanFinding::Coarse { median_edge } => (None, Some(median_edge.mm())),
-            ScanFinding::Noisy { noise } => (None, Some(noise.mm())),
+            ScanFinding::Noisy { noise, .. } => (None, Some(noise.mm())),
+            ScanFinding::Welded { vertices, within } => (Some(*vertices), Some(within.mm())),
+            ScanFinding::CrossingUnknown { triangles } => (Some(*triangles), None),
+            ScanFinding::Stepped { step } => (None, Some(step.mm())),
             ScanFinding::FarOrigin { distance, .. } => (None, Some(distance.mm())),
             _ => (None, None),
         };
@@ -104,9 +111,9 @@ impl From<&ScanFinding> for Entry {
     }
 }
 
-/// The report as data.
+/// The report as data; `fit` is what [`fit::check`] or, where there is a head frame, [`fit::check_head`] says.
 #[must_use]
-pub fn report(scan: &Scanned) -> Report {
+pub fn report(scan: &Scanned, fit: &Result<(), ScanError>) -> Report {
     let (low, high) = scan.mesh.bounds();
     let size = (high - low).raw() * 1e3;
     let warns = |f: &ScanFinding| f.weight() == Weight::Warning;
@@ -123,8 +130,10 @@ pub fn report(scan: &Scanned) -> Report {
         unscanned_cm2: scan.unscanned.as_ref().map_or(0.0, |m| m.area().cm2()),
         median_edge_mm: scan.median_edge.mm(),
         noise_mm: scan.noise.map(stipple_model::units::Length::mm),
+        tilt_deg: scan.inflation.map(fit::tilt_deg),
         closed: scan.closed,
         clean: !scan.findings.iter().any(warns),
+        unfit: fit.as_ref().err().map(ToString::to_string),
         findings: scan.findings.iter().map(Entry::from).collect(),
     }
 }
@@ -142,14 +151,14 @@ const fn source(source: UnitSource) -> (&'static str, &'static str) {
 
 /// The report as JSON, one object.
 #[must_use]
-pub fn json(scan: &Scanned) -> serde_json::Value {
-    serde_json::to_value(report(scan)).unwrap_or_default()
+pub fn json(scan: &Scanned, fit: &Result<(), ScanError>) -> serde_json::Value {
+    serde_json::to_value(report(scan, fit)).unwrap_or_default()
 }
 
 /// The report as lines for a person.
 #[must_use]
-pub fn text(scan: &Scanned) -> String {
-    let r = report(scan);
+pub fn text(scan: &Scanned, fit: &Result<(), ScanError>) -> String {
+    let r = report(scan, fit);
     let mut out = String::new();
     let faces = if r.faces_in_file == 0 {
         "a point cloud".to_owned()
@@ -200,6 +209,10 @@ pub fn text(scan: &Scanned) -> String {
         .iter()
         .filter(|e| e.weight == Weight::Warning)
         .count();
+    if let Some(unfit) = &r.unfit {
+        let _ = writeln!(out, "result      not fit for planning: {unfit}");
+        return out;
+    }
     let _ = match warnings {
         0 => writeln!(out, "result      usable, nothing to look at"),
         1 => writeln!(

@@ -6,11 +6,15 @@ use nalgebra::Vector3;
 use stipple_model::digest::Digest;
 
 use super::error::ScanError;
+use super::polygon;
 use super::unit::{Unit, unit_named};
 
 /// The most vertices and the most triangles read, each. Source: a head at 0.3 mm edges has 3 million triangles; 408,000 take
 /// 78 MB to read and repair, so this many some 2 GB.
 pub const MOST_ELEMENTS: usize = 10_000_000;
+/// Steps taken at most to cut all polygons of a file into triangles. Source: this project's own; a second, a cap over a neck with ten
+/// thousand corners, or a million polygons with eight.
+const MOST_CUTTING: usize = 200_000_000;
 
 /// The file format, found from the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +93,16 @@ pub(super) struct Soup {
     pub declares_faces: bool,
     /// Digests of further files that were read, in their order.
     pub beside: Vec<Digest>,
+    /// For cutting one polygon after the other, and the steps all have taken.
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    corners: Vec<u32>,
+    points: Vec<Vector3<f64>>,
+    triangles: Vec<[usize; 3]>,
+    work: usize,
 }
 
 impl Soup {
@@ -102,6 +116,7 @@ impl Soup {
             normals: None,
             declares_faces: false,
             beside: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -118,35 +133,48 @@ impl Soup {
         Ok(())
     }
 
-    /// Adds a polygon of the vertices read so far as a fan.
+    /// Adds a polygon of the vertices read so far, cut into triangles; polygons with fewer than three corners count as faces and are
+    /// left to the degenerate count.
     pub fn push_polygon(&mut self, corners: &[i64]) -> Result<(), ScanError> {
-        self.push_polygon_of(self.vertices.len(), corners)
+        self.faces += 1;
+        self.check_size(self.vertices.len(), corners.len().saturating_sub(2))?;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let pushed = self.push_with(&mut scratch, corners);
+        self.scratch = scratch;
+        pushed
     }
 
-    /// Adds a polygon of so many vertices as a fan; polygons with fewer than three corners count as faces and are left to the degenerate
-    /// count.
-    pub fn push_polygon_of(&mut self, vertices: usize, corners: &[i64]) -> Result<(), ScanError> {
-        self.faces += 1;
-        if corners.len() < 3 {
-            // Checked all the same.
-            corners
-                .iter()
-                .try_for_each(|&i| self.index(vertices, i).map(|_| ()))?;
-            return Ok(());
+    fn push_with(&mut self, scratch: &mut Scratch, corners: &[i64]) -> Result<(), ScanError> {
+        scratch.corners.clear();
+        for &corner in corners {
+            scratch.corners.push(self.index(corner)?);
         }
-        self.check_size(vertices, corners.len() - 2)?;
-        let first = self.index(vertices, corners[0])?;
-        let mut before = self.index(vertices, corners[1])?;
-        for &corner in &corners[2..] {
-            let corner = self.index(vertices, corner)?;
-            self.triangles.push([first, before, corner]);
-            before = corner;
+        match scratch.corners[..] {
+            [] | [_] | [_, _] => return Ok(()),
+            [a, b, c] => self.triangles.push([a, b, c]),
+            _ => {
+                let place = |&i: &u32| self.vertices[i as usize];
+                scratch.points.clear();
+                scratch.points.extend(scratch.corners.iter().map(place));
+                scratch.work += polygon::cut(
+                    &scratch.points,
+                    MOST_CUTTING - scratch.work,
+                    &mut scratch.triangles,
+                )
+                .ok_or(ScanError::Polygon {
+                    face: self.faces - 1,
+                    corners: corners.len(),
+                })?;
+                let vertices = |t: &[usize; 3]| t.map(|i| scratch.corners[i]);
+                self.triangles
+                    .extend(scratch.triangles.iter().map(vertices));
+            }
         }
         Ok(())
     }
 
     /// Adds triangle strips, one after the other, each ended by a negative number.
-    pub fn push_strips_of(&mut self, vertices: usize, corners: &[i64]) -> Result<(), ScanError> {
+    pub fn push_strips(&mut self, corners: &[i64]) -> Result<(), ScanError> {
         for strip in corners.split(|&i| i < 0) {
             for (k, t) in strip.windows(3).enumerate() {
                 // Every second triangle of a strip runs the other way.
@@ -157,7 +185,7 @@ impl Soup {
                 };
                 // Strips repeat a corner to jump; that is no face.
                 if t[0] != t[1] && t[1] != t[2] && t[2] != t[0] {
-                    self.push_polygon_of(vertices, &turned)?;
+                    self.push_polygon(&turned)?;
                 }
             }
         }
@@ -165,7 +193,8 @@ impl Soup {
     }
 
     /// Holds one index against the vertices; the face is the one counted last.
-    fn index(&self, vertices: usize, index: i64) -> Result<u32, ScanError> {
+    fn index(&self, index: i64) -> Result<u32, ScanError> {
+        let vertices = self.vertices.len();
         usize::try_from(index)
             .ok()
             .filter(|&i| i < vertices)

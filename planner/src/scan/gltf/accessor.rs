@@ -9,9 +9,16 @@ use gltf::json::{Accessor, Root};
 use nalgebra::Vector3;
 use stipple_model::digest::Digest;
 
+use super::super::LARGEST_FILE;
 use super::super::error::ScanError;
 use super::super::soup::{MOST_ELEMENTS, excerpt};
 use super::{Beside, GltfError};
+
+/// How many times over the bytes that a file holds may be read in all. Source: this project's own; scans name each byte once, but parts
+/// may stand in the scene more than once.
+const READ_OVER: u64 = 4;
+/// So many bytes may be read in any case: small parts may stand in the scene many times.
+const READ_FREELY: u64 = 1 << 20;
 
 /// The buffers of one file, each read when it is first asked for.
 pub(super) struct Buffers<'a> {
@@ -19,6 +26,10 @@ pub(super) struct Buffers<'a> {
     bin: Option<&'a [u8]>,
     beside: Beside<'a>,
     read: Vec<Option<Cow<'a, [u8]>>>,
+    /// Bytes held: of the file, and of buffers beside it.
+    held: u64,
+    /// Bytes that accessors have named so far.
+    named: u64,
     /// Digests of the files read beside the scan.
     pub digests: Vec<Digest>,
 }
@@ -46,12 +57,14 @@ const fn size(kind: ComponentType) -> usize {
 }
 
 impl<'a> Buffers<'a> {
-    pub fn new(root: &'a Root, bin: Option<&'a [u8]>, beside: Beside<'a>) -> Self {
+    pub fn new(root: &'a Root, bin: Option<&'a [u8]>, beside: Beside<'a>, held: usize) -> Self {
         Self {
             root,
             bin,
             beside,
             read: vec![None; root.buffers.len()],
+            held: held as u64,
+            named: 0,
             digests: Vec::new(),
         }
     }
@@ -145,6 +158,7 @@ impl<'a> Buffers<'a> {
         }
         let buffer = view.buffer.value();
         let available = self.bytes(buffer)?.len();
+        self.charge((count * element) as u64)?;
         let view_start = view.byte_offset.map_or(0, |o| o.0);
         if u128::from(view_start) + u128::from(view.byte_length.0) > available as u128 {
             return Err(bad("has a buffer view that reaches beyond its buffer").into());
@@ -158,6 +172,18 @@ impl<'a> Buffers<'a> {
             kind,
             normalized: found.normalized,
         })
+    }
+
+    /// Counts what is taken, in bytes of the file.
+    pub fn charge(&mut self, bytes: u64) -> Result<(), GltfError> {
+        self.named = self.named.saturating_add(bytes);
+        if self.named > READ_OVER * self.held + READ_FREELY {
+            return Err(GltfError::ReadOver {
+                named: self.named,
+                held: self.held,
+            });
+        }
+        Ok(())
     }
 
     fn bytes(&mut self, buffer: usize) -> Result<&[u8], ScanError> {
@@ -175,7 +201,9 @@ impl<'a> Buffers<'a> {
                 }
                 Some(uri) if uri.starts_with("data:") => Cow::Owned(decode(buffer, uri)?),
                 Some(uri) => {
-                    let bytes = (self.beside)(buffer, uri)?;
+                    // All files together are held to what one file may have.
+                    let bytes = (self.beside)(buffer, uri, LARGEST_FILE.saturating_sub(self.held))?;
+                    self.held += bytes.len() as u64;
                     self.digests.push(Digest::of(&bytes));
                     Cow::Owned(bytes)
                 }

@@ -117,6 +117,34 @@ pub enum GltfError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A JSON part with far more in it than a scan has.
+    #[error(
+        "the JSON part has {objects} objects and lists, the most read is {limit}; export the head alone, as one mesh"
+    )]
+    ManyObjects {
+        /// How many.
+        objects: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// The same bytes are named over and over.
+    #[error(
+        "accessors name {named} bytes where the file holds {held}: the same data stands there many times; export the head alone, as one mesh"
+    )]
+    ReadOver {
+        /// Bytes named until then.
+        named: u64,
+        /// Bytes held by the file and those beside it.
+        held: u64,
+    },
+    /// Lines, and nothing that makes a surface.
+    #[error(
+        "no surface: it has nothing but lines (in {lines} primitives); export the scan with its faces"
+    )]
+    OnlyLines {
+        /// Primitives of lines.
+        lines: usize,
+    },
     /// Indices that do not make whole triangles.
     #[error("a triangle list has {indices} indices, no multiple of 3; export the scan again")]
     NotTriangles {
