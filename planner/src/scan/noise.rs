@@ -87,7 +87,7 @@ impl Rings {
 }
 
 /// The standard deviation of points from the paraboloid that fits them best; `None` if there are too few to tell.
-fn stray(points: &[Vector3<f64>]) -> Option<f64> {
+pub(super) fn stray(points: &[Vector3<f64>]) -> Option<f64> {
     if points.len() < 2 * TERMS {
         return None;
     }

@@ -1,6 +1,10 @@
 //! Which points are near: points sorted into the cells of a grid.
 
 use nalgebra::Vector3;
+use rayon::prelude::*;
+
+/// Rings of cells looked through at most.
+const RINGS: i64 = 6;
 
 /// Points in cells.
 pub(super) struct Near<'a> {
@@ -22,7 +26,7 @@ impl<'a> Near<'a> {
             .zip(points)
             .map(|(i, p)| (key(p, cell), i))
             .collect();
-        sorted.sort_unstable();
+        sorted.par_sort_unstable();
         Self {
             points,
             cell,
@@ -30,14 +34,22 @@ impl<'a> Near<'a> {
         }
     }
 
-    /// Visits every point in the 27 cells around a place: all within the cells' width, and some farther.
-    pub fn around(&self, p: &Vector3<f64>, mut visit: impl FnMut(u32, f64)) {
+    /// No point nearer than this is ever missed.
+    pub const fn reach(&self) -> f64 {
+        self.cell * RINGS as f64
+    }
+
+    /// Visits every point in so many rings of cells around a place: all within as many widths, and some farther.
+    pub fn around(&self, p: &Vector3<f64>, rings: i64, mut visit: impl FnMut(u32, f64)) {
         let [x, y, z] = key(p, self.cell);
-        for i in -1..=1 {
-            for j in -1..=1 {
+        for i in -rings..=rings {
+            for j in -rings..=rings {
                 // Cells in a row along z stand together.
                 let (i, j) = (x.saturating_add(i), y.saturating_add(j));
-                let (low, high) = ([i, j, z.saturating_sub(1)], [i, j, z.saturating_add(1)]);
+                let (low, high) = (
+                    [i, j, z.saturating_sub(rings)],
+                    [i, j, z.saturating_add(rings)],
+                );
                 let start = self.sorted.partition_point(|(k, _)| *k < low);
                 for (k, point) in &self.sorted[start..] {
                     if *k > high {
@@ -49,23 +61,31 @@ impl<'a> Near<'a> {
         }
     }
 
-    /// The nearest `count` points around a place, nearest first.
+    /// The nearest `count` points around a place with their squared distances, nearest first; fewer only if no more are within reach.
     pub fn nearest(&self, p: &Vector3<f64>, count: usize) -> Vec<(f64, u32)> {
-        let mut found = Vec::with_capacity(64);
-        self.around(p, |i, d| found.push((d, i)));
         let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        if found.len() > count {
-            found.select_nth_unstable_by(count, order);
-            found.truncate(count);
+        let mut found = Vec::with_capacity(64);
+        for rings in 1..=RINGS {
+            found.clear();
+            self.around(p, rings, |i, d| found.push((d, i)));
+            if found.len() >= count {
+                if found.len() > count {
+                    found.select_nth_unstable_by(count, order);
+                    found.truncate(count);
+                }
+                // What is nearer than the outermost ring's far side cannot be missed.
+                let sure = self.cell * rings as f64;
+                if found.iter().all(|(d, _)| *d <= sure * sure) {
+                    break;
+                }
+            }
         }
         found.sort_by(order);
         found
     }
 
-    /// The squared distance to the nearest point, if it is within the cells' width.
-    pub fn distance_squared(&self, p: &Vector3<f64>) -> Option<f64> {
-        let mut least = f64::INFINITY;
-        self.around(p, |_, d| least = least.min(d));
-        (least <= self.cell * self.cell).then_some(least)
+    /// The distance to the nearest point and which it is, if it is within reach.
+    pub fn first(&self, p: &Vector3<f64>) -> Option<(f64, u32)> {
+        self.nearest(p, 1).first().map(|(d, i)| (d.sqrt(), *i))
     }
 }
