@@ -42,7 +42,9 @@ const PATCH: [f64; 2] = [20.0, 80.0];
 const NORMAL: [usize; 2] = [14, 48];
 /// Points around a place that their roughness is measured with, and places looked at.
 const ROUGHNESS: [usize; 2] = [40, 2000];
-/// The share of normals in the file that must agree with the points' own surface, and with each other.
+/// Normals in the file that are compared with the points.
+const COMPARED: usize = 20_000;
+/// The share of them that must stand on the points' surface, and of their neighbours that must be on the same side.
 const AGREEING: f64 = 0.9;
 
 /// The surface of a cloud, file units.
@@ -101,6 +103,11 @@ pub(super) fn surface(
             points: cloud.strays,
         });
     }
+    if cloud.hidden > 0 {
+        findings.push(ScanFinding::HiddenPoints {
+            points: cloud.hidden,
+        });
+    }
     if cloud.reduced && length(cell) > FINEST * 1.05 {
         findings.push(ScanFinding::ThinnedCloud {
             points: points.len(),
@@ -115,7 +122,7 @@ pub(super) fn surface(
 }
 
 /// How far points stray from a smooth surface through their neighbours: the standard deviation, the median over the cloud.
-fn stray(points: &[Vector3<f64>], near: &Near<'_>) -> f64 {
+fn stray(points: &[Vector3<f64>], near: &Near) -> f64 {
     let mut strays: Vec<f64> = points
         .par_iter()
         .step_by(points.len() / ROUGHNESS[1] + 1)
@@ -148,32 +155,44 @@ fn check_noise(cloud: &Thinned, stray: Length, width: Length) -> Result<(), Scan
 /// The normals to use: the file's if they fit the points and each other, else estimated ones.
 fn sided(
     cloud: &Thinned,
-    near: &Near<'_>,
+    near: &Near,
     fitted: usize,
     findings: &mut Vec<ScanFinding>,
 ) -> Vec<Vector3<f64>> {
-    let estimated = normals::estimate(&cloud.points, near, fitted, cloud.width);
-    let Some(given) = &cloud.normals else {
-        findings.push(ScanFinding::NormalsEstimated { given: false });
-        return estimated;
-    };
-    let along: Vec<f64> = given
-        .iter()
-        .zip(&estimated)
-        .map(|(g, e)| g.dot(e))
-        .collect();
-    let share = |test: &dyn Fn(f64) -> bool| {
-        along.iter().filter(|d| test(**d)).count() as f64 / along.len().max(1) as f64
-    };
-    if share(&|d| d > 0.5) >= AGREEING {
-        return given.clone();
-    }
-    if share(&|d| d < -0.5) >= AGREEING {
+    if let Some(given) = cloud
+        .normals
+        .as_ref()
+        .filter(|n| fit_points(cloud, near, fitted, n))
+    {
+        let outward: f64 = given.iter().zip(&cloud.free).map(|(n, f)| n.dot(f)).sum();
+        if outward >= 0.0 {
+            return given.clone();
+        }
         findings.push(ScanFinding::InsideOut);
         return given.iter().map(|n| -n).collect();
     }
-    findings.push(ScanFinding::NormalsEstimated { given: true });
-    estimated
+    findings.push(ScanFinding::NormalsEstimated {
+        given: cloud.normals.is_some(),
+    });
+    normals::estimate(&cloud.points, near, fitted, &cloud.free)
+}
+
+/// Whether normals stand on the points' surface and on the same side as their neighbours'.
+fn fit_points(cloud: &Thinned, near: &Near, fitted: usize, given: &[Vector3<f64>]) -> bool {
+    let points = &cloud.points;
+    let good: Vec<bool> = points
+        .par_iter()
+        .zip(given)
+        .step_by(points.len() / COMPARED + 1)
+        .map(|(p, n)| {
+            let around = near.nearest(p, fitted);
+            let alike = |(_, j): &&(f64, u32)| given[*j as usize].dot(n) > 0.0;
+            let same = around.iter().filter(alike).count();
+            let stands = normals::fit(points, &around).dot(n).abs() > 0.5;
+            stands && same as f64 > AGREEING * around.len() as f64
+        })
+        .collect();
+    good.iter().filter(|g| **g).count() as f64 >= AGREEING * good.len() as f64
 }
 
 /// The surface each point stands for; a lonely one for no more than a few others.
@@ -211,7 +230,12 @@ mod tests {
     fn normals_point_outward_and_the_surface_lies_on_the_points() {
         let points = head(30_000, |p| p.z > -70.0);
         let cloud = thin(&points, None).unwrap();
-        let normals = normals::estimate(&cloud.points, 4.0 * cloud.spacing);
+        let normals = normals::estimate(
+            &cloud.points,
+            &Near::new(&cloud.points, 2.0 * cloud.width),
+            14,
+            &cloud.free,
+        );
         assert!(
             cloud
                 .points

@@ -11,13 +11,17 @@ use super::super::topology::{self, Sets};
 use super::near::Near;
 use super::thin::Thinned;
 
+/// What a ball without points bulges into a gap between points, in widths of the square a point stands for. Source: a ball of twice the
+/// largest gap bulges a quarter of that gap into it.
+const BULGE: f64 = 0.5;
+
 /// A closed surface in two parts: what was scanned, what was closed over.
 pub(super) type Parts = (Vec<[u32; 3]>, Vec<[u32; 3]>);
 
 /// Parts the triangles. `cell`: the grid's; `stray`: how far points stray from their surface.
 pub(super) fn part(
     cloud: &Thinned,
-    near: &Near<'_>,
+    near: &Near,
     vertices: &[Vector3<f64>],
     triangles: Vec<[u32; 3]>,
     (cell, stray): (f64, f64),
@@ -49,57 +53,69 @@ pub(super) fn part(
         .par_iter()
         .zip(&distances)
         .map(|(v, (d, limit))| {
-            // A vertex that points are right beside is on them.
-            if d > limit {
-                return true;
+            let mut inside = d > limit;
+            if !inside {
+                near_centers.around(v, 1, |c, squared| {
+                    let (reach, _) = distances[far[c as usize] as usize];
+                    // A large ball bulges into every gap between points a little.
+                    inside |= squared < (reach - BULGE * cloud.width).max(0.0).powi(2);
+                });
             }
-            if *d < 0.5 * cell {
-                return false;
-            }
-            let mut inside = false;
-            near_centers.around(v, 1, |c, squared| {
-                let (reach, _) = distances[far[c as usize] as usize];
-                inside |= squared < reach * reach;
-            });
             inside
         })
         .collect();
+    let is_far: Vec<bool> = distances.iter().map(|(d, limit)| d > limit).collect();
     let (scanned, open): (Vec<_>, Vec<_>) = triangles
         .into_iter()
         .partition(|t| !t.iter().any(|i| empty[*i as usize]));
-    let open = beside(&scanned, open);
+    // Crumbs at the border belong to what is around them.
+    let (open, more) = pieces(open, |p| p.iter().flatten().any(|i| is_far[*i as usize]));
+    let scanned = [scanned, more].concat();
+    let least = (std::f64::consts::PI * (gap * cloud.width / cell).powi(2)) as usize;
+    let used = flags(vertices.len(), &open);
+    let (scanned, more) = pieces(scanned, |p| {
+        p.len() > least || !p.iter().flatten().any(|i| used[*i as usize])
+    });
+    let open = [open, more].concat();
+    // What does not border on anything scanned is a bubble of the reconstruction.
+    let used = flags(vertices.len(), &scanned);
+    let (open, _) = pieces(open, |p| p.iter().flatten().any(|i| used[*i as usize]));
     (scanned, open)
 }
 
-/// Of what was closed over, the pieces that border on what was scanned; the rest are bubbles of the reconstruction.
-fn beside(scanned: &[[u32; 3]], open: Vec<[u32; 3]>) -> Vec<[u32; 3]> {
-    let vertices = scanned
-        .iter()
-        .chain(&open)
-        .flatten()
-        .max()
-        .map_or(0, |i| *i as usize + 1);
-    let mut touched = vec![false; vertices];
-    scanned
+/// Which vertices triangles have.
+fn flags(vertices: usize, triangles: &[[u32; 3]]) -> Vec<bool> {
+    let mut flags = vec![false; vertices];
+    triangles
         .iter()
         .flatten()
-        .for_each(|i| touched[*i as usize] = true);
-    let mut sets = Sets::new(open.len());
-    let sides = topology::sides(&open);
+        .for_each(|i| flags[*i as usize] = true);
+    flags
+}
+
+/// Parts triangles into those whose piece, all that hangs together over edges, is chosen, and the others.
+fn pieces(triangles: Vec<[u32; 3]>, choose: impl Fn(&[[u32; 3]]) -> bool) -> Parts {
+    let mut sets = Sets::new(triangles.len());
+    let sides = topology::sides(&triangles);
     for edge in topology::edges(&sides) {
         for side in &edge[1..] {
             sets.join(edge[0].triangle, side.triangle);
         }
     }
-    let mut borders = vec![false; open.len()];
-    for (i, t) in (0u32..).zip(&open) {
-        if t.iter().any(|v| touched[*v as usize]) {
-            borders[sets.find(i) as usize] = true;
-        }
+    let mut order: Vec<(u32, [u32; 3])> = (0u32..)
+        .zip(triangles)
+        .map(|(i, t)| (sets.find(i), t))
+        .collect();
+    order.sort_by_key(|(set, _)| *set);
+    let (mut chosen, mut others) = (Vec::new(), Vec::new());
+    for piece in order.chunk_by(|a, b| a.0 == b.0) {
+        let piece: Vec<[u32; 3]> = piece.iter().map(|(_, t)| *t).collect();
+        let list = if choose(&piece) {
+            &mut chosen
+        } else {
+            &mut others
+        };
+        list.extend(piece);
     }
-    (0u32..)
-        .zip(open)
-        .filter(|(i, _)| borders[sets.find(*i) as usize])
-        .map(|(_, t)| t)
-        .collect()
+    (chosen, others)
 }

@@ -222,8 +222,8 @@ fn cut(vertices: &[Vector3<f64>], [a, b, c, d]: [u32; 4]) -> [[u32; 3]; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::grid::Grid;
+    use super::*;
     use crate::scan::topology;
 
     #[test]

@@ -5,19 +5,18 @@ use nalgebra::{Matrix3, SymmetricEigen, Vector3};
 use rayon::prelude::*;
 
 use super::near::Near;
-use super::outward;
 
 /// Neighbours over which the side is carried on.
 const LINKED: usize = 8;
 /// Sheets that are seen from outside as clearly as this many free points keep their side.
 const SURE: f64 = 10.0;
 
-/// Normals of unit length, outward, each fitted to `fitted` neighbours. `width`: median width of the square a point stands for.
+/// Normals of unit length, outward, each fitted to `fitted` neighbours. `free`: where each point sees the room around.
 pub(super) fn estimate(
     points: &[Vector3<f64>],
-    near: &Near<'_>,
+    near: &Near,
     fitted: usize,
-    width: f64,
+    free: &[Vector3<f64>],
 ) -> Vec<Vector3<f64>> {
     let mut normals = vec![Vector3::z(); points.len()];
     let mut links = vec![[u32::MAX; LINKED]; points.len()];
@@ -32,12 +31,12 @@ pub(super) fn estimate(
                 *link = *j;
             }
         });
-    turn_alike(points, &links, &mut normals, width);
+    turn_alike(free, &links, &mut normals);
     normals
 }
 
 /// The direction in which neighbours spread least.
-fn fit(points: &[Vector3<f64>], around: &[(f64, u32)]) -> Vector3<f64> {
+pub(super) fn fit(points: &[Vector3<f64>], around: &[(f64, u32)]) -> Vector3<f64> {
     let own = around.iter().map(|(_, i)| points[*i as usize]);
     let middle = own.clone().sum::<Vector3<f64>>() / around.len().max(1) as f64;
     let spread = own.fold(Matrix3::zeros(), |m, p| {
@@ -98,12 +97,7 @@ impl Sides {
     }
 }
 
-fn turn_alike(
-    points: &[Vector3<f64>],
-    links: &[[u32; LINKED]],
-    normals: &mut [Vector3<f64>],
-    width: f64,
-) {
+fn turn_alike(free: &[Vector3<f64>], links: &[[u32; LINKED]], normals: &mut [Vector3<f64>]) {
     let mut links: Vec<(f32, u32, u32)> = (0u32..)
         .zip(links)
         .flat_map(|(i, near)| {
@@ -118,8 +112,12 @@ fn turn_alike(
         .collect();
     links.par_sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
     let mut sides = Sides {
-        parent: (0u32..).take(points.len()).map(|i| (i, false)).collect(),
-        votes: outward::votes(points, normals, width),
+        parent: (0u32..).take(free.len()).map(|i| (i, false)).collect(),
+        votes: free
+            .iter()
+            .zip(normals.iter())
+            .map(|(f, n)| f.dot(n))
+            .collect(),
     };
     for (_, i, j) in links {
         let against = normals[i as usize].dot(&normals[j as usize]) < 0.0;

@@ -9,18 +9,23 @@ const CELLS: f64 = 128.0;
 const WIDE: f64 = 2.5;
 /// Directions looked in, over the whole sphere.
 const DIRECTIONS: u32 = 32;
-/// Points that look, at most.
-const LOOKING: usize = 60_000;
+/// Hidden points are only told as such if they are at most this share: else the head itself may stand behind something.
+const FEW: f64 = 0.3;
 
-/// Cells that hold points.
-struct Walls {
+/// The room around the points in cells, those that hold points in order.
+struct Room {
     low: Vector3<f64>,
     cell: f64,
-    cells: [usize; 3],
-    full: Vec<bool>,
+    cells: [i64; 3],
+    /// The number among those that hold points.
+    full: Vec<u32>,
+    /// The middle of each one's points.
+    middles: Vec<Vector3<f64>>,
 }
 
-impl Walls {
+const EMPTY: u32 = u32::MAX;
+
+impl Room {
     fn new(points: &[Vector3<f64>], width: f64) -> Self {
         let start = points.first().copied().unwrap_or_default();
         let (low, high) = points
@@ -30,49 +35,91 @@ impl Walls {
         let cell = (size.max() / CELLS)
             .max(WIDE * width)
             .max(f64::MIN_POSITIVE);
-        let cells = [0, 1, 2].map(|a| (size[a] / cell) as usize + 1);
-        let mut walls = Self {
+        let cells = [0, 1, 2].map(|a| (size[a] / cell) as i64 + 1);
+        let mut room = Self {
             low,
             cell,
             cells,
-            full: vec![false; cells.iter().product()],
+            full: vec![EMPTY; cells.iter().product::<i64>() as usize],
+            middles: Vec::new(),
         };
+        let mut counts: Vec<f64> = Vec::new();
         for p in points {
-            if let Some(i) = walls.index(p) {
-                walls.full[i] = true;
+            let Some(i) = room.index(room.at(p)) else {
+                continue;
+            };
+            if room.full[i] == EMPTY {
+                room.full[i] = counts.len() as u32;
+                room.middles.push(Vector3::zeros());
+                counts.push(0.0);
             }
+            room.middles[room.full[i] as usize] += p;
+            counts[room.full[i] as usize] += 1.0;
         }
-        walls
+        room.middles
+            .iter_mut()
+            .zip(counts)
+            .for_each(|(m, c)| *m /= c);
+        room
     }
 
-    fn index(&self, p: &Vector3<f64>) -> Option<usize> {
+    fn at(&self, p: &Vector3<f64>) -> [i64; 3] {
         let q = (p - self.low) / self.cell;
-        if (0..3).any(|a| q[a] < 0.0 || q[a] >= self.cells[a] as f64) {
-            return None;
-        }
-        let [x, y, z] = [q.x, q.y, q.z].map(|c| c as usize);
-        Some((z * self.cells[1] + y) * self.cells[0] + x)
+        [q.x, q.y, q.z].map(|c| c.floor() as i64)
+    }
+
+    fn index(&self, at: [i64; 3]) -> Option<usize> {
+        let inside = (0..3).all(|a| (0..self.cells[a]).contains(&at[a]));
+        inside.then(|| ((at[2] * self.cells[1] + at[1]) * self.cells[0] + at[0]) as usize)
+    }
+
+    fn number(&self, p: &Vector3<f64>) -> Option<usize> {
+        self.index(self.at(p))
+            .map(|i| self.full[i])
+            .filter(|n| *n != EMPTY)
+            .map(|n| n as usize)
     }
 
     /// Whether nothing stands in the way.
     fn free(&self, from: &Vector3<f64>, along: &Vector3<f64>) -> bool {
         let step = along * (0.6 * self.cell);
-        // Away from the point's own wall first.
-        let mut at = from + along * (2.0 * self.cell);
-        while let Some(i) = self.index(&at) {
-            if self.full[i] {
+        // Away from the own wall first.
+        let mut at = from + along * (1.6 * self.cell);
+        while let Some(i) = self.index(self.at(&at)) {
+            if self.full[i] != EMPTY {
                 return false;
             }
             at += step;
         }
         true
     }
+
+    /// The most directions that any of the cells around a place sees.
+    fn most_around(&self, p: &Vector3<f64>, seen: &[(Vector3<f64>, u32)]) -> u32 {
+        let [x, y, z] = self.at(p);
+        let mut most = 0;
+        for k in 0..27 {
+            let next = [x + k % 3 - 1, y + k / 3 % 3 - 1, z + k / 9 - 1];
+            let number = self.index(next).map(|i| self.full[i]);
+            if let Some(n) = number.filter(|n| *n != EMPTY) {
+                most = most.max(seen[n as usize].1);
+            }
+        }
+        most
+    }
 }
 
-/// For each point how clearly its normal points to where the room can be seen: about 1 on a head's outside, -1 if it points inward, near
-/// 0 where hardly anything can be seen. `width`: median width of the square a point stands for.
-pub(super) fn votes(points: &[Vector3<f64>], normals: &[Vector3<f64>], width: f64) -> Vec<f64> {
-    let walls = Walls::new(points, width);
+/// What can be seen from the points.
+pub(super) struct Seen {
+    /// For each point the sum of all free directions; of length 1 on a ball's outside, near 0 where hardly anything can be seen.
+    pub free: Vec<Vector3<f64>>,
+    /// Whether nothing can be seen from the point and its surroundings: the inside of a mouth, the back of an eye.
+    pub hidden: Vec<bool>,
+}
+
+/// Looks around from the points. `width`: median width of the square a point stands for.
+pub(super) fn look(points: &[Vector3<f64>], width: f64) -> Seen {
+    let room = Room::new(points, width);
     let directions: Vec<Vector3<f64>> = (0..DIRECTIONS)
         .map(|k| {
             // A spiral from pole to pole with equal areas.
@@ -81,23 +128,34 @@ pub(super) fn votes(points: &[Vector3<f64>], normals: &[Vector3<f64>], width: f6
             Vector3::new(r * a.cos(), r * a.sin(), z)
         })
         .collect();
-    let every = points.len() / LOOKING + 1;
-    // All free directions of a half sphere add up to a quarter of all.
+    // All directions of a half sphere add up to a quarter of their number.
     let all = f64::from(DIRECTIONS) / 4.0;
-    points
+    let seen: Vec<(Vector3<f64>, u32)> = room
+        .middles
         .par_iter()
-        .zip(normals)
-        .enumerate()
-        .map(|(i, (p, n))| {
-            if i % every != 0 {
-                return 0.0;
-            }
-            let sum: f64 = directions
-                .iter()
-                .filter(|d| walls.free(p, d))
-                .map(|d| d.dot(n))
-                .sum();
-            sum / all
+        .map(|p| {
+            let free = directions.iter().filter(|d| room.free(p, d));
+            let (sum, count) = free.fold((Vector3::zeros(), 0), |(s, n), d| (s + d, n + 1));
+            (sum / all, count)
         })
-        .collect()
+        .collect();
+    let dark: Vec<bool> = room
+        .middles
+        .par_iter()
+        .map(|p| room.most_around(p, &seen) == 0)
+        .collect();
+    let of = |p: &Vector3<f64>| room.number(p);
+    let free = points
+        .iter()
+        .map(|p| of(p).map_or_else(Vector3::zeros, |n| seen[n].0))
+        .collect();
+    let mut hidden: Vec<bool> = points
+        .iter()
+        .map(|p| of(p).is_some_and(|n| dark[n]))
+        .collect();
+    let count = hidden.iter().filter(|h| **h).count();
+    if count as f64 > FEW * points.len() as f64 {
+        hidden.fill(false);
+    }
+    Seen { free, hidden }
 }

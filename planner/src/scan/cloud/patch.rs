@@ -23,7 +23,7 @@ const BELL: f64 = 0.6;
 pub(super) struct Cloud<'a> {
     pub points: &'a [Vector3<f64>],
     pub normals: &'a [Vector3<f64>],
-    pub near: &'a Near<'a>,
+    pub near: &'a Near,
     /// Points a patch is laid through.
     pub fitted: usize,
 }
