@@ -11,6 +11,10 @@ use super::super::topology::{self, Sets};
 use super::near::Near;
 use super::thin::Thinned;
 
+/// Width of the squares in general over that in the densest quarter of their neighbourhood, which is what the scale of points tells.
+/// Source: the distance to the sixteenth of points scattered at random has a standard deviation of an eighth, a quarter of them lie
+/// 0.67 deviations below, and gaps are where points are fewest.
+const DENSEST: f64 = 1.15;
 /// What a ball without points bulges into a gap between points, in widths of the square a point stands for. Source: a ball of twice the
 /// largest gap bulges a quarter of that gap into it.
 const BULGE: f64 = 0.5;
@@ -32,7 +36,7 @@ pub(super) fn part(
         .par_iter()
         .map(|v| match near.first(v) {
             Some((d, i)) => {
-                let scale = cloud.scale[i as usize].max(cloud.width * 0.5);
+                let scale = DENSEST * cloud.scale[i as usize].max(cloud.width * 0.5);
                 (d, (gap * scale).max(1.5 * cell) + stray)
             }
             None => (near.reach(), 0.0),

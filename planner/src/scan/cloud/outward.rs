@@ -4,11 +4,16 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 
 /// Cells along the longest side of the room at most.
-const CELLS: f64 = 128.0;
+const CELLS: f64 = 192.0;
 /// Cells are at least so many widths of the square a point stands for wide: then hardly any that the surface runs through is empty.
 const WIDE: f64 = 2.5;
 /// Directions looked in, over the whole sphere.
 const DIRECTIONS: u32 = 32;
+/// Of the directions so many may be free, by leaks between points and the widest crevice, where still nothing is seen.
+const DARK: f64 = 1.5;
+/// Cells between places looked at along a direction, and how many a wall of its own may hide at most.
+const STEP: f64 = 0.5;
+const THICK: f64 = 2.0;
 /// Hidden points are only told as such if they are at most this share: else the head itself may stand behind something.
 const FEW: f64 = 0.3;
 
@@ -80,32 +85,35 @@ impl Room {
             .map(|n| n as usize)
     }
 
-    /// Whether nothing stands in the way.
+    /// Whether nothing stands in the way, past the wall the place itself is on.
     fn free(&self, from: &Vector3<f64>, along: &Vector3<f64>) -> bool {
-        let step = along * (0.6 * self.cell);
-        // Away from the own wall first.
-        let mut at = from + along * (1.6 * self.cell);
+        let step = along * (STEP * self.cell);
+        let (mut at, mut walked, mut own) = (*from, 0.0, true);
         while let Some(i) = self.index(self.at(&at)) {
-            if self.full[i] != EMPTY {
+            let full = self.full[i] != EMPTY;
+            own &= full && walked <= THICK;
+            if full && !own {
                 return false;
             }
             at += step;
+            walked += STEP;
         }
         true
     }
 
-    /// The most directions that any of the cells around a place sees.
-    fn most_around(&self, p: &Vector3<f64>, seen: &[(Vector3<f64>, u32)]) -> u32 {
+    /// The mean number of directions that the cells around a place see.
+    fn mean_around(&self, p: &Vector3<f64>, seen: &[(Vector3<f64>, u32)]) -> f64 {
         let [x, y, z] = self.at(p);
-        let mut most = 0;
+        let (mut sum, mut count) = (0, 0);
         for k in 0..27 {
             let next = [x + k % 3 - 1, y + k / 3 % 3 - 1, z + k / 9 - 1];
             let number = self.index(next).map(|i| self.full[i]);
             if let Some(n) = number.filter(|n| *n != EMPTY) {
-                most = most.max(seen[n as usize].1);
+                sum += seen[n as usize].1;
+                count += 1;
             }
         }
-        most
+        f64::from(sum) / f64::from(count.max(1))
     }
 }
 
@@ -142,7 +150,8 @@ pub(super) fn look(points: &[Vector3<f64>], width: f64) -> Seen {
     let dark: Vec<bool> = room
         .middles
         .par_iter()
-        .map(|p| room.most_around(p, &seen) == 0)
+        .zip(&seen)
+        .map(|(p, (_, own))| f64::from(*own) <= DARK && room.mean_around(p, &seen) <= DARK)
         .collect();
     let of = |p: &Vector3<f64>| room.number(p);
     let free = points

@@ -18,9 +18,6 @@ const THINNED: f64 = 1.0 / 1000.0;
 const STRAY_SHARE: f64 = 0.02;
 /// Neighbours that the points' distance is measured with.
 pub(super) const MEASURED: usize = 16;
-/// Width of the squares in general over that in the densest quarter of their neighbourhood. Source: the distance to the sixteenth of
-/// points scattered at random has a standard deviation of an eighth.
-const DENSEST: f64 = 1.0 / (1.0 - 0.674 / 8.0);
 /// Neighbours that hang together.
 const LINKED: usize = 8;
 /// Empty places larger than this are expected in one of a thousand clouds scattered at random: they are not for want of points.
@@ -244,7 +241,7 @@ fn scales(points: &[Vector3<f64>], cell: f64) -> Scales {
             let mut all: Vec<f64> = others.map(|(_, j)| widths[*j as usize]).collect();
             all.push(*own);
             let quarter = all.len() / 4;
-            DENSEST * *all.select_nth_unstable_by(quarter, f64::total_cmp).1
+            *all.select_nth_unstable_by(quarter, f64::total_cmp).1
         })
         .collect();
     Scales { around, scale }
