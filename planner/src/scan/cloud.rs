@@ -37,7 +37,7 @@ const AVERAGED: Length = Length::from_mm(4.0);
 /// Roughness that points may leave in the surface: patches are laid through as many points as that takes, within [`PATCH`].
 const SMOOTH: Length = Length::from_mm(0.03);
 /// Points a patch is laid through, at least and at most.
-const PATCH: [f64; 2] = [20.0, 80.0];
+const PATCH: [f64; 2] = [15.0, 80.0];
 /// Points a normal is fitted to, at least and at most.
 const NORMAL: [usize; 2] = [14, 48];
 /// Points around a place that their roughness is measured with, and places looked at.
@@ -90,7 +90,7 @@ pub(super) fn surface(
         near: &near,
         fitted,
     };
-    patch::draw_onto(&mut vertices, &patches, cell);
+    patch::draw_onto(&mut vertices, &triangles, &patches, cell);
     let (triangles, closed_over) = covered::part(cloud, &near, &vertices, triangles, (cell, stray));
     findings.push(ScanFinding::FromPoints {
         points: cloud.in_file,
@@ -103,9 +103,9 @@ pub(super) fn surface(
             points: cloud.strays,
         });
     }
-    if cloud.hidden > 0 {
+    if !cloud.hidden.is_empty() {
         findings.push(ScanFinding::HiddenPoints {
-            points: cloud.hidden,
+            points: cloud.hidden.len(),
         });
     }
     if cloud.reduced && length(cell) > FINEST * 1.05 {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::super::topology::{self, Sets};
 use super::near::Near;
-use super::thin::Thinned;
+use super::thin::{STRAY_SHARE, Thinned};
 
 /// Width of the squares in general over that in the densest quarter of their neighbourhood, which is what the scale of points tells.
 /// Source: the distance to the sixteenth of points scattered at random has a standard deviation of an eighth, a quarter of them lie
@@ -31,11 +31,14 @@ pub(super) fn part(
     (cell, stray): (f64, f64),
 ) -> Parts {
     let gap = cloud.gap();
+    let dark = Near::new(&cloud.hidden, 2.0 * cloud.width);
     // How far each vertex is from the points, and how far it may be.
     let distances: Vec<(f64, f64)> = vertices
         .par_iter()
         .map(|v| match near.first(v) {
             Some((d, i)) => {
+                // What closes off a nostril or an ear is no hole.
+                let d = dark.first(v).map_or(d, |(hidden, _)| hidden.min(d));
                 let scale = DENSEST * cloud.scale[i as usize].max(cloud.width * 0.5);
                 (d, (gap * scale).max(1.5 * cell) + stray)
             }
@@ -47,6 +50,7 @@ pub(super) fn part(
         .filter(|(_, (d, limit))| d > limit)
         .map(|(i, _)| i)
         .collect();
+    let triangles = without_bubbles(triangles);
     if far.is_empty() {
         return (triangles, Vec::new());
     }
@@ -85,6 +89,12 @@ pub(super) fn part(
     let used = flags(vertices.len(), &scanned);
     let (open, _) = pieces(open, |p| p.iter().flatten().any(|i| used[*i as usize]));
     (scanned, open)
+}
+
+/// Drops what hangs together with little else: bubbles of the reconstruction between sheets that lie close to each other.
+fn without_bubbles(triangles: Vec<[u32; 3]>) -> Vec<[u32; 3]> {
+    let least = (triangles.len() as f64 * STRAY_SHARE) as usize;
+    pieces(triangles, |p| p.len() > least).0
 }
 
 /// Which vertices triangles have.

@@ -29,11 +29,17 @@ pub(super) struct Cloud<'a> {
 }
 
 /// Draws the vertices onto the points, none farther than a cell.
-pub(super) fn draw_onto(vertices: &mut [Vector3<f64>], cloud: &Cloud<'_>, cell: f64) {
-    vertices.par_iter_mut().for_each(|v| {
+pub(super) fn draw_onto(
+    vertices: &mut [Vector3<f64>],
+    triangles: &[[u32; 3]],
+    cloud: &Cloud<'_>,
+    cell: f64,
+) {
+    let sides = sides(vertices, triangles);
+    vertices.par_iter_mut().zip(&sides).for_each(|(v, side)| {
         let start = *v;
         for _ in 0..TIMES {
-            let Some(next) = cloud.drawn(v) else {
+            let Some(next) = cloud.drawn(v, side) else {
                 *v = start;
                 return;
             };
@@ -47,17 +53,22 @@ pub(super) fn draw_onto(vertices: &mut [Vector3<f64>], cloud: &Cloud<'_>, cell: 
     });
 }
 
+/// The side each vertex's triangles face.
+fn sides(vertices: &[Vector3<f64>], triangles: &[[u32; 3]]) -> Vec<Vector3<f64>> {
+    let mut sides = vec![Vector3::zeros(); vertices.len()];
+    for t in triangles {
+        let [a, b, c] = t.map(|i| vertices[i as usize]);
+        let normal = (b - a).cross(&(c - a));
+        t.iter().for_each(|i| sides[*i as usize] += normal);
+    }
+    sides
+}
+
 impl Cloud<'_> {
-    /// Where a place comes to lie; `None` if no point nearby belongs to it.
-    fn drawn(&self, v: &Vector3<f64>) -> Option<Vector3<f64>> {
+    /// Where a place on a surface that faces `side` comes to lie; `None` if no point nearby belongs to it.
+    fn drawn(&self, v: &Vector3<f64>, side: &Vector3<f64>) -> Option<Vector3<f64>> {
         let mut around = self.near.nearest(v, self.fitted);
-        // The nearest few tell the side.
-        let side: Vector3<f64> = around
-            .iter()
-            .take(4)
-            .map(|(_, i)| self.normals[*i as usize])
-            .sum();
-        around.retain(|(_, i)| self.normals[*i as usize].dot(&side) > SAME_SIDE * side.norm());
+        around.retain(|(_, i)| self.normals[*i as usize].dot(side) > SAME_SIDE * side.norm());
         let reach = BELL * BELL * around.last()?.0.max(f64::MIN_POSITIVE);
         let weight = |d: f64| (-0.5 * d / reach).exp();
         let normal = around

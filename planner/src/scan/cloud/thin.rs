@@ -15,7 +15,7 @@ pub(super) const MOST_POINTS: usize = 500_000;
 /// neighbours takes long. Source: 0.25 mm on a head of 250 mm, a fifth of the finest grid's cell.
 const THINNED: f64 = 1.0 / 1000.0;
 /// A separate cluster with at most this share of the points is dropped. Source: this project's own.
-const STRAY_SHARE: f64 = 0.02;
+pub(super) const STRAY_SHARE: f64 = 0.02;
 /// Neighbours that the points' distance is measured with.
 pub(super) const MEASURED: usize = 16;
 /// Neighbours that hang together.
@@ -40,8 +40,8 @@ pub(in crate::scan) struct Thinned {
     pub(super) strays: usize,
     /// For each point where it sees the room around, see [`Seen::free`].
     pub(super) free: Vec<Vector3<f64>>,
-    /// Points dropped because nothing can be seen from them.
-    pub(super) hidden: usize,
+    /// Points dropped because nothing can be seen from them. What closes them off is skin, not a hole.
+    pub(super) hidden: Vec<Vector3<f64>>,
     /// Whether there were more points than are used.
     pub(super) reduced: bool,
 }
@@ -102,14 +102,15 @@ pub(in crate::scan) fn thin(
         in_file,
         strays,
         free: Vec::new(),
-        hidden: 0,
+        hidden: Vec::new(),
         reduced,
     };
     cloud.retain(&keep);
     cloud.width = median(&mut cloud.scale.clone());
     let Seen { free, hidden } = outward::look(&cloud.points, cloud.width);
     cloud.free = free;
-    cloud.hidden = hidden.iter().filter(|h| **h).count();
+    cloud.hidden = cloud.points.clone();
+    retain(&mut cloud.hidden, &hidden);
     let keep: Vec<bool> = hidden.iter().map(|h| !h).collect();
     cloud.retain(&keep);
     Ok(cloud)
