@@ -2,7 +2,7 @@
 //!
 //! A place is far from the points if the nearest is farther than chance leaves places empty at the points' density there. All that is
 //! nearer to such a place than its nearest point was closed over too: no point lies in any of these balls, so nothing that has points is
-//! said to have none.
+//! said to have none. Points that were dropped as hidden count here.
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -11,13 +11,11 @@ use super::super::topology::{self, Sets};
 use super::near::Near;
 use super::thin::{STRAY_SHARE, Thinned};
 
-/// Width of the squares in general over that in the densest quarter of their neighbourhood, which is what the scale of points tells.
-/// Source: the distance to the sixteenth of points scattered at random has a standard deviation of an eighth, a quarter of them lie
-/// 0.67 deviations below, and gaps are where points are fewest.
-const DENSEST: f64 = 1.15;
-/// What a ball without points bulges into a gap between points, in widths of the square a point stands for. Source: a ball of twice the
-/// largest gap bulges a quarter of that gap into it.
-const BULGE: f64 = 0.5;
+/// Nearest points of which the one farthest from its own neighbours says how large a gap may be: the sparse side decides.
+const ASKED: usize = 8;
+/// What a ball without points bulges into a gap between points, as a share of the largest such gap's radius. Source: a ball of twice the
+/// radius bulges a quarter of it into the largest gap.
+const BULGE: f64 = 0.2;
 
 /// A closed surface in two parts: what was scanned, what was closed over.
 pub(super) type Parts = (Vec<[u32; 3]>, Vec<[u32; 3]>);
@@ -31,18 +29,19 @@ pub(super) fn part(
     (cell, stray): (f64, f64),
 ) -> Parts {
     let gap = cloud.gap();
-    let dark = Near::new(&cloud.hidden, 2.0 * cloud.width);
+    let dark = (!cloud.hidden.is_empty()).then(|| Near::new(&cloud.hidden, 2.0 * cloud.width));
     // How far each vertex is from the points, and how far it may be.
     let distances: Vec<(f64, f64)> = vertices
         .par_iter()
-        .map(|v| match near.first(v) {
-            Some((d, i)) => {
-                // What closes off a nostril or an ear is no hole.
-                let d = dark.first(v).map_or(d, |(hidden, _)| hidden.min(d));
-                let scale = DENSEST * cloud.scale[i as usize].max(cloud.width * 0.5);
-                (d, (gap * scale).max(1.5 * cell) + stray)
-            }
-            None => (near.reach(), 0.0),
+        .map(|v| {
+            let around = near.nearest(v, ASKED);
+            let own = around.iter().map(|(_, i)| cloud.own[*i as usize]);
+            let scale = own.fold(0.5 * cloud.width, f64::max);
+            let limit = (gap * scale).max(1.5 * cell) + stray;
+            let d = around.first().map_or(near.reach(), |(d, _)| d.sqrt());
+            // What closes off a nostril or an ear is no hole.
+            let hidden = dark.as_ref().filter(|_| d > limit).and_then(|n| n.first(v));
+            (hidden.map_or(d, |(other, _)| other.min(d)), limit)
         })
         .collect();
     let far: Vec<u32> = (0u32..)
@@ -66,7 +65,7 @@ pub(super) fn part(
                 near_centers.around(v, 1, |c, squared| {
                     let (reach, _) = distances[far[c as usize] as usize];
                     // A large ball bulges into every gap between points a little.
-                    inside |= squared < (reach - BULGE * cloud.width).max(0.0).powi(2);
+                    inside |= squared < (reach - BULGE * limit).max(0.0).powi(2);
                 });
             }
             inside

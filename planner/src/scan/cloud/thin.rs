@@ -32,6 +32,8 @@ pub(in crate::scan) struct Thinned {
     /// For each point the width of the square it stands for, from the densest quarter of its neighbours, so that a point at an edge counts
     /// like those farther in.
     pub(super) scale: Vec<f64>,
+    /// The same from its own neighbours alone: larger at an edge, and not smaller where dense points border on sparse ones.
+    pub(super) own: Vec<f64>,
     /// The median of `scale`.
     pub(super) width: f64,
     /// Median distance of a point to the nearest other.
@@ -82,7 +84,7 @@ pub(in crate::scan) fn thin(
     drop(order);
     // Twice the mean distance if the points lay evenly on a ball: a start for looking for neighbours.
     let start = (2.0 * length * (2.5 / kept.len() as f64).sqrt()).max(2.0 * width);
-    let Scales { around, scale } = scales(&kept, start);
+    let Scales { around, scale, own } = scales(&kept, start);
     let keep = clusters(&around, &scale);
     let mut nearest: Vec<f64> = around
         .iter()
@@ -98,6 +100,7 @@ pub(in crate::scan) fn thin(
         normals: kept_normals,
         width: 0.0,
         scale,
+        own,
         spacing,
         in_file,
         strays,
@@ -120,6 +123,7 @@ impl Thinned {
     fn retain(&mut self, keep: &[bool]) {
         retain(&mut self.points, keep);
         retain(&mut self.scale, keep);
+        retain(&mut self.own, keep);
         retain(&mut self.free, keep);
         if let Some(normals) = &mut self.normals {
             retain(normals, keep);
@@ -212,7 +216,9 @@ type Around = [(f32, u32); MEASURED];
 struct Scales {
     /// The nearest other points.
     around: Vec<Around>,
+    /// See [`Thinned`].
     scale: Vec<f64>,
+    own: Vec<f64>,
 }
 
 fn scales(points: &[Vector3<f64>], cell: f64) -> Scales {
@@ -245,7 +251,11 @@ fn scales(points: &[Vector3<f64>], cell: f64) -> Scales {
             *all.select_nth_unstable_by(quarter, f64::total_cmp).1
         })
         .collect();
-    Scales { around, scale }
+    Scales {
+        around,
+        scale,
+        own: widths,
+    }
 }
 
 /// Which points belong to a cluster of some size.
