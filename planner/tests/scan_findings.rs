@@ -10,7 +10,7 @@ mod support;
 use nalgebra::{Isometry3, Vector3};
 use stipple_planner::register::{self, Landmarks};
 use stipple_planner::scan::{self, ScanError, ScanFinding, Scanned, UnitChoice, cover, report};
-use support::{NAMES, Shape, files, head, landmarks};
+use support::{NAMES, Shape, head, landmarks};
 
 fn read(shape: &Shape) -> Result<Scanned, ScanError> {
     let text = shape.ply(&Isometry3::identity());
