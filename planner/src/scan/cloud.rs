@@ -1,10 +1,19 @@
 //! Points without faces become a surface: thinned out, given normals, reconstructed, drawn onto the points, and parted into what was
 //! scanned and what was only closed over.
+//!
+//! However many points a file has, at most [`thin::MOST_POINTS`] are used and the grid has at most [`poisson::MOST_NODES`] nodes: on top
+//! of what reading the file takes, memory is bounded whatever the points are. `check-scan` of a binary PLY takes 75 MB for 60,000 points of
+//! a head, 260 MB for 300,000 of a head with shoulders, 320 MB for 2,000,000 with normals.
 
+mod covered;
+mod grid;
 mod near;
 mod nets;
 mod normals;
+mod outward;
+mod patch;
 mod poisson;
+mod thin;
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
@@ -12,33 +21,33 @@ use stipple_model::units::Length;
 
 use super::error::ScanError;
 use super::finding::ScanFinding;
+use super::noise;
 use near::Near;
+pub(super) use thin::{Thinned, thin};
 
-/// Points are thinned to one in each cube of this share of the cloud's length. Source: 0.8 mm on a head of 250 mm, finer than dots are
-/// apart; it bounds the number of points by the surface, whatever the file holds.
-const THINNED: f64 = 1.0 / 320.0;
 /// Median distance to the nearest point beyond which there is no surface to speak of. Source: this project's own; a mesh is told as
 /// coarse from 6 mm.
 const SPARSEST: Length = Length::from_mm(3.0);
-/// A separate cluster with at most this share of the points is dropped. Source: this project's own.
-const STRAY_SHARE: f64 = 0.02;
-/// The surface counts as scanned within this many times the points' distance, and at least as many grid cells. Source: this project's
-/// own; points scattered at random leave gaps of twice their mean distance.
-const SCANNED_WITHIN: f64 = 3.0;
-/// Mean offset of the points around a place, over their root mean square distance, from which the place is beyond the cloud's edge.
-const ONE_SIDED: f64 = 0.7;
-/// The share of normals in the file that must agree with the points' own surface, and with each other.
+/// The finest grid. Source: dots are 1 mm apart and more; vertices are drawn onto the points, so that cells only have to be small against
+/// the skin's curvature.
+const FINEST: Length = Length::from_mm(1.25);
+/// Points may leave the surface uncertain by this much. Source: this project's own; a quarter of the 1 mm a dot may be off in all.
+const UNCERTAIN: Length = Length::from_mm(0.25);
+/// The surface's uncertainty is told for the mean of the points within this distance. Source: this project's own; the scalp is nearly a
+/// paraboloid over so much, ears are not.
+const AVERAGED: Length = Length::from_mm(4.0);
+/// Roughness that points may leave in the surface: patches are laid through as many points as that takes, within [`PATCH`].
+const SMOOTH: Length = Length::from_mm(0.03);
+/// Points a patch is laid through, at least and at most.
+const PATCH: [f64; 2] = [15.0, 80.0];
+/// Points a normal is fitted to, at least and at most.
+const NORMAL: [usize; 2] = [14, 48];
+/// Points around a place that their roughness is measured with, and places looked at.
+const ROUGHNESS: [usize; 2] = [40, 2000];
+/// Normals in the file that are compared with the points.
+const COMPARED: usize = 20_000;
+/// The share of them that must stand on the points' surface, and of their neighbours that must be on the same side.
 const AGREEING: f64 = 0.9;
-
-/// A cloud that was thinned out and freed from stray points.
-pub(super) struct Thinned {
-    pub points: Vec<Vector3<f64>>,
-    normals: Option<Vec<Vector3<f64>>>,
-    /// Typical distance of neighbours, file units.
-    spacing: f64,
-    in_file: usize,
-    strays: usize,
-}
 
 /// The surface of a cloud, file units.
 pub(super) struct Surface {
@@ -49,149 +58,14 @@ pub(super) struct Surface {
     pub closed_over: Vec<[u32; 3]>,
 }
 
-/// Thins a cloud out. Needs no unit: all is in proportion to the cloud's own size.
-pub(super) fn thin(
-    points: &[Vector3<f64>],
-    normals: Option<&[Vector3<f64>]>,
-) -> Result<Thinned, ScanError> {
-    if let Some((vertex, v)) = points
-        .iter()
-        .enumerate()
-        .find(|(_, v)| !v.iter().all(|c| c.is_finite()))
-    {
-        return Err(ScanError::not_finite(vertex, v));
-    }
-    let (low, size) = core(points);
-    let length = size.max();
-    if !(length > 0.0 && length.is_finite()) {
-        return Err(ScanError::NoFaces {
-            vertices: points.len(),
-        });
-    }
-    let (mut points, mut normals) = (
-        points.to_vec(),
-        normals.filter(|n| usable(n)).map(<[_]>::to_vec),
-    );
-    let in_file = points.len();
-    thin_to(&mut points, &mut normals, &low, length * THINNED);
-    // Twice the mean distance if the points lay evenly on a ball: a start for looking for neighbours.
-    let within = 2.0 * length * (2.5 / points.len() as f64).sqrt();
-    let keep = clusters(&points, within.max(2.0 * length * THINNED));
-    let mut flags = keep.iter();
-    points.retain(|_| flags.next().copied().unwrap_or(true));
-    if let Some(normals) = &mut normals {
-        let mut flags = keep.iter();
-        normals.retain(|_| flags.next().copied().unwrap_or(true));
-    }
-    let strays = keep.iter().filter(|k| !**k).count();
-    let spacing = spacing(&points, within.max(2.0 * length * THINNED));
-    Ok(Thinned {
-        points,
-        normals,
-        spacing,
-        in_file,
-        strays,
-    })
-}
-
-/// Where most points begin and how far they reach: 1% at either end of each axis is left out, so that strays do not count.
-fn core(points: &[Vector3<f64>]) -> (Vector3<f64>, Vector3<f64>) {
-    let (mut low, mut size) = (Vector3::zeros(), Vector3::zeros());
-    if points.is_empty() {
-        return (low, size);
-    }
-    for axis in 0..3 {
-        let mut along: Vec<f64> = points.iter().map(|p| p[axis]).collect();
-        let cut = along.len() / 100;
-        let at =
-            |along: &mut Vec<f64>, i: usize| *along.select_nth_unstable_by(i, f64::total_cmp).1;
-        low[axis] = at(&mut along, cut);
-        let last = along.len() - 1 - cut;
-        size[axis] = at(&mut along, last) - low[axis];
-    }
-    (low, size)
-}
-
-fn usable(normals: &[Vector3<f64>]) -> bool {
-    normals
-        .iter()
-        .all(|n| n.iter().all(|c| c.is_finite()) && n.norm() > 1e-6)
-}
-
-/// One point, the mean, for each cube that has any.
-fn thin_to(
-    points: &mut Vec<Vector3<f64>>,
-    normals: &mut Option<Vec<Vector3<f64>>>,
-    low: &Vector3<f64>,
-    width: f64,
-) {
-    // The cast saturates for points far away.
-    let mut order: Vec<([i64; 3], u32)> = (0u32..)
-        .zip(points.iter())
-        .map(|(i, p)| {
-            let q = (p - low) / width;
-            ([q.x, q.y, q.z].map(|c| c.floor() as i64), i)
-        })
-        .collect();
-    order.par_sort_unstable();
-    let mean = |list: &[Vector3<f64>]| -> Vec<Vector3<f64>> {
-        order
-            .chunk_by(|a, b| a.0 == b.0)
-            .map(|cube| {
-                let sum: Vector3<f64> = cube.iter().map(|(_, i)| list[*i as usize]).sum();
-                sum / cube.len() as f64
-            })
-            .collect()
-    };
-    let thinned = mean(points);
-    *normals = normals
-        .as_deref()
-        .map(mean)
-        .and_then(|list| list.iter().map(|n| n.try_normalize(1e-9)).collect());
-    *points = thinned;
-}
-
-/// Which points belong to a cluster of some size.
-fn clusters(points: &[Vector3<f64>], within: f64) -> Vec<bool> {
-    use super::topology::Sets;
-    let near = Near::new(points, within);
-    let mut sets = Sets::new(points.len());
-    for (i, p) in (0u32..).zip(points) {
-        near.around(p, |j, d| {
-            if j > i && d <= within * within {
-                sets.join(i, j);
-            }
-        });
-    }
-    let roots: Vec<u32> = (0u32..).take(points.len()).map(|i| sets.find(i)).collect();
-    let mut sizes = vec![0usize; points.len()];
-    roots.iter().for_each(|r| sizes[*r as usize] += 1);
-    let least = (points.len() as f64 * STRAY_SHARE) as usize;
-    roots.iter().map(|r| sizes[*r as usize] > least).collect()
-}
-
-/// The median distance to the nearest other point.
-fn spacing(points: &[Vector3<f64>], within: f64) -> f64 {
-    let near = Near::new(points, within);
-    let mut distances: Vec<f64> = points
-        .par_iter()
-        .step_by(points.len() / 20_000 + 1)
-        .map(|p| near.nearest(p, 2).get(1).map_or(within, |n| n.0.sqrt()))
-        .collect();
-    if distances.is_empty() {
-        return 0.0;
-    }
-    let middle = distances.len() / 2;
-    *distances.select_nth_unstable_by(middle, f64::total_cmp).1
-}
-
 /// Makes the surface. `metres` in one file unit.
 pub(super) fn surface(
     cloud: &Thinned,
     metres: f64,
     findings: &mut Vec<ScanFinding>,
 ) -> Result<Surface, ScanError> {
-    let spacing = Length::from_m(cloud.spacing * metres);
+    let length = |units: f64| Length::from_m(units * metres);
+    let spacing = length(cloud.spacing);
     if spacing > SPARSEST {
         return Err(ScanError::SparseCloud {
             points: cloud.in_file,
@@ -200,35 +74,46 @@ pub(super) fn surface(
         });
     }
     let points = &cloud.points;
-    // Neighbours of points scattered at random lie within some three times the median distance.
-    let within = 4.0 * cloud.spacing;
-    let normals = sided(cloud, within, findings);
-    let near = Near::new(points, within);
-    let areas = areas(points, &near);
-    let field = poisson::reconstruct(points, &normals, &areas, 1.6 * cloud.spacing);
-    let (mut vertices, triangles) = nets::surface(&field);
-    draw_onto(&mut vertices, points, &normals, &near, field.cell);
-    let reach = (SCANNED_WITHIN * cloud.spacing).max(1.5 * field.cell);
-    let far = Near::new(points, reach);
-    let scanned: Vec<bool> = vertices
-        .par_iter()
-        .map(|v| {
-            far.distance_squared(v)
-                .is_some_and(|d| d <= cloud.spacing.powi(2) || !is_beyond(v, points, &near))
-        })
-        .collect();
-    let (triangles, closed_over): (Vec<_>, Vec<_>) = triangles
-        .into_iter()
-        .partition(|t| t.iter().all(|&i| scanned[i as usize]));
+    let near = Near::new(points, 2.0 * cloud.width);
+    let stray = stray(points, &near);
+    check_noise(cloud, length(stray), length(cloud.width))?;
+    let fitted = (2.0 * length(stray).m() / SMOOTH.m())
+        .powi(2)
+        .clamp(PATCH[0], PATCH[1]) as usize;
+    let normals = sided(cloud, &near, fitted.clamp(NORMAL[0], NORMAL[1]), findings);
+    let areas = areas(cloud);
+    let cell = (FINEST.m() / metres).max(cloud.width).max(2.5 * stray);
+    let field = poisson::reconstruct(points, &normals, &areas, cell);
+    let cell = field.grid.cell;
+    let (mut vertices, triangles) = nets::surface(field);
+    let patches = patch::Cloud {
+        points,
+        normals: &normals,
+        near: &near,
+        fitted,
+    };
+    patch::draw_onto(&mut vertices, &triangles, &patches, cell);
+    let (triangles, closed_over) = covered::part(cloud, &near, &vertices, triangles, (cell, stray));
     findings.push(ScanFinding::FromPoints {
         points: cloud.in_file,
         used: points.len(),
         spacing,
-        cell: Length::from_m(field.cell * metres),
+        cell: length(cell),
     });
     if cloud.strays > 0 {
         findings.push(ScanFinding::StrayPoints {
             points: cloud.strays,
+        });
+    }
+    if !cloud.hidden.is_empty() {
+        findings.push(ScanFinding::HiddenPoints {
+            points: cloud.hidden.len(),
+        });
+    }
+    if cloud.reduced && length(cell) > FINEST * 1.05 {
+        findings.push(ScanFinding::ThinnedCloud {
+            points: points.len(),
+            cell: length(cell),
         });
     }
     Ok(Surface {
@@ -238,94 +123,84 @@ pub(super) fn surface(
     })
 }
 
-/// The normals to use: the file's if they fit the points and each other, else estimated ones.
-fn sided(cloud: &Thinned, within: f64, findings: &mut Vec<ScanFinding>) -> Vec<Vector3<f64>> {
-    let estimated = normals::estimate(&cloud.points, within);
-    let Some(given) = &cloud.normals else {
-        findings.push(ScanFinding::NormalsEstimated { given: false });
-        return estimated;
-    };
-    let along: Vec<f64> = given
-        .iter()
-        .zip(&estimated)
-        .map(|(g, e)| g.dot(e))
+/// How far points stray from a smooth surface through their neighbours: the standard deviation, the median over the cloud.
+fn stray(points: &[Vector3<f64>], near: &Near) -> f64 {
+    let mut strays: Vec<f64> = points
+        .par_iter()
+        .step_by(points.len() / ROUGHNESS[1] + 1)
+        .filter_map(|p| {
+            let around = near.nearest(p, ROUGHNESS[0]);
+            let own: Vec<Vector3<f64>> = around.iter().map(|(_, i)| points[*i as usize]).collect();
+            noise::stray(&own)
+        })
         .collect();
-    let share = |test: &dyn Fn(f64) -> bool| {
-        along.iter().filter(|d| test(**d)).count() as f64 / along.len().max(1) as f64
-    };
-    if share(&|d| d > 0.5) >= AGREEING {
-        return given.clone();
+    thin::median(&mut strays)
+}
+
+/// Refuses points that leave the surface too uncertain.
+fn check_noise(cloud: &Thinned, stray: Length, width: Length) -> Result<(), ScanError> {
+    let averaged = std::f64::consts::PI * (AVERAGED.m() / width.m().max(f64::MIN_POSITIVE)).powi(2);
+    // A paraboloid's height at its middle is twice as uncertain as a mean.
+    let uncertain = stray * (2.0 / averaged.max(1.0).sqrt());
+    if uncertain > UNCERTAIN {
+        return Err(ScanError::NoisyCloud {
+            points: cloud.in_file,
+            stray_mm: stray.mm(),
+            spacing_mm: width.mm(),
+            uncertain_mm: uncertain.mm(),
+            limit_mm: UNCERTAIN.mm(),
+        });
     }
-    if share(&|d| d < -0.5) >= AGREEING {
+    Ok(())
+}
+
+/// The normals to use: the file's if they fit the points and each other, else estimated ones.
+fn sided(
+    cloud: &Thinned,
+    near: &Near,
+    fitted: usize,
+    findings: &mut Vec<ScanFinding>,
+) -> Vec<Vector3<f64>> {
+    if let Some(given) = cloud
+        .normals
+        .as_ref()
+        .filter(|n| fit_points(cloud, near, fitted, n))
+    {
+        let outward: f64 = given.iter().zip(&cloud.free).map(|(n, f)| n.dot(f)).sum();
+        if outward >= 0.0 {
+            return given.clone();
+        }
         findings.push(ScanFinding::InsideOut);
         return given.iter().map(|n| -n).collect();
     }
-    findings.push(ScanFinding::NormalsEstimated { given: true });
-    estimated
+    findings.push(ScanFinding::NormalsEstimated {
+        given: cloud.normals.is_some(),
+    });
+    normals::estimate(&cloud.points, near, fitted, &cloud.free)
 }
 
-/// The surface each point stands for, from the distance to its eighth neighbour.
-fn areas(points: &[Vector3<f64>], near: &Near<'_>) -> Vec<f64> {
-    let mut areas: Vec<f64> = points
+/// Whether normals stand on the points' surface and on the same side as their neighbours'.
+fn fit_points(cloud: &Thinned, near: &Near, fitted: usize, given: &[Vector3<f64>]) -> bool {
+    let points = &cloud.points;
+    let good: Vec<bool> = points
         .par_iter()
-        .map(|p| {
-            let around = near.nearest(p, 9);
-            let count = around.len().max(2) - 1;
-            around.last().map_or(0.0, |(d, _)| d * std::f64::consts::PI) / count as f64
+        .zip(given)
+        .step_by(points.len() / COMPARED + 1)
+        .map(|(p, n)| {
+            let around = near.nearest(p, fitted);
+            let alike = |(_, j): &&(f64, u32)| given[*j as usize].dot(n) > 0.0;
+            let same = around.iter().filter(alike).count();
+            let stands = normals::fit(points, &around).dot(n).abs() > 0.5;
+            stands && same as f64 > AGREEING * around.len() as f64
         })
         .collect();
-    let mut sorted = areas.clone();
-    if sorted.is_empty() {
-        return areas;
-    }
-    let middle = sorted.len() / 2;
-    let median = *sorted.select_nth_unstable_by(middle, f64::total_cmp).1;
-    // A lonely point stands for no more than a few others.
-    areas.iter_mut().for_each(|a| *a = a.min(8.0 * median));
-    areas
+    good.iter().filter(|g| **g).count() as f64 >= AGREEING * good.len() as f64
 }
 
-/// Moves each vertex along the normal to the mean plane of the points around it, so that the grid's width does not show.
-fn draw_onto(
-    vertices: &mut [Vector3<f64>],
-    points: &[Vector3<f64>],
-    normals: &[Vector3<f64>],
-    near: &Near<'_>,
-    cell: f64,
-) {
-    vertices.par_iter_mut().for_each(|v| {
-        let around = near.nearest(v, 12);
-        let Some(reach) = around.last().map(|(d, _)| d.max(f64::MIN_POSITIVE)) else {
-            return;
-        };
-        let (mut normal, mut height, mut total) = (Vector3::zeros(), 0.0, 0.0);
-        for (d, i) in &around {
-            let w = (-2.0 * d / reach).exp();
-            normal += normals[*i as usize] * w;
-        }
-        let Some(normal) = normal.try_normalize(1e-9) else {
-            return;
-        };
-        for (d, i) in &around {
-            let w = (-2.0 * d / reach).exp();
-            height += w * (points[*i as usize] - *v).dot(&normal);
-            total += w;
-        }
-        // Farther than a cell away the points belong to something else.
-        let height = height / total;
-        if height.abs() <= cell {
-            *v += normal * height;
-        }
-    });
-}
-
-/// Whether the points around a place all lie to one side of it: it is beyond the cloud's edge.
-fn is_beyond(v: &Vector3<f64>, points: &[Vector3<f64>], near: &Near<'_>) -> bool {
-    let around = near.nearest(v, 12);
-    let sum: Vector3<f64> = around.iter().map(|(_, i)| points[*i as usize] - v).sum();
-    let squares: f64 = around.iter().map(|(d, _)| d).sum();
-    // The mean offset over the root mean square: 0.3 among points scattered at random, 0.6 on a straight edge, 1 far away.
-    sum.norm() > ONE_SIDED * (squares * around.len() as f64).sqrt()
+/// The surface each point stands for; a lonely one for no more than a few others.
+fn areas(cloud: &Thinned) -> Vec<f64> {
+    let most = 3.0 * cloud.width;
+    cloud.scale.iter().map(|s| s.min(most).powi(2)).collect()
 }
 
 #[cfg(test)]
@@ -357,7 +232,12 @@ mod tests {
     fn normals_point_outward_and_the_surface_lies_on_the_points() {
         let points = head(30_000, |p| p.z > -70.0);
         let cloud = thin(&points, None).unwrap();
-        let normals = normals::estimate(&cloud.points, 4.0 * cloud.spacing);
+        let normals = normals::estimate(
+            &cloud.points,
+            &Near::new(&cloud.points, 2.0 * cloud.width),
+            14,
+            &cloud.free,
+        );
         assert!(
             cloud
                 .points

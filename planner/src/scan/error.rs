@@ -235,6 +235,22 @@ pub enum ScanError {
         /// The most that is taken.
         limit_mm: f64,
     },
+    /// Points that stray too far from any surface.
+    #[error(
+        "a point cloud of {points} points that stray {stray_mm:.2} mm from a smooth surface, {spacing_mm:.1} mm apart: the skin would be uncertain by {uncertain_mm:.2} mm (at most {limit_mm:.2} mm); scan it again with the head held still, or denser"
+    )]
+    NoisyCloud {
+        /// How many points.
+        points: usize,
+        /// Standard deviation from a paraboloid through the neighbours, millimetres.
+        stray_mm: f64,
+        /// Width of the square a point stands for, millimetres.
+        spacing_mm: f64,
+        /// Standard deviation of the surface's height, millimetres.
+        uncertain_mm: f64,
+        /// The most that is taken.
+        limit_mm: f64,
+    },
     /// A mesh format with no face in it.
     #[error("no surface: {vertices} vertices and 0 faces; export the scan with its faces")]
     NoFaces {

@@ -49,6 +49,18 @@ pub enum ScanFinding {
         /// How many, after thinning out.
         points: usize,
     },
+    /// Points from which nothing of the room around can be seen were dropped: the inside of a mouth, the back of an eye.
+    HiddenPoints {
+        /// How many, after thinning out.
+        points: usize,
+    },
+    /// A cloud had more points than are used, and the surface is coarser for it.
+    ThinnedCloud {
+        /// Points used.
+        points: usize,
+        /// Grid cells of the reconstruction.
+        cell: Length,
+    },
     /// The reconstruction closed over places without points; they were cut out again.
     ClosedOver {
         /// The area closed over.
@@ -234,6 +246,8 @@ impl ScanFinding {
             Self::FromPoints { .. } => "from_points",
             Self::NormalsEstimated { .. } => "normals_estimated",
             Self::StrayPoints { .. } => "stray_points",
+            Self::HiddenPoints { .. } => "hidden_points",
+            Self::ThinnedCloud { .. } => "thinned_cloud",
             Self::ClosedOver { .. } => "closed_over",
             Self::Joined { .. } => "vertices_joined",
             Self::Welded { .. } => "welded",
@@ -267,6 +281,7 @@ impl ScanFinding {
             | Self::Duplicate { .. }
             | Self::Unused { .. }
             | Self::StrayPoints { .. }
+            | Self::HiddenPoints { .. }
             | Self::FromPoints { .. }
             | Self::FarOrigin { .. } => Weight::Note,
             _ => Weight::Warning,
@@ -288,6 +303,11 @@ impl ScanFinding {
             Self::NormalsEstimated { given: false } => "the points have no usable normals; they were estimated from their neighbours".into(),
             Self::NormalsEstimated { given: true } => "the points' normals do not fit the points; they were estimated from their neighbours".into(),
             Self::StrayPoints { points } => format!("{points} points far from the others were dropped"),
+            Self::HiddenPoints { points } => format!("{points} points inside the head, from which nothing outside can be seen, were dropped"),
+            Self::ThinnedCloud { points, cell } => format!(
+                "the cloud was thinned to {points} points and its surface has cells of {:.1} mm; cut the scan to head and shoulders for a finer one",
+                cell.mm()
+            ),
             Self::ClosedOver { area, center } => format!(
                 "{:.0} cm² without points, around {}, were not scanned; they stay open and no dots are placed there",
                 area.cm2(),

@@ -153,6 +153,11 @@ fn monomials(q: &Vector3<f64>) -> SVector<f64, TERMS> {
     SVector::from([1.0, x, y, x * x, x * y, y * y])
 }
 
+/// The standard deviation of points from the paraboloid that fits them best; `None` if there are too few to tell.
+pub(super) fn stray(points: &[Vector3<f64>]) -> Option<f64> {
+    fit(points).map(|(_, stray)| stray)
+}
+
 /// The paraboloid that fits points best, and their standard deviation from it; `None` if there are too few to tell.
 fn fit(points: &[Vector3<f64>]) -> Option<(Patch, f64)> {
     if points.len() < 2 * TERMS {

@@ -88,7 +88,10 @@ impl From<&ScanFinding> for Entry {
             ScanFinding::FromPoints {
                 points, spacing, ..
             } => (Some(*points), Some(spacing.mm())),
-            ScanFinding::StrayPoints { points } => (Some(*points), None),
+            ScanFinding::StrayPoints { points } | ScanFinding::HiddenPoints { points } => {
+                (Some(*points), None)
+            }
+            ScanFinding::ThinnedCloud { points, cell } => (Some(*points), Some(cell.mm())),
             ScanFinding::Joined { vertices } | ScanFinding::Unused { vertices } => {
                 (Some(*vertices), None)
             }

@@ -1,26 +1,42 @@
-//! Normals of points: fitted to the neighbours, then turned alike along the smoothest way from point to point (Hoppe et al. 1992).
+//! Normals of points: fitted to the neighbours, then turned alike along the smoothest way from point to point (Hoppe et al. 1992), but
+//! never across a link that would turn inward what is seen from outside.
 
 use nalgebra::{Matrix3, SymmetricEigen, Vector3};
 use rayon::prelude::*;
 
 use super::near::Near;
 
-/// Neighbours a normal is fitted to.
-const FITTED: usize = 14;
 /// Neighbours over which the side is carried on.
 const LINKED: usize = 8;
+/// Sheets that are seen from outside as clearly as this many free points keep their side.
+const SURE: f64 = 10.0;
 
-/// Normals of unit length, outward. `within` is the width of the cells neighbours are looked for in.
-pub(super) fn estimate(points: &[Vector3<f64>], within: f64) -> Vec<Vector3<f64>> {
-    let near = Near::new(points, within);
-    let around: Vec<Vec<(f64, u32)>> = points.par_iter().map(|p| near.nearest(p, FITTED)).collect();
-    let mut normals: Vec<Vector3<f64>> = around.par_iter().map(|n| fit(points, n)).collect();
-    turn_alike(points, &around, &mut normals);
+/// Normals of unit length, outward, each fitted to `fitted` neighbours. `free`: where each point sees the room around.
+pub(super) fn estimate(
+    points: &[Vector3<f64>],
+    near: &Near,
+    fitted: usize,
+    free: &[Vector3<f64>],
+) -> Vec<Vector3<f64>> {
+    let mut normals = vec![Vector3::z(); points.len()];
+    let mut links = vec![[u32::MAX; LINKED]; points.len()];
+    normals
+        .par_iter_mut()
+        .zip(&mut links)
+        .zip(points)
+        .for_each(|((normal, links), p)| {
+            let around = near.nearest(p, fitted.max(LINKED + 1));
+            *normal = fit(points, &around);
+            for (link, (_, j)) in links.iter_mut().zip(around.iter().skip(1)) {
+                *link = *j;
+            }
+        });
+    turn_alike(free, &links, &mut normals);
     normals
 }
 
 /// The direction in which neighbours spread least.
-fn fit(points: &[Vector3<f64>], around: &[(f64, u32)]) -> Vector3<f64> {
+pub(super) fn fit(points: &[Vector3<f64>], around: &[(f64, u32)]) -> Vector3<f64> {
     let own = around.iter().map(|(_, i)| points[*i as usize]);
     let middle = own.clone().sum::<Vector3<f64>>() / around.len().max(1) as f64;
     let spread = own.fold(Matrix3::zeros(), |m, p| {
@@ -41,9 +57,10 @@ fn fit(points: &[Vector3<f64>], around: &[(f64, u32)]) -> Vector3<f64> {
         .unwrap_or_else(Vector3::z)
 }
 
-/// Sets that know whether each member is turned against the set's first.
+/// Sets that know whether each member is turned against the set's first, and how clearly the first is seen from outside.
 struct Sides {
     parent: Vec<(u32, bool)>,
+    votes: Vec<f64>,
 }
 
 impl Sides {
@@ -62,45 +79,53 @@ impl Sides {
         }
         (at, turned)
     }
+
+    /// Joins the sets of two points, one of them turned against the other or not, unless both are sure of the contrary.
+    fn join(&mut self, i: u32, j: u32, against: bool) {
+        let ((a, turned_i), (b, turned_j)) = (self.find(i), self.find(j));
+        if a == b {
+            return;
+        }
+        let (root, other, turn) = (a.min(b), a.max(b), turned_i ^ turned_j ^ against);
+        let sign = if turn { -1.0 } else { 1.0 };
+        let (own, more) = (self.votes[root as usize], sign * self.votes[other as usize]);
+        if own.abs().min(more.abs()) > SURE && own * more < 0.0 {
+            return;
+        }
+        self.votes[root as usize] = own + more;
+        self.parent[other as usize] = (root, turn);
+    }
 }
 
-fn turn_alike(points: &[Vector3<f64>], around: &[Vec<(f64, u32)>], normals: &mut [Vector3<f64>]) {
-    let mut links: Vec<(f64, u32, u32)> = (0u32..)
-        .zip(around)
+fn turn_alike(free: &[Vector3<f64>], links: &[[u32; LINKED]], normals: &mut [Vector3<f64>]) {
+    let mut links: Vec<(f32, u32, u32)> = (0u32..)
+        .zip(links)
         .flat_map(|(i, near)| {
             near.iter()
-                .take(LINKED)
-                .filter(move |(_, j)| *j != i)
-                .map(move |(_, j)| (i.min(*j), i.max(*j)))
+                .filter(|j| **j != u32::MAX)
+                .map(move |j| (i.min(*j), i.max(*j)))
         })
         .map(|(i, j)| {
             let bend = 1.0 - normals[i as usize].dot(&normals[j as usize]).abs();
-            (bend, i, j)
+            (bend as f32, i, j)
         })
         .collect();
     links.par_sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
     let mut sides = Sides {
-        parent: (0u32..).take(points.len()).map(|i| (i, false)).collect(),
+        parent: (0u32..).take(free.len()).map(|i| (i, false)).collect(),
+        votes: free
+            .iter()
+            .zip(normals.iter())
+            .map(|(f, n)| f.dot(n))
+            .collect(),
     };
     for (_, i, j) in links {
-        let ((a, turned_i), (b, turned_j)) = (sides.find(i), sides.find(j));
-        if a != b {
-            let against = normals[i as usize].dot(&normals[j as usize]) < 0.0;
-            sides.parent[a.max(b) as usize] = (a.min(b), turned_i ^ turned_j ^ against);
-        }
+        let against = normals[i as usize].dot(&normals[j as usize]) < 0.0;
+        sides.join(i, j, against);
     }
-    let middle = points.iter().sum::<Vector3<f64>>() / points.len().max(1) as f64;
-    let mut outward = vec![0.0; points.len()];
-    for (i, (p, n)) in points.iter().zip(normals.iter_mut()).enumerate() {
-        let (root, turned) = sides.find(i as u32);
-        if turned {
-            *n = -*n;
-        }
-        outward[root as usize] += n.dot(&(p - middle));
-    }
-    for (i, n) in normals.iter_mut().enumerate() {
-        let (root, _) = sides.find(i as u32);
-        if outward[root as usize] < 0.0 {
+    for (i, n) in (0u32..).zip(normals.iter_mut()) {
+        let (root, turned) = sides.find(i);
+        if turned ^ (sides.votes[root as usize] < 0.0) {
             *n = -*n;
         }
     }
