@@ -206,6 +206,25 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
     })
 }
 
+/// Where a treatment's existing hairs stand on a head.
+///
+/// # Errors
+/// A head whose skull cannot be measured, or a place that is not on it.
+pub(crate) fn existing(
+    subject: &Subject<'_>,
+    treatment: &Treatment,
+) -> Result<Vec<Point<Head>>, DesignError> {
+    if treatment.existing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let skull = Skull::measure(subject.head, subject.anatomy)?;
+    let ground = Ground {
+        map: &Map::new(subject.head, skull),
+        head_from_scan: subject.head_from_scan,
+    };
+    ground.existing(&treatment.existing)
+}
+
 /// How many dots are laid; every zone must have skin for its own.
 fn total(treatment: &Treatment, sums: &area::Sums) -> Result<u64, DesignError> {
     for (design, area) in treatment.zones.iter().zip(&sums.areas) {

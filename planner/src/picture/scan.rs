@@ -7,8 +7,9 @@ use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::Anatomy;
 
 use super::camera::{Camera, Side};
-use super::canvas::Canvas;
+use super::canvas::{Canvas, Coat};
 use super::color::Linear;
+use super::layout::{COLUMN, EDGE, GAP, VIEWS_TOP, WIDTH};
 use super::light::SKIN;
 use super::page::{INK, PAPER, Page, Style};
 use super::surface::Surface;
@@ -16,18 +17,11 @@ use crate::register::{Landmark, Landmarks, Registration};
 use crate::scan::{ScanFinding, Scanned, topology};
 
 /// The page's measures, pixels.
-const EDGE: u32 = 60;
-const COLUMN: u32 = 655;
-const GAP: u32 = 20;
-const WIDTH: u32 = 2 * EDGE + 4 * COLUMN + 3 * GAP;
-const VIEWS_TOP: u32 = 206;
 const VIEW_HEIGHT: u32 = 820;
 const TEXT_TOP: u32 = VIEWS_TOP + VIEW_HEIGHT + 60;
 const LINE: f32 = 34.0;
 /// The most findings written out.
 const LISTED: usize = 14;
-/// Width of what a view of a registered head shows, metres.
-const SHOWN: f64 = 0.25;
 
 /// The landmarks that are shown where they are given.
 const LANDMARKS: [Landmark; 6] = [
@@ -47,6 +41,7 @@ const PLACE: [u8; 3] = [150, 40, 190];
 const LANDMARK: [u8; 3] = [0, 110, 200];
 /// Surface that the scanner did not see.
 const UNSCANNED: [u8; 3] = [176, 177, 180];
+const INSIDE: [u8; 3] = [120, 140, 165];
 const AXES: [([u8; 3], &str); 3] = [
     ([200, 40, 40], "x"),
     ([30, 140, 50], "y"),
@@ -142,10 +137,9 @@ fn marks(
 fn cameras(head: &SurfaceMesh<Head>, anatomy: Option<&Anatomy>) -> Vec<(String, Camera)> {
     let size = [COLUMN, VIEW_HEIGHT];
     if let Some(anatomy) = anatomy {
-        let camera = |side: Side| side.camera(head, anatomy, SHOWN, size);
-        return Side::ALL
+        return Side::cameras(head, anatomy, size)
             .into_iter()
-            .map(|side| (side.name().to_owned(), camera(side)))
+            .map(|(side, camera)| (side.name().to_owned(), camera))
             .collect();
     }
     let (low, high) = head.bounds();
@@ -181,7 +175,11 @@ fn draw(surface: &Surface<'_>, scanned: usize, camera: Camera, marks: &Marks) ->
             UNSCANNED
         }
     };
-    let mut canvas = Canvas::new(surface, camera, Linear::from_srgb(PAPER), &paint);
+    let coat = Coat {
+        outside: &paint,
+        inside: INSIDE,
+    };
+    let mut canvas = Canvas::new(surface, camera, Linear::from_srgb(PAPER), &coat);
     for [a, b] in &marks.rims {
         canvas.line(&a.raw(), &b.raw(), 3.0, OPENING);
     }
