@@ -286,6 +286,20 @@ impl Canvas {
         self.pixels = pixels;
     }
 
+    /// Lays another picture from the same camera over this one as a veil: the first share of its colour where it is in front of something,
+    /// the second where there is nothing behind it.
+    pub fn veil(&mut self, other: &Self, [over, beside]: [f32; 2]) {
+        for i in 0..self.rgb.len().min(other.rgb.len()) {
+            let share = match (other.depth[i], self.depth[i]) {
+                (o, _) if !o.is_finite() => continue,
+                (_, s) if !s.is_finite() => beside,
+                (o, s) if o > s => over,
+                _ => continue,
+            };
+            self.rgb[i] = other.rgb[i].over(self.rgb[i], share);
+        }
+    }
+
     /// Lets what lies behind a plane across the view go over into the background: unchanged at `from`, gone at `to`, metres towards the
     /// onlooker from the picture's middle.
     pub fn fade(&mut self, from: f64, to: f64, background: Linear) {

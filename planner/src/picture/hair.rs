@@ -63,7 +63,7 @@ pub(super) fn grow(plan: &Plan, surface: &Surface<'_>, dots: &[&Dot]) -> Hair {
     };
     // A place that is not on this head was refused when the plan was made.
     let subject = Subject::new(&plan.head, &plan.anatomy).on_scan(&plan.head_from_scan);
-    let listed = design::existing(&subject, &treatment).unwrap_or_default();
+    let listed = design::listed_hairs(&subject, &treatment).unwrap_or_default();
     let listed: Vec<Vector3<f64>> = listed.iter().map(|p| p.raw()).collect();
     let mut room = Room::default();
     listed.iter().for_each(|p| room.fill(*p));

@@ -15,7 +15,7 @@
 
 mod cloud;
 pub mod cover;
-mod crossing;
+pub(crate) mod crossing;
 mod detect;
 mod error;
 mod finding;
@@ -69,6 +69,8 @@ pub struct Scanned {
     /// What the reconstruction of a point cloud closed over where no point is near: not part of [`Self::mesh`], which is open there, so
     /// that no dot can come to lie on it. `None` for scans that come as a mesh.
     pub unscanned: Option<SurfaceMesh<Scan>>,
+    /// Parts other than the head, metres: not part of [`Self::mesh`]. `None` where there are none.
+    pub dropped: Option<SurfaceMesh<Scan>>,
     /// What was found and repaired.
     pub findings: Vec<ScanFinding>,
     /// Digest of the file's bytes; with files beside it, of all their digests.
@@ -160,6 +162,10 @@ fn check(
     findings.extend(told.map(|f| f.scaled(metres)));
     let in_metres = |v: &Vector3<f64>| Point::<Scan>::from_raw(v * metres);
     let vertices: Vec<Point<Scan>> = vertices.iter().map(in_metres).collect();
+    let (corners, dropped) = repaired.dropped;
+    let dropped = (!dropped.is_empty())
+        .then(|| SurfaceMesh::new(corners.iter().map(in_metres).collect(), dropped).ok())
+        .flatten();
     let distance = Length::from_m(0.5 * metres * (low + high).norm());
     if distance > FAR {
         findings.push(ScanFinding::FarOrigin {
@@ -182,6 +188,7 @@ fn check(
     Ok(Scanned {
         mesh,
         unscanned,
+        dropped,
         findings,
         digest,
         metres_per_unit: metres,
