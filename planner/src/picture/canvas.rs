@@ -331,6 +331,13 @@ impl Canvas {
         self.spot(&p, radius * f64::from(FINER), Linear::from_srgb(srgb));
     }
 
+    /// Draws a round mark, `radius` pixels as shown, whatever is in front of it.
+    pub fn pin(&mut self, at: &Vector3<f64>, radius: f64, srgb: [u8; 3]) {
+        let p = self.camera.project(at);
+        let over = Vector3::new(p.x, p.y, f64::INFINITY);
+        self.spot(&over, radius * f64::from(FINER), Linear::from_srgb(srgb));
+    }
+
     fn spot(&mut self, p: &Vector3<f64>, radius: f64, color: Linear) {
         let [width, height] = self.camera.size;
         for y in Self::span(p.y - radius, p.y + radius, height) {

@@ -145,7 +145,11 @@ impl Found {
                 DROPPED,
                 "separate part, not planned on",
             ),
-            (!self.places.is_empty(), PLACE, "place of a finding"),
+            (
+                self.places.iter().any(|(.., color)| *color == PLACE),
+                PLACE,
+                "place of a finding",
+            ),
             (!self.landmarks.is_empty(), LANDMARK, "landmark"),
         ]
         .into_iter()
@@ -202,8 +206,10 @@ impl Found {
             canvas.mark(&p.raw(), 5.0, *color);
         }
         for (p, ..) in self.landmarks.iter().filter(|l| faces(&camera, &l.2)) {
-            canvas.mark(&p.raw(), 9.0, [255; 3]);
-            canvas.mark(&p.raw(), 7.0, LANDMARK);
+            if canvas.find(&p.raw()).is_some() {
+                canvas.pin(&p.raw(), 9.0, [255; 3]);
+                canvas.pin(&p.raw(), 7.0, LANDMARK);
+            }
         }
         canvas
     }

@@ -29,7 +29,7 @@ const STUBBLE: f64 = 0.000_4;
 /// Colour where the plan has no shade, sRGB. Source: this project's own, dark brown.
 const DARK: [u8; 3] = [52, 44, 41];
 /// Places tried for each hair; the roomiest is taken. Source: this project's own; as even as follicles stand.
-const TRIES: usize = 6;
+const TRIES: usize = 16;
 /// Makes the hairs' chance another than the dots'.
 const STREAM: u64 = 0x6861_6972;
 
@@ -190,7 +190,7 @@ struct Room {
 
 impl Room {
     /// A cube's edge, metres: nothing farther away matters.
-    const EDGE: f64 = 0.0015;
+    const EDGE: f64 = 0.002;
 
     fn cube(p: &Vector3<f64>) -> [i64; 3] {
         // Casts saturate; a head lies within a metre.

@@ -33,7 +33,7 @@ const BOTTOM: u32 = MAPS_TOP + MAP_HEIGHT + 100;
 /// Height of the close-up where it has one column, and where it has two.
 const CLOSEUP_HEIGHTS: [u32; 2] = [470, 560];
 /// Over how much of a view's lower end and of its sides neck and shoulders go over into the paper, pixels.
-const FADES: [f64; 2] = [110.0, 36.0];
+const FADES: [f64; 2] = [100.0, 40.0];
 /// From above everything below the ears goes over into the paper, between these heights over the ears, metres.
 const SUNK: [f64; 2] = [-0.035, -0.07];
 /// The inside of an open scan, sRGB: no skin's colour.
@@ -225,14 +225,23 @@ fn views(page: &mut Page, plan: &Plan, surface: &Surface<'_>, inks: &[Ink], miss
     }
 }
 
-/// Lets a view go over into the paper below and at its sides, where only neck and shoulders come.
+/// Lets a view go over into the paper at the edges that cut neck or shoulders off.
 fn fade([width, height]: [u32; 2], pixels: &mut [Linear], paper: Linear) {
-    let shares =
-        |n: u32, far: f64| -> Vec<f64> { (0..n).map(|k| smooth(f64::from(k) / far)).collect() };
-    let (below, beside) = (shares(height, FADES[0]), shares(width, FADES[1]));
+    let (width, height) = (width as usize, height as usize);
+    let cut = |mut edge: std::ops::Range<usize>, at: &dyn Fn(usize) -> usize| {
+        edge.any(|k| pixels.get(at(k)).is_some_and(|p| *p != paper))
+    };
+    let below = cut(0..width, &|x| (height - 1) * width + x);
+    let left = cut(0..height, &|y| y * width);
+    let right = cut(0..height, &|y| y * width + width - 1);
+    let kept = |away: usize, cut: bool, far: f64| {
+        if cut { smooth(away as f64 / far) } else { 1.0 }
+    };
     for (i, pixel) in pixels.iter_mut().enumerate() {
-        let (x, y) = (i % width as usize, i / width as usize);
-        let kept = below[height as usize - 1 - y] * beside[x.min(width as usize - 1 - x)];
+        let (x, y) = (i % width, i / width);
+        let kept = kept(height - 1 - y, below, FADES[0])
+            * kept(x, left, FADES[1])
+            * kept(width - 1 - x, right, FADES[1]);
         *pixel = pixel.over(paper, kept as f32);
     }
 }
