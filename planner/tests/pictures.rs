@@ -79,8 +79,10 @@ fn count(image: &RgbImage, part: [f64; 4], is: impl Fn([u8; 3]) -> bool) -> usiz
 }
 
 const VIEWS: [f64; 4] = [0.0, 0.11, 1.0, 0.51];
-const MAPS: [f64; 4] = [0.02, 0.57, 0.49, 0.92];
-const CLOSEUP: [f64; 4] = [0.51, 0.57, 0.73, 0.79];
+const MAPS: [f64; 4] = [0.02, 0.57, 0.39, 0.92];
+const CLOSEUP: [f64; 4] = [0.41, 0.57, 0.78, 0.84];
+/// The view from above.
+const TOP: [f64; 4] = [0.795, 0.11, 1.0, 0.51];
 
 fn is_skin([r, g, b]: [u8; 3]) -> bool {
     r > g && g > b && r - b > 20
@@ -195,6 +197,206 @@ fn layers_and_skipped_dots_change_what_is_seen() {
     assert!(count(&draw(&half, marked), VIEWS, orange) > 100);
 }
 
+/// A patch on the top of the head as dense as treatments are: 60 dots/cm², 0.17 mm wide, 0.6 mm deep, in three layers.
+const DENSE: &str = r#"
+name = "Patch"
+layers = [0.3, 0.7, 1.0]
+feather_mm = 0
+[[shades]]
+name = "medium"
+rgb = [78, 66, 60]
+[[zones]]
+name = "top"
+curve_deg = [[45, 72], [135, 72], [-135, 72], [-45, 72]]
+density_per_cm2 = 60
+depth_mm = 0.6
+diameter_mm = 0.17
+shades = { medium = 1.0 }
+"#;
+
+fn dense() -> &'static Plan {
+    static PLAN: OnceLock<Plan> = OnceLock::new();
+    PLAN.get_or_init(|| {
+        let treatment = stipple_model::treatment::Treatment::parse(DENSE).unwrap();
+        let laid = support::lay(&support::head(4), &Isometry3::identity(), &treatment, 3);
+        let inputs = compose::Inputs {
+            scan: &laid.scan,
+            registration: &laid.registration,
+            landmarks_digest: Digest::of(b"landmarks"),
+            treatment: &treatment,
+            treatment_text: DENSE,
+            cell: Cell::shipped(ArmSource::ur5e()).unwrap(),
+            seed: 3,
+        };
+        let plan = compose::plan(inputs, &|_, _| ()).unwrap().plan;
+        let placed = |d: &&stipple_model::plan::Dot| matches!(d.outcome, Outcome::Planned { .. });
+        assert!(plan.dots.iter().filter(placed).count() * 20 > plan.dots.len() * 19);
+        plan
+    })
+}
+
+/// The same head with nothing on it.
+fn without_dots(plan: &Plan) -> Plan {
+    let mut bare = plan.clone();
+    bare.dots.clear();
+    bare.sequence.iter_mut().for_each(Vec::clear);
+    bare
+}
+
+/// Linear light of a pixel, and its luminance.
+fn linear(rgb: [u8; 3]) -> [f64; 3] {
+    rgb.map(|c| {
+        let c = f64::from(c) / 255.0;
+        if c <= 0.04045 {
+            c / 12.92
+        } else {
+            ((c + 0.055) / 1.055).powf(2.4)
+        }
+    })
+}
+
+/// The share of the light that is missing over the middle of the patch, seen from above: red, green, blue, and luminance.
+fn darkening(plan: &Plan, look: Look) -> [f64; 4] {
+    static BARE: OnceLock<(RgbImage, [u32; 2])> = OnceLock::new();
+    let (bare, [x, y]) = BARE.get_or_init(|| {
+        let (bare, full) = (
+            draw(&without_dots(dense()), Look::default()),
+            draw(dense(), Look::default()),
+        );
+        let (mut sum, mut count) = ([0u64; 2], 0u64);
+        for (x, y, p) in bare.enumerate_pixels() {
+            let at = [
+                f64::from(x) / f64::from(bare.width()),
+                f64::from(y) / f64::from(bare.height()),
+            ];
+            let inside = (TOP[0]..TOP[2]).contains(&at[0]) && (TOP[1]..TOP[3]).contains(&at[1]);
+            if inside && p.0[0].abs_diff(full.get_pixel(x, y).0[0]) > 6 {
+                sum = [sum[0] + u64::from(x), sum[1] + u64::from(y)];
+                count += 1;
+            }
+        }
+        assert!(count > 1000, "the patch is seen from above: {count} pixels");
+        (bare, sum.map(|s| (s / count) as u32))
+    });
+    let image = draw(plan, look);
+    let sum = |image: &RgbImage| {
+        let mut sum = [0.0; 3];
+        for (dx, dy) in (0..40).flat_map(|dx| (0..40).map(move |dy| (dx, dy))) {
+            let light = linear(image.get_pixel(x + dx - 20, y + dy - 20).0);
+            sum.iter_mut().zip(light).for_each(|(s, l)| *s += l);
+        }
+        let [r, g, b] = sum;
+        [r, g, b, 0.2126 * r + 0.7152 * g + 0.0722 * b]
+    };
+    let (before, after) = (sum(bare), sum(&image));
+    std::array::from_fn(|k| 1.0 - after[k] / before[k])
+}
+
+fn after(layer: u8) -> Look {
+    Look {
+        after_layer: Some(layer),
+        ..Look::default()
+    }
+}
+
+#[test]
+fn a_treated_scalp_is_a_clear_shadow_cooler_than_skin_and_each_layer_darkens_it() {
+    let [red, green, blue, all] = darkening(dense(), Look::default());
+    // A fresh treatment can be seen across a room: a sixth to a third less light.
+    assert!((0.15..0.33).contains(&all), "{all}");
+    assert!(
+        red > 1.2 * green && green > 1.2 * blue,
+        "{red} {green} {blue}"
+    );
+    // Layers are 30, 70 and 100% of the dots, and light falls as they grow, a little less for each later dot.
+    let layers = [1, 2].map(|k| darkening(dense(), after(k))[3] / all);
+    assert!((0.28..0.42).contains(&layers[0]), "{layers:?}");
+    assert!((0.66..0.82).contains(&layers[1]), "{layers:?}");
+}
+
+#[test]
+fn healed_dots_are_lighter_because_smaller_and_because_skin_has_grown_over_them() {
+    let fresh = darkening(dense(), Look::default())[3];
+    let healed = |mm: f64| {
+        let mut plan = dense().clone();
+        plan.zones[0].healed_diameter = Some(Length::from_mm(mm));
+        let look = Look {
+            healed: true,
+            ..Look::default()
+        };
+        darkening(&plan, look)[3] / fresh
+    };
+    let (as_wide, smaller) = (healed(0.17), healed(0.11));
+    assert!((0.6..0.97).contains(&as_wide), "{as_wide}");
+    assert!(
+        (0.35..0.85).contains(&(smaller / as_wide)),
+        "{smaller} {as_wide}"
+    );
+}
+
+#[test]
+fn hair_that_is_there_is_drawn_at_its_density_and_where_it_is_listed() {
+    let with = |per_cm2: u32, listed: &str| {
+        let mut plan = without_dots(dense());
+        let existing = format!("existing_per_cm2 = {per_cm2}\ndepth_mm");
+        plan.provenance.treatment = DENSE.replace("depth_mm", &existing) + listed;
+        plan
+    };
+    let dark = |plan: &Plan| darkening(plan, Look::default())[3];
+    assert!(dark(&with(0, "")).abs() < 1e-9);
+    let (thin, thick) = (dark(&with(20, "")), dark(&with(40, "")));
+    assert!(thin > 0.02, "{thin}");
+    // Twice the hair takes nearly twice the light.
+    assert!((1.6..2.05).contains(&(thick / thin)), "{thin} {thick}");
+    assert_eq!(dark(&with(40, "")), thick, "the same every time");
+    let listed = with(
+        0,
+        "[existing]\npoints_deg = [[0, 89], [90, 88], [180, 87]]\n",
+    );
+    let few = dark(&listed);
+    assert!(few > 0.0 && few < thin, "{few}");
+    // A text that is no treatment tells of no hair.
+    let mut torn = with(40, "");
+    torn.provenance.treatment.push_str("[[zones]]\nname = 1");
+    assert!(dark(&torn).abs() < 1e-9);
+}
+
+#[test]
+fn a_page_holds_three_seven_and_thirty_two_zones() {
+    let page = |zones: usize| {
+        let mut plan = plan().0.clone();
+        let zone = plan.zones[0].clone();
+        let named = |k: usize| stipple_model::plan::Zone {
+            name: format!("zone number {k}"),
+            ..zone.clone()
+        };
+        plan.zones = (0..zones).map(named).collect();
+        plan.dots.iter_mut().for_each(|d| d.zone %= zones as u8);
+        plan.wanted.iter_mut().for_each(|w| w.zone %= zones as u8);
+        draw(&plan, Look::default())
+    };
+    let ink = |p: [u8; 3]| p.iter().all(|c| *c < 110);
+    // The table's last column, and the column before it, which the close-up leaves to a long table.
+    let (last, before) = ([0.80, 0.56, 0.98, 0.95], [0.61, 0.56, 0.785, 0.95]);
+    let (three, seven, many) = (page(3), page(7), page(32));
+    assert_eq!(three.dimensions(), many.dimensions());
+    let letters = [&three, &seven, &many].map(|image| count(image, last, ink));
+    assert!(letters[1] > letters[0] + 1000, "{letters:?}");
+    let skin = [&three, &seven, &many].map(|image| count(image, before, is_skin));
+    assert!(
+        skin[0] > 100_000 && skin[1] > 100_000 && skin[2] < 1000,
+        "{skin:?}"
+    );
+    assert!(count(&many, before, ink) > letters[0] + 2000, "{letters:?}");
+    for image in [&three, &seven, &many] {
+        assert_eq!(
+            count(image, [0.0, 0.985, 1.0, 1.0], ink),
+            0,
+            "nothing runs off the page"
+        );
+    }
+}
+
 fn number(node: &roxmltree::Node<'_, '_>, name: &str) -> f64 {
     node.attribute(name).unwrap().parse().unwrap()
 }
@@ -229,6 +431,12 @@ fn the_sheet_has_every_dot_at_true_scale() {
     let skipped = plan.dots.iter().filter(is_skipped).count();
     assert!(skipped >= plan.dots.len() / 2);
     assert_eq!(circles.iter().filter(|n| open(n)).count(), skipped);
+    let texts: Vec<&str> = svg.descendants().filter_map(|n| n.text()).collect();
+    for (index, shade) in (0u8..).zip(&plan.shades) {
+        let placed = |d: &&stipple_model::plan::Dot| d.shade == index && !is_skipped(d);
+        let said = format!("{} {}", shade.name, plan.dots.iter().filter(placed).count());
+        assert!(texts.contains(&said.as_str()), "{said}: {texts:?}");
+    }
     // Sorted by shade: planned dots of shade 0 come first, in the plan's order.
     let unrolled = Unrolled::new(&plan.head, &plan.anatomy).unwrap();
     let first = plan
@@ -330,5 +538,81 @@ fn a_scans_openings_and_landmarks_are_marked() {
     );
     assert!(blue(&plain) > 100);
     assert_eq!(blue(&page(&whole, false)), 0);
+    let of = |image: &RgbImage, color: [u8; 3]| count(image, [0.0, 0.15, 1.0, 0.8], |p| p == color);
+    // The inside is flat and of its own colour, and the scalp that is missing is drawn.
+    let (inside, missing) = ([96, 128, 168], [236, 150, 20]);
+    assert!(of(&open, inside) > of(&plain, inside) + 1000);
+    assert!(of(&open, missing) > 100);
+    assert_eq!(of(&plain, missing), 0);
     assert!(page(&holed, true).as_raw() == open.as_raw());
+}
+
+#[test]
+fn a_part_that_was_dropped_and_a_surface_that_runs_through_itself_are_drawn() {
+    let still = Isometry3::identity();
+    let page = |shape: &support::Shape| {
+        let text = support::landmarks(&still, support::NAMES);
+        let landmarks = stipple_planner::register::Landmarks::parse(text.as_bytes()).unwrap();
+        let scan = stipple_planner::scan::read(
+            shape.ply(&still).as_bytes(),
+            stipple_planner::scan::UnitChoice::Auto,
+            Some(&landmarks),
+        )
+        .unwrap();
+        let registration = stipple_planner::register::head_from_scan(&landmarks, &scan).unwrap();
+        let image = picture::scan("head.ply", &scan, Some(&landmarks), Some(&registration));
+        (image, scan)
+    };
+    let plain = support::head(4);
+    let (bare, whole) = page(&plain);
+    assert_eq!(whole.dropped, None);
+    // A bar over the head.
+    let mut barred = support::head(4);
+    let first = barred.vertices.len() as u32;
+    for [x, y, z] in [
+        [-20.0, -40.0, 112.0],
+        [20.0, -40.0, 112.0],
+        [0.0, 40.0, 112.0],
+        [0.0, 0.0, 120.0],
+    ] {
+        barred.vertices.push(nalgebra::Vector3::new(x, y, z));
+    }
+    let faces = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]];
+    barred
+        .triangles
+        .extend(faces.map(|t| t.map(|v: u32| v + first)));
+    let (image, scan) = page(&barred);
+    assert_eq!(scan.dropped.unwrap().triangles().len(), 4);
+    // Over the head it is a veil, so that the head can still be seen.
+    let differ = bare
+        .enumerate_pixels()
+        .filter(|(x, y, p)| {
+            let from_above = *x > 2780 && (220..1000).contains(y);
+            from_above && p.0[0].abs_diff(image.get_pixel(*x, *y).0[0]) > 5
+        })
+        .count();
+    assert!(differ > 2000, "{differ}");
+    // A dent so deep that the forehead comes out at the side.
+    let mut dented = support::head(4);
+    for v in &mut dented.vertices {
+        if (*v - nalgebra::Vector3::new(60.0, 40.0, 60.0)).norm() < 18.0 {
+            v.y -= 150.0;
+        }
+    }
+    let (image, scan) = page(&dented);
+    assert!(
+        scan.findings
+            .iter()
+            .any(|f| f.code() == "self_intersections")
+    );
+    let purple = |image: &RgbImage| {
+        let is = |[r, g, b]: [u8; 3]| r > g + 40 && b > g + 60 && b > 100;
+        count(image, [0.0, 0.17, 1.0, 0.7], is)
+    };
+    assert!(
+        purple(&image) > purple(&bare) + 300,
+        "{} {}",
+        purple(&image),
+        purple(&bare)
+    );
 }
