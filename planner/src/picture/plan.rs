@@ -90,7 +90,7 @@ pub fn plan(plan: &Plan, digest: &Digest, look: &Look) -> Result<RgbImage, Unrol
         let at = [left(2), MAPS_TOP];
         closeup.put(&mut page, at, &surface, &inks, front_name(plan));
     }
-    let text = notes(plan, &planned, look) + &hair.note() + MAPS_NOTE;
+    let text = notes(plan, &planned, look) + &hair.note() + &maps_note();
     page.paragraph(
         [left(2) as f32, (MAPS_TOP + height) as f32 + 40.0],
         across(wide) as f32,
@@ -247,8 +247,13 @@ fn fade([width, height]: [u32; 2], pixels: &mut [Linear], paper: Linear) {
 }
 
 /// How the maps are to be read.
-const MAPS_NOTE: &str = "The target is all layers'; achieved counts the dots this arm can place. Both are measured with a kernel of 8 mm on \
-    the skin. The maps show the scalp laid flat: distances from the vertex are true.";
+fn maps_note() -> String {
+    format!(
+        "The target is all layers'; achieved counts the dots this arm can place. Both are measured with a kernel of {:.0} mm on the skin. \
+         The maps show the scalp laid flat: distances from the vertex are true.",
+        BANDWIDTH.mm()
+    )
+}
 
 /// How the dots are to be read.
 fn notes(plan: &Plan, dots: &[&Dot], look: &Look) -> String {
