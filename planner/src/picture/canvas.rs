@@ -186,8 +186,8 @@ impl Canvas {
         }
     }
 
-    /// Draws a dot as the ellipse it looks like from here, and around it the light that it takes from the skin. Every pixel takes its share,
-    /// and the shares sum to what the dot takes: a dot smaller than a pixel darkens it by just so much.
+    /// Draws a dot as the ellipse it looks like from here, and around it the light that it takes from the skin. Every pixel takes its
+    /// share, and the shares sum to what the dot takes: a dot smaller than a pixel darkens it by just so much.
     pub fn ink(&mut self, ink: &Ink) {
         let facing = ink.normal.dot(&self.camera.toward);
         if facing < FLATTEST {

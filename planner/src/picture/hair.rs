@@ -235,7 +235,8 @@ impl Hair {
             said.push(format!("{} listed", super::facts::grouped(self.listed)));
         }
         format!(
-            "Existing hair is drawn shaved, {:.2} mm wide: {}, strewn by chance where only its density is known; hair outside the zones is not. ",
+            "Existing hair is drawn shaved, {:.2} mm wide: {}, strewn by chance where only its density is known; hair outside the zones \
+             is not. ",
             WIDTH * 1e3,
             said.join(", ")
         )

@@ -9,7 +9,8 @@
 //! # Ok(())
 //! # }
 //! ```
-//! [`plan`] shows a head from four sides and from above with the dots as they will look, target and achieved density, and the hairline close up.
+//! [`plan`] shows a head from four sides and from above with the dots as they will look, target and achieved density, and the hairline
+//! close up.
 //! [`scan`] shows a scan with what was found in it.
 //!
 //! Dots keep their true diameter: a dot smaller than a pixel darkens it by its share, in linear light, and takes the light that pigment of

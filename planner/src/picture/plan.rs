@@ -276,8 +276,8 @@ fn notes(plan: &Plan, dots: &[&Dot], look: &Look) -> String {
         return String::new();
     }
     format!(
-        "Dots are drawn {} wide, as they are, with pigment down to {}. Skin scatters light sideways, so a dot takes more of it than its disc \
-         covers, of red more than of blue: this is computed from the dot's width, depth and shade and from the skin's scattering. ",
+        "Dots are drawn {} wide, as they are, with pigment down to {}. Skin scatters light sideways, so a dot takes more of it than its \
+         disc covers, of red more than of blue: this is computed from the dot's width, depth and shade and from the skin's scattering. ",
         said(range(|c| c.diameter)),
         said(range(|c| c.bottom)),
     )

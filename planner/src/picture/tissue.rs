@@ -8,8 +8,9 @@
 //! 1. *Light inside.* Skin of albedo `R` under light `E` holds the fluence `φ = 2 E (1 + R (1 + r) / (1 − r))` just below its surface: the
 //!    sum over both ways of the diffuse light there, `r` being what the surface throws back inside.
 //! 2. *What a column takes.* A black body in diffuse light takes `φ S / 4`, `S` being its surface (Cauchy: its mean shadow is `S / 4`),
-//!    less what it lacks because it stands in its own shade: `1 / (1 + (S / 4) / (4 π D C))`, `D` being a third of the scattering length and
-//!    `C` the capacity of the column made wider by that length, which joins free flight near it and diffusion farther off (Fuchs).
+//!    less what it lacks because it stands in its own shade: `1 / (1 + (S / 4) / (4 π D C))`, `D` being a third of the scattering length
+//!    and `C` the capacity of the column made wider by that length, which joins free flight near it and diffusion farther off (Fuchs).
+//!    Only as much of the column counts as point 4 leaves light for.
 //! 3. *What of it would have come out.* By reciprocity `φ / (4 n² E)`, the same `φ` again.
 //! 4. *Depth.* The fluence falls by `e` over the penetration depth `δ`, on both ways; `δ` follows from albedo and scattering length by
 //!    diffusion theory. It is some 3 mm for red, 1 mm for green and ½ mm for blue, so pigment takes most of the red: treated skin looks

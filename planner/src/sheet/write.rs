@@ -378,7 +378,8 @@ impl Sheet {
         let zones = zones.collect::<Vec<_>>().join(", ");
         let notes = [
             format!("Zones (blue): {zones}. Red: the hairline. Seen from above, nose up."),
-            "Distances from the vertex are true along the skin. A ring's ×N: how much longer the map is than the skin along that ring.".to_owned(),
+            "Distances from the vertex are true along the skin. A ring's ×N: how much longer the map is than the skin along that ring."
+                .to_owned(),
             "Dots have their true diameter; across the meridians they stand apart farther than on the skin by ×N.".to_owned(),
         ];
         let lower = SHADES_STEP * f64::from(rows.saturating_sub(2));
