@@ -16,7 +16,7 @@ use stipple_model::treatment::{MOST_POINTS, Treatment};
 use stipple_model::units::Density;
 
 use super::canvas::Ink;
-use super::surface::Surface;
+use super::surface::{Surface, shape};
 use super::tissue::{Column, Stain};
 use crate::design::{self, Subject};
 
@@ -160,8 +160,10 @@ struct Skin<'a> {
 
 impl<'a> Skin<'a> {
     fn new(surface: &'a Surface<'a>) -> Option<Self> {
-        let shape = surface.mesh.to_parry().ok()?;
-        Some(Self { surface, shape })
+        Some(Self {
+            surface,
+            shape: shape(surface.mesh)?,
+        })
     }
 
     /// The nearest place on the skin, with its normal.
