@@ -162,10 +162,6 @@ fn check(
     findings.extend(told.map(|f| f.scaled(metres)));
     let in_metres = |v: &Vector3<f64>| Point::<Scan>::from_raw(v * metres);
     let vertices: Vec<Point<Scan>> = vertices.iter().map(in_metres).collect();
-    let (corners, dropped) = repaired.dropped;
-    let dropped = (!dropped.is_empty())
-        .then(|| SurfaceMesh::new(corners.iter().map(in_metres).collect(), dropped).ok())
-        .flatten();
     let distance = Length::from_m(0.5 * metres * (low + high).norm());
     if distance > FAR {
         findings.push(ScanFinding::FarOrigin {
@@ -185,6 +181,10 @@ fn check(
     // Scaling can only overflow for coordinates beyond 1e305, which the size check has refused.
     let mesh =
         SurfaceMesh::new(vertices, triangles).map_err(|_| ScanError::NoFaces { vertices: 0 })?;
+    let (corners, dropped) = repaired.dropped;
+    let dropped = (!dropped.is_empty())
+        .then(|| SurfaceMesh::new(corners.iter().map(in_metres).collect(), dropped).ok())
+        .flatten();
     Ok(Scanned {
         mesh,
         unscanned,
