@@ -79,8 +79,8 @@ fn count(image: &RgbImage, part: [f64; 4], is: impl Fn([u8; 3]) -> bool) -> usiz
 }
 
 const VIEWS: [f64; 4] = [0.0, 0.11, 1.0, 0.51];
-const MAPS: [f64; 4] = [0.02, 0.57, 0.49, 0.92];
-const CLOSEUP: [f64; 4] = [0.51, 0.57, 0.73, 0.79];
+const MAPS: [f64; 4] = [0.02, 0.57, 0.39, 0.92];
+const CLOSEUP: [f64; 4] = [0.41, 0.57, 0.78, 0.84];
 
 fn is_skin([r, g, b]: [u8; 3]) -> bool {
     r > g && g > b && r - b > 20
@@ -195,6 +195,42 @@ fn layers_and_skipped_dots_change_what_is_seen() {
     assert!(count(&draw(&half, marked), VIEWS, orange) > 100);
 }
 
+#[test]
+fn a_page_holds_three_seven_and_thirty_two_zones() {
+    let page = |zones: usize| {
+        let mut plan = plan().0.clone();
+        let zone = plan.zones[0].clone();
+        let named = |k: usize| stipple_model::plan::Zone {
+            name: format!("zone number {k}"),
+            ..zone.clone()
+        };
+        plan.zones = (0..zones).map(named).collect();
+        plan.dots.iter_mut().for_each(|d| d.zone %= zones as u8);
+        plan.wanted.iter_mut().for_each(|w| w.zone %= zones as u8);
+        draw(&plan, Look::default())
+    };
+    let ink = |p: [u8; 3]| p.iter().all(|c| *c < 110);
+    // The table's last column, and the column before it, which the close-up leaves to a long table.
+    let (last, before) = ([0.80, 0.56, 0.98, 0.95], [0.61, 0.56, 0.785, 0.95]);
+    let (three, seven, many) = (page(3), page(7), page(32));
+    assert_eq!(three.dimensions(), many.dimensions());
+    let letters = [&three, &seven, &many].map(|image| count(image, last, ink));
+    assert!(letters[1] > letters[0] + 1000, "{letters:?}");
+    let skin = [&three, &seven, &many].map(|image| count(image, before, is_skin));
+    assert!(
+        skin[0] > 100_000 && skin[1] > 100_000 && skin[2] < 1000,
+        "{skin:?}"
+    );
+    assert!(count(&many, before, ink) > letters[0] + 2000, "{letters:?}");
+    for image in [&three, &seven, &many] {
+        assert_eq!(
+            count(image, [0.0, 0.985, 1.0, 1.0], ink),
+            0,
+            "nothing runs off the page"
+        );
+    }
+}
+
 fn number(node: &roxmltree::Node<'_, '_>, name: &str) -> f64 {
     node.attribute(name).unwrap().parse().unwrap()
 }
@@ -229,6 +265,12 @@ fn the_sheet_has_every_dot_at_true_scale() {
     let skipped = plan.dots.iter().filter(is_skipped).count();
     assert!(skipped >= plan.dots.len() / 2);
     assert_eq!(circles.iter().filter(|n| open(n)).count(), skipped);
+    let texts: Vec<&str> = svg.descendants().filter_map(|n| n.text()).collect();
+    for (index, shade) in (0u8..).zip(&plan.shades) {
+        let placed = |d: &&stipple_model::plan::Dot| d.shade == index && !is_skipped(d);
+        let said = format!("{} {}", shade.name, plan.dots.iter().filter(placed).count());
+        assert!(texts.contains(&said.as_str()), "{said}: {texts:?}");
+    }
     // Sorted by shade: planned dots of shade 0 come first, in the plan's order.
     let unrolled = Unrolled::new(&plan.head, &plan.anatomy).unwrap();
     let first = plan
@@ -330,5 +372,81 @@ fn a_scans_openings_and_landmarks_are_marked() {
     );
     assert!(blue(&plain) > 100);
     assert_eq!(blue(&page(&whole, false)), 0);
+    let of = |image: &RgbImage, color: [u8; 3]| count(image, [0.0, 0.15, 1.0, 0.8], |p| p == color);
+    // The inside is flat and of its own colour, and the scalp that is missing is drawn.
+    let (inside, missing) = ([96, 128, 168], [236, 150, 20]);
+    assert!(of(&open, inside) > of(&plain, inside) + 1000);
+    assert!(of(&open, missing) > 100);
+    assert_eq!(of(&plain, missing), 0);
     assert!(page(&holed, true).as_raw() == open.as_raw());
+}
+
+#[test]
+fn a_part_that_was_dropped_and_a_surface_that_runs_through_itself_are_drawn() {
+    let still = Isometry3::identity();
+    let page = |shape: &support::Shape| {
+        let text = support::landmarks(&still, support::NAMES);
+        let landmarks = stipple_planner::register::Landmarks::parse(text.as_bytes()).unwrap();
+        let scan = stipple_planner::scan::read(
+            shape.ply(&still).as_bytes(),
+            stipple_planner::scan::UnitChoice::Auto,
+            Some(&landmarks),
+        )
+        .unwrap();
+        let registration = stipple_planner::register::head_from_scan(&landmarks, &scan).unwrap();
+        let image = picture::scan("head.ply", &scan, Some(&landmarks), Some(&registration));
+        (image, scan)
+    };
+    let plain = support::head(4);
+    let (bare, whole) = page(&plain);
+    assert_eq!(whole.dropped, None);
+    // A bar over the head.
+    let mut barred = support::head(4);
+    let first = barred.vertices.len() as u32;
+    for [x, y, z] in [
+        [-20.0, -40.0, 112.0],
+        [20.0, -40.0, 112.0],
+        [0.0, 40.0, 112.0],
+        [0.0, 0.0, 120.0],
+    ] {
+        barred.vertices.push(nalgebra::Vector3::new(x, y, z));
+    }
+    let faces = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]];
+    barred
+        .triangles
+        .extend(faces.map(|t| t.map(|v: u32| v + first)));
+    let (image, scan) = page(&barred);
+    assert_eq!(scan.dropped.unwrap().triangles().len(), 4);
+    // Over the head it is a veil, so that the head can still be seen.
+    let differ = bare
+        .enumerate_pixels()
+        .filter(|(x, y, p)| {
+            let from_above = *x > 2780 && (220..1000).contains(y);
+            from_above && p.0[0].abs_diff(image.get_pixel(*x, *y).0[0]) > 5
+        })
+        .count();
+    assert!(differ > 2000, "{differ}");
+    // A dent so deep that the forehead comes out at the side.
+    let mut dented = support::head(4);
+    for v in &mut dented.vertices {
+        if (*v - nalgebra::Vector3::new(60.0, 40.0, 60.0)).norm() < 18.0 {
+            v.y -= 150.0;
+        }
+    }
+    let (image, scan) = page(&dented);
+    assert!(
+        scan.findings
+            .iter()
+            .any(|f| f.code() == "self_intersections")
+    );
+    let purple = |image: &RgbImage| {
+        let is = |[r, g, b]: [u8; 3]| r > g + 40 && b > g + 60 && b > 100;
+        count(image, [0.0, 0.17, 1.0, 0.7], is)
+    };
+    assert!(
+        purple(&image) > purple(&bare) + 300,
+        "{} {}",
+        purple(&image),
+        purple(&bare)
+    );
 }

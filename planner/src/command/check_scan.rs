@@ -28,7 +28,8 @@ pub struct Arguments {
     /// The scan's unit: mm, cm, m, inch, or auto (what landmarks or file say).
     #[arg(long, default_value = "auto")]
     unit: UnitChoice,
-    /// Draw the head with what was found: openings, landmarks, the head frame.
+    /// Draw the head with what was found: openings, missing scalp, separate parts, places where it runs through itself, landmarks, the
+    /// head frame.
     #[arg(long, value_name = "PNG")]
     picture: Option<PathBuf>,
     /// Print one JSON object.

@@ -32,7 +32,8 @@ pub struct Arguments {
     /// The plan in numbers.
     #[arg(long, value_name = "JSON", group = "what")]
     json: Option<PathBuf>,
-    /// The head from four sides with the dots as they will look, density maps, the hairline close up.
+    /// The head from four sides and from above with the dots and the hair that is there as they will look, density maps, the hairline
+    /// close up.
     #[arg(long, value_name = "PNG", group = "what")]
     picture: Option<PathBuf>,
     /// The scalp laid flat with every dot, for print at true scale.
@@ -41,7 +42,8 @@ pub struct Arguments {
     /// In the picture, mark the dots that the arm cannot place; without, they are left out as they will be.
     #[arg(long, requires = "picture")]
     skipped: bool,
-    /// In the picture, draw dots as wide as they heal to, in zones that say so (`healed_diameter_mm`); without, as fresh.
+    /// In the picture, draw dots as wide as they heal to, under renewed skin, in zones that say so (`healed_diameter_mm`); without, as
+    /// fresh.
     #[arg(long, requires = "picture")]
     healed: bool,
     /// In the picture, show the head as it is after this layer; without, after the last.

@@ -155,6 +155,25 @@ impl Scalp {
     }
 }
 
+/// Where a treatment's existing hairs stand on a head.
+///
+/// # Errors
+/// A head whose skull cannot be measured, or a place that is not on it.
+pub(crate) fn listed_hairs(
+    subject: &Subject<'_>,
+    treatment: &Treatment,
+) -> Result<Vec<Point<Head>>, DesignError> {
+    if treatment.existing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let skull = Skull::measure(subject.head, subject.anatomy)?;
+    let ground = Ground {
+        map: &Map::new(subject.head, skull),
+        head_from_scan: subject.head_from_scan,
+    };
+    ground.existing(&treatment.existing)
+}
+
 /// Lays a treatment's design on a head, where no place is given in the scan's frame: [`lay`] with [`Subject::new`].
 ///
 /// # Errors

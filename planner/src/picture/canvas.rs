@@ -1,5 +1,7 @@
 //! One view being drawn: surface, dots, lines, in linear light on a finer grid than is shown.
 
+use std::sync::Arc;
+
 use nalgebra::Vector3;
 use stipple_model::frames::{Head, Point};
 
@@ -7,49 +9,59 @@ use super::camera::Camera;
 use super::color::Linear;
 use super::light::{self, Light, SKIN};
 use super::surface::Surface;
+use super::tissue::Stain;
 
 /// Pixels drawn per pixel shown, each way.
 const FINER: u32 = 2;
 /// A dot counts as hidden when the surface in front of it is more than this nearer, metres.
 const HIDDEN: f64 = 0.0015;
-/// How much more light a dot takes than falls on its area, because skin scatters light sideways into it. Source: this project's own
-/// estimate. Light just under the skin is 3 to 4 times as strong as what falls on it and comes from everywhere; about half of what a dot
-/// takes would have come out again, and skin gives back about half of all light. A flat dot so takes some 3.5 times its area; a column
-/// 0.17 mm wide and 0.5 mm deep, which is what a needle leaves, has 3 times the disc's mean cross-section. Pigment is not quite opaque:
-/// the middle between 3.5 and 11.
-pub(crate) const GAIN: f64 = 6.0;
-/// How far the light comes from that a dot takes besides its area's: one standard deviation, in diameters. Source: this project's own;
-/// pigment lies a few diameters deep.
-const SPREAD: f64 = 1.5;
+/// The normal of what is seen from inside: it is not lit.
+const INSIDE: [f32; 3] = [0.0; 3];
 /// Dots seen flatter than this are left out: they add nothing but noise at the outline.
 const FLATTEST: f64 = 0.03;
 
+/// How much nearer a surface seen from inside must be to hide one seen from outside, metres: at an outline both are equally near.
+const BEHIND: f64 = 0.0002;
+
 /// A dot in the skin.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ink {
     pub position: Vector3<f64>,
     pub normal: Vector3<f64>,
-    /// Metres.
-    pub radius: f64,
-    /// The skin's colour there over the plain skin's: pigment takes away its share of whatever light falls.
-    pub filter: Linear,
+    /// What a black dot of its size and depth takes.
+    pub stain: Arc<Stain>,
+    /// The share of it that this pigment takes, per channel: black takes all, the plain skin's colour nothing.
+    pub absorbs: [f32; 3],
 }
 
 impl Ink {
     /// Pigment that looks like `srgb` in the plain skin.
-    pub fn new(position: Vector3<f64>, normal: Vector3<f64>, diameter: f64, srgb: [u8; 3]) -> Self {
+    pub fn new(
+        position: Vector3<f64>,
+        normal: Vector3<f64>,
+        stain: Arc<Stain>,
+        srgb: [u8; 3],
+    ) -> Self {
         let skin = Linear::from_srgb(SKIN).0;
-        let mut filter = Linear::from_srgb(srgb);
-        for (f, s) in filter.0.iter_mut().zip(skin) {
-            *f = (*f / s).min(1.0);
+        let mut absorbs = Linear::from_srgb(srgb).0;
+        for (a, s) in absorbs.iter_mut().zip(skin) {
+            *a = (1.0 - *a / s).max(0.0);
         }
         Self {
             position,
             normal,
-            radius: 0.5 * diameter,
-            filter,
+            stain,
+            absorbs,
         }
     }
+}
+
+/// How a surface is painted, sRGB.
+pub(crate) struct Coat<'a> {
+    /// A triangle's outside, lit.
+    pub outside: &'a (dyn Fn(u32) -> [u8; 3] + Sync),
+    /// The inside, seen through openings: flat, so that it cannot be taken for skin.
+    pub inside: [u8; 3],
 }
 
 /// A view: colour, depth and normal per fine pixel.
@@ -58,17 +70,15 @@ pub(crate) struct Canvas {
     camera: Camera,
     rgb: Vec<Linear>,
     depth: Vec<f32>,
+    /// Zero where the inside is seen.
     normals: Vec<[f32; 3]>,
+    /// The pixels of the dot being drawn, kept for the next one: place and weights.
+    pixels: Vec<(usize, [f32; 3])>,
 }
 
 impl Canvas {
-    /// Draws the surface; `paint` gives the skin's colour at a triangle, sRGB.
-    pub fn new(
-        surface: &Surface<'_>,
-        camera: Camera,
-        background: Linear,
-        paint: &dyn Fn(u32) -> [u8; 3],
-    ) -> Self {
+    /// Draws the surface.
+    pub fn new(surface: &Surface<'_>, camera: Camera, background: Linear, coat: &Coat<'_>) -> Self {
         let fine = camera.finer(FINER);
         let n = fine.size.iter().map(|&n| n as usize).product();
         let mut canvas = Self {
@@ -77,6 +87,7 @@ impl Canvas {
             rgb: vec![background; n],
             depth: vec![f32::NEG_INFINITY; n],
             normals: vec![[0.0; 3]; n],
+            pixels: Vec::new(),
         };
         let at: Vec<Vector3<f64>> = surface
             .mesh
@@ -88,7 +99,8 @@ impl Canvas {
             canvas.triangle(
                 t.map(|v| at[v as usize]),
                 t.map(|v| surface.normals[v as usize]),
-                Linear::from_srgb(paint(i)),
+                Linear::from_srgb((coat.outside)(i)),
+                Linear::from_srgb(coat.inside),
             );
         }
         canvas.light();
@@ -105,7 +117,7 @@ impl Canvas {
             .zip(&self.normals)
             .zip(open)
         {
-            if depth.is_finite() {
+            if depth.is_finite() && *normal != INSIDE {
                 let normal = Vector3::from(normal.map(f64::from));
                 *rgb = rgb.times(light.on(&normal, open));
             }
@@ -118,11 +130,19 @@ impl Canvas {
         (from.ceil().max(0.0) as u32)..((to.floor() + 1.0).max(0.0) as u32).min(n)
     }
 
-    fn triangle(&mut self, p: [Vector3<f64>; 3], normals: [Vector3<f64>; 3], color: Linear) {
+    fn triangle(
+        &mut self,
+        p: [Vector3<f64>; 3],
+        normals: [Vector3<f64>; 3],
+        outside: Linear,
+        inside: Linear,
+    ) {
         let area = (p[1].x - p[0].x) * (p[2].y - p[0].y) - (p[2].x - p[0].x) * (p[1].y - p[0].y);
         if area.abs() < 1e-12 {
             return;
         }
+        // Rows count downwards, so a triangle that is wound to the left as seen from here turns to the right in the picture.
+        let back = area > 0.0;
         let low = p[0].inf(&p[1]).inf(&p[2]);
         let high = p[0].sup(&p[1]).sup(&p[2]);
         let [width, height] = self.camera.size;
@@ -138,32 +158,48 @@ impl Canvas {
                 }
                 let depth = (w[0] * p[0].z + w[1] * p[1].z + w[2] * p[2].z) as f32;
                 let i = (y * width + x) as usize;
-                if depth > self.depth[i] {
-                    self.depth[i] = depth;
-                    self.rgb[i] = color;
+                let was_back = self.depth[i].is_finite() && self.normals[i] == INSIDE;
+                let nearer = match (back, was_back) {
+                    (true, false) => depth > self.depth[i] + BEHIND as f32,
+                    (false, true) => depth > self.depth[i] - BEHIND as f32,
+                    _ => depth > self.depth[i],
+                };
+                if !nearer {
+                    continue;
+                }
+                self.depth[i] = depth;
+                self.rgb[i] = if back { inside } else { outside };
+                self.normals[i] = if back {
+                    INSIDE
+                } else {
                     let n = normals[0] * w[0] + normals[1] * w[1] + normals[2] * w[2];
                     let n = n.try_normalize(0.0).unwrap_or(self.camera.toward);
-                    // A surface seen from inside (through a hole) is lit as it is seen.
+                    // Of a scan too rough for its normals to be smooth what is seen is still the outside.
                     let n = if n.dot(&self.camera.toward) < -0.2 {
                         -n
                     } else {
                         n
                     };
-                    self.normals[i] = [n.x as f32, n.y as f32, n.z as f32];
-                }
+                    [n.x as f32, n.y as f32, n.z as f32]
+                };
             }
         }
     }
 
-    /// Draws a dot as the ellipse it looks like from here, and the light that the skin scatters into it around it. Every pixel takes the
-    /// share of it that the dot covers, and the shares sum to the ellipse's area: a dot smaller than a pixel darkens it by just so much.
+    /// Draws a dot as the ellipse it looks like from here, and around it the light that it takes from the skin. Every pixel takes its
+    /// share, and the shares sum to what the dot takes: a dot smaller than a pixel darkens it by just so much.
     pub fn ink(&mut self, ink: &Ink) {
         let facing = ink.normal.dot(&self.camera.toward);
         if facing < FLATTEST {
             return;
         }
         let at = self.camera.project(&ink.position);
-        let radius = ink.radius * self.camera.scale;
+        let scale = self.camera.scale;
+        let (radius, reach) = (ink.stain.radius * scale, Stain::reach() * scale);
+        let outside = |c: f64, n: u32| c < -reach || c > f64::from(n) + reach;
+        if outside(at.x, self.camera.size[0]) || outside(at.y, self.camera.size[1]) {
+            return;
+        }
         // The short axis lies along the normal as it is seen.
         let short = nalgebra::Vector2::new(
             ink.normal.dot(&self.camera.right),
@@ -185,50 +221,92 @@ impl Canvas {
                     away(x + part(k % steps), y + part(k / steps)) <= radius * radius
                 })
                 .count();
-            hits as f64 / f64::from(steps * steps)
+            [hits as f32 / (steps * steps) as f32; 3]
         };
-        let area = std::f64::consts::PI * radius * radius * facing;
-        self.filter(at, radius + 1.0, area, ink.filter, &core);
-        let spread = SPREAD * 2.0 * radius;
-        let halo = |x: f64, y: f64| (-0.5 * away(x, y) / (spread * spread)).exp();
-        self.filter(
+        let disc = std::f64::consts::PI * radius * radius * facing;
+        let near = HIDDEN + Stain::reach() * (1.0 - facing * facing).max(0.0).sqrt();
+        // The pigment itself hides the skin; what it takes around it, the next dot cannot take again.
+        self.take(
             at,
-            2.6 * spread + 1.0,
-            (GAIN - 1.0) * area,
-            ink.filter,
-            &halo,
+            radius + 1.0,
+            near,
+            [disc; 3],
+            &core,
+            |under, taken, k| under * (1.0 - taken.min(1.0) * ink.absorbs[k]),
         );
+        let around = ink.stain.gain.map(|gain| (gain - 1.0) * disc);
+        let halo = |x: f64, y: f64| ink.stain.halo(away(x, y).sqrt() / scale);
+        self.take(at, reach, near, around, &halo, |under, taken, k| {
+            under * (-taken * ink.absorbs[k]).exp()
+        });
     }
 
-    /// Takes light away around a place of the picture: every pixel by its weight, all weights scaled to sum to `total` pixels.
-    fn filter(
+    /// Changes the light around a place of the picture, as far as it lies no more than `near` metres deeper than the surface there: every
+    /// pixel by its weight, all weights scaled to sum to `total` pixels, per channel.
+    fn take(
         &mut self,
         at: Vector3<f64>,
         reach: f64,
-        total: f64,
-        filter: Linear,
-        weight: &dyn Fn(f64, f64) -> f64,
+        near: f64,
+        total: [f64; 3],
+        weight: &dyn Fn(f64, f64) -> [f32; 3],
+        left: impl Fn(f32, f32, usize) -> f32,
     ) {
         // The whole square, so that what lies outside the picture takes its share with it.
         let span = |c: f64| ((c - reach).ceil() as i64)..=((c + reach).floor() as i64);
-        let pixels: Vec<(i64, i64, f64)> = span(at.y)
-            .flat_map(|y| span(at.x).map(move |x| (x, y)))
-            .map(|(x, y)| (x, y, weight(x as f64, y as f64)))
-            .collect();
-        let sum: f64 = pixels.iter().map(|(.., w)| w).sum();
-        if sum <= 0.0 {
-            return;
-        }
         let [width, height] = self.camera.size.map(i64::from);
-        for (x, y, w) in pixels {
-            if x < 0 || y < 0 || x >= width || y >= height {
-                continue;
+        let mut pixels = std::mem::take(&mut self.pixels);
+        pixels.clear();
+        let mut sum = [0.0f64; 3];
+        for y in span(at.y) {
+            for x in span(at.x) {
+                let w = weight(x as f64, y as f64);
+                sum.iter_mut().zip(w).for_each(|(s, w)| *s += f64::from(w));
+                if w[0] > 0.0 && x >= 0 && y >= 0 && x < width && y < height {
+                    pixels.push(((y * width + x) as usize, w));
+                }
             }
-            let i = (y * width + x) as usize;
+        }
+        let each: [f32; 3] = std::array::from_fn(|k| {
+            if sum[k] > 0.0 {
+                (total[k] / sum[k]) as f32
+            } else {
+                0.0
+            }
+        });
+        for &(i, w) in &pixels {
             let depth = f64::from(self.depth[i]);
-            if depth.is_finite() && at.z > depth - HIDDEN {
-                let under = self.rgb[i];
-                self.rgb[i] = under.times(filter).over(under, (w * total / sum) as f32);
+            if depth.is_finite() && at.z > depth - near && self.normals[i] != INSIDE {
+                let rgb = &mut self.rgb[i].0;
+                for k in 0..3 {
+                    rgb[k] = left(rgb[k], w[k] * each[k], k);
+                }
+            }
+        }
+        self.pixels = pixels;
+    }
+
+    /// Lays another picture from the same camera over this one as a veil: the first share of its colour where it is in front of something,
+    /// the second where there is nothing behind it.
+    pub fn veil(&mut self, other: &Self, [over, beside]: [f32; 2]) {
+        for i in 0..self.rgb.len().min(other.rgb.len()) {
+            let share = match (other.depth[i], self.depth[i]) {
+                (o, _) if !o.is_finite() => continue,
+                (_, s) if !s.is_finite() => beside,
+                (o, s) if o > s => over,
+                _ => continue,
+            };
+            self.rgb[i] = other.rgb[i].over(self.rgb[i], share);
+        }
+    }
+
+    /// Lets what lies behind a plane across the view go over into the background: unchanged at `from`, gone at `to`, metres towards the
+    /// onlooker from the picture's middle.
+    pub fn fade(&mut self, from: f64, to: f64, background: Linear) {
+        for (rgb, depth) in self.rgb.iter_mut().zip(&self.depth) {
+            if depth.is_finite() {
+                let gone = smooth((from - f64::from(*depth)) / (from - to));
+                *rgb = background.over(*rgb, gone as f32);
             }
         }
     }
@@ -251,6 +329,13 @@ impl Canvas {
     pub fn mark(&mut self, at: &Vector3<f64>, radius: f64, srgb: [u8; 3]) {
         let p = self.camera.project(at);
         self.spot(&p, radius * f64::from(FINER), Linear::from_srgb(srgb));
+    }
+
+    /// Draws a round mark, `radius` pixels as shown, whatever is in front of it.
+    pub fn pin(&mut self, at: &Vector3<f64>, radius: f64, srgb: [u8; 3]) {
+        let p = self.camera.project(at);
+        let over = Vector3::new(p.x, p.y, f64::INFINITY);
+        self.spot(&over, radius * f64::from(FINER), Linear::from_srgb(srgb));
     }
 
     fn spot(&mut self, p: &Vector3<f64>, radius: f64, color: Linear) {
@@ -301,136 +386,11 @@ impl Canvas {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use stipple_model::frames::Direction;
-    use stipple_model::mesh::SurfaceMesh;
-
-    const INKS: [u8; 3] = [60, 50, 48];
-    /// Pixels shown, and millimetres.
-    const SIDE: u32 = 200;
-    const WIDTH: f64 = 0.1;
-
-    /// A square of 0.2 m at a distance, facing x.
-    fn square(x: f64) -> SurfaceMesh<Head> {
-        let corners = [(-0.1, -0.1), (0.1, -0.1), (0.1, 0.1), (-0.1, 0.1)];
-        let vertices = corners.iter().map(|&(y, z)| Point::new(x, y, z)).collect();
-        SurfaceMesh::new(vertices, vec![[0, 1, 2], [0, 2, 3]]).unwrap()
-    }
-
-    /// The light of the red channel over the picture, in shown pixels, and that of one pixel of plain skin.
-    fn light(head: &SurfaceMesh<Head>, toward: Direction<Head>, inks: &[Ink]) -> (f64, f64) {
-        let surface = Surface::new(head);
-        let camera = Camera::new(toward, Direction::z(), Vector3::zeros(), WIDTH, [SIDE; 2]);
-        let mut canvas = Canvas::new(&surface, camera, Linear([0.0; 3]), &|_| SKIN);
-        let (_, plain) = canvas.shown();
-        let one = f64::from(plain[plain.len() / 2].0[0]);
-        inks.iter().for_each(|ink| canvas.ink(ink));
-        let (_, pixels) = canvas.shown();
-        (pixels.iter().map(|p| f64::from(p.0[0])).sum(), one)
-    }
-
-    /// Dots on a lattice of 4 mm, each at another place within its pixel.
-    fn inks(count: u32, diameter: f64) -> Vec<Ink> {
-        (0..count)
-            .map(|i| {
-                let (row, column) = (f64::from(i / 20), f64::from(i % 20));
-                let jitter = (f64::from(i) * 0.618_034).fract() * 5e-4;
-                let (y, z) = (
-                    0.004 * column - 0.04 + jitter,
-                    0.004 * row - 0.04 + 0.7 * jitter,
-                );
-                Ink::new(Vector3::new(0.0, y, z), Vector3::x(), diameter, INKS)
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_dot_takes_the_light_of_its_area_whatever_its_size() {
-        let head = square(0.0);
-        let (bare, one) = light(&head, Direction::x(), &[]);
-        let takes = f64::from(1.0 - inks(1, 1.0)[0].filter.0[0]);
-        let per_metre = f64::from(SIDE) / WIDTH;
-        // 0.06 mm is an eighth of a shown pixel, 0.5 mm is a whole one.
-        for diameter in [0.000_06, 0.000_17, 0.000_5] {
-            for count in [100, 200] {
-                let (with, _) = light(&head, Direction::x(), &inks(count, diameter));
-                let area = std::f64::consts::PI * (0.5 * diameter * per_metre).powi(2);
-                let expected = f64::from(count) * takes * one * area * GAIN;
-                let ratio = (bare - with) / expected;
-                // Where core and halo lie over each other, the halo finds less light to take: up to a twentieth of the whole.
-                assert!(
-                    (0.93..1.005).contains(&ratio),
-                    "{count} dots of {diameter}: {ratio}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn twice_the_dots_take_twice_the_light() {
-        let head = square(0.0);
-        let (bare, _) = light(&head, Direction::x(), &[]);
-        let loss = |count| bare - light(&head, Direction::x(), &inks(count, 0.000_17)).0;
-        assert!((loss(400) / loss(200) - 2.0).abs() < 0.01);
-        assert!(loss(1) > 0.0);
-    }
-
-    #[test]
-    fn a_dot_shows_from_its_own_side_and_not_through_the_head() {
-        let head = square(0.0);
-        let seen = |head: &SurfaceMesh<Head>, toward: Direction<Head>| {
-            let (bare, _) = light(head, toward, &[]);
-            bare - light(head, toward, &inks(50, 0.000_3)).0
-        };
-        assert!(seen(&head, Direction::x()) > 1.0);
-        assert_eq!(seen(&head, -Direction::x()), 0.0);
-        // Skin 5 mm in front of the dots hides them.
-        assert_eq!(seen(&square(0.005), Direction::x()), 0.0);
-    }
-
-    #[test]
-    fn a_dot_seen_obliquely_is_foreshortened() {
-        let head = square(0.0);
-        let oblique = Direction::new(Vector3::new(1.0, 3f64.sqrt(), 0.0)).unwrap();
-        let loss = |toward| {
-            let (bare, one) = light(&head, toward, &[]);
-            (bare - light(&head, toward, &inks(100, 0.000_17)).0) / one
-        };
-        let ratio = loss(oblique) / loss(Direction::x());
-        assert!((ratio - 0.5).abs() < 0.02, "{ratio}");
-    }
-
-    #[test]
-    fn marks_and_lines_show_where_nothing_hides_them() {
-        let (head, front) = (square(0.0), square(0.02));
-        let red = |head: &SurfaceMesh<Head>| {
-            let surface = Surface::new(head);
-            let camera = Camera::new(
-                Direction::x(),
-                Direction::z(),
-                Vector3::zeros(),
-                WIDTH,
-                [SIDE; 2],
-            );
-            let mut canvas = Canvas::new(&surface, camera, Linear([0.0; 3]), &|_| SKIN);
-            let (a, b) = (Vector3::new(0.0, -0.03, 0.0), Vector3::new(0.0, 0.03, 0.01));
-            canvas.line(&a, &b, 3.0, [255, 0, 0]);
-            let place = canvas.find(&a);
-            let (_, pixels) = canvas.shown();
-            (
-                pixels
-                    .iter()
-                    .filter(|p| p.0[1] == 0.0 && p.0[0] == 1.0)
-                    .count(),
-                place,
-            )
-        };
-        let (seen, place) = red(&head);
-        assert!((200..500).contains(&seen), "{seen}");
-        let [x, y] = place.unwrap();
-        assert!((x - 40.0).abs() < 0.6 && (y - 100.0).abs() < 0.6);
-        assert_eq!(red(&front), (0, None));
-    }
+/// 0 below 0, 1 above 1, without a kink in between.
+pub(crate) fn smooth(t: f64) -> f64 {
+    let t = t.clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
 }
+
+#[cfg(test)]
+mod tests;

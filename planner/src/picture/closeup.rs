@@ -5,7 +5,7 @@ use stipple_model::frames::Direction;
 use stipple_model::plan::{Anatomy, Dot};
 
 use super::camera::Camera;
-use super::canvas::{Canvas, Ink};
+use super::canvas::{Canvas, Coat, Ink};
 use super::color::Linear;
 use super::light::SKIN;
 use super::map;
@@ -13,8 +13,8 @@ use super::page::{INK, PAPER, Page, Style};
 use super::surface::Surface;
 use crate::unroll::Unrolled;
 
-/// Width of the skin that is shown, metres.
-const WIDTH: f64 = 0.042;
+/// The skin that a pixel shows, metres: a dot is some three pixels wide.
+const PIXEL: f64 = 0.000_055;
 /// How far behind the foremost dot the picture's middle lies, metres.
 const BEHIND: f64 = 0.009;
 
@@ -40,7 +40,13 @@ impl Closeup {
         })?;
         let toward: Direction<_> = nearest.normal;
         Some(Self {
-            camera: Camera::new(toward, anatomy.up, nearest.position.raw(), WIDTH, size),
+            camera: Camera::new(
+                toward,
+                anatomy.up,
+                nearest.position.raw(),
+                PIXEL * f64::from(size[0]),
+                size,
+            ),
         })
     }
 
@@ -53,7 +59,11 @@ impl Closeup {
         inks: &[Ink],
         name: &str,
     ) {
-        let mut canvas = Canvas::new(surface, self.camera, Linear::from_srgb(PAPER), &|_| SKIN);
+        let coat = Coat {
+            outside: &|_| SKIN,
+            inside: PAPER,
+        };
+        let mut canvas = Canvas::new(surface, self.camera, Linear::from_srgb(PAPER), &coat);
         inks.iter().for_each(|ink| canvas.ink(ink));
         let (size, pixels) = canvas.shown();
         page.panel(left, top, (size, &pixels));

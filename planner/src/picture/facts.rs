@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use stipple_model::plan::{Outcome, Plan};
+use stipple_model::plan::{Dot, Outcome, Plan};
 
-use super::page::{PALE, Page, RULE, Style};
+use super::layout::{COLUMN, GAP, across};
+use super::page::{Page, RULE, Style};
 
 /// Height of a line of the table, pixels.
 const LINE: f32 = 34.0;
@@ -15,6 +16,22 @@ pub(crate) fn name(plan: &Plan) -> String {
         .ok()
         .and_then(|table| Some(table.get("name")?.as_str()?.to_owned()))
         .unwrap_or_else(|| "Treatment".to_owned())
+}
+
+/// Whether the arm can place a dot.
+pub(crate) const fn is_planned(dot: &Dot) -> bool {
+    matches!(dot.outcome, Outcome::Planned { .. })
+}
+
+/// The dots of each shade that are placed, by the shade's index.
+pub(crate) fn placed_by_shade(plan: &Plan) -> Vec<usize> {
+    let mut counts = vec![0; plan.shades.len()];
+    for dot in plan.dots.iter().filter(|d| is_planned(d)) {
+        if let Some(count) = counts.get_mut(dot.shade as usize) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 /// What one zone is and has.
@@ -55,7 +72,7 @@ pub(crate) fn zones(plan: &Plan) -> Vec<ZoneFacts> {
     for dot in &plan.dots {
         if let Some(row) = rows.get_mut(dot.zone as usize) {
             row.dots += 1;
-            row.planned += usize::from(matches!(dot.outcome, Outcome::Planned { .. }));
+            row.planned += usize::from(is_planned(dot));
         }
     }
     let sum = |of: fn(&ZoneFacts) -> f64| rows.iter().map(of).sum::<f64>();
@@ -100,85 +117,161 @@ pub(crate) fn grouped(n: usize) -> String {
     out
 }
 
-/// Writes the table, the shades and what is skipped into a column of the page, no lower than `bottom`.
-pub(super) fn put(page: &mut Page, plan: &Plan, [left, top]: [f32; 2], width: f32, bottom: f32) {
-    let right = left + width;
-    // Right ends of the columns: area, dots, wanted, placed.
-    let ends = [0.46, 0.63, 0.82, 1.0].map(|part| left + part * width);
-    let head = Style::plain(20.0).pale();
-    page.text(left, top - 14.0, Style::plain(26.0).bold(), "Zones");
-    let mut y = top + 24.0;
-    for (end, name) in ends.iter().zip(["cm²", "placed", "per cm²", "wanted"]) {
-        page.text(*end, y, head.anchored(1.0), name);
-    }
-    let rows = zones(plan);
-    let rule = |page: &mut Page, y: f32| {
-        let (a, b) = (f64::from(left), f64::from(right));
-        page.line([a, f64::from(y)], [b, f64::from(y)], 1.0, RULE);
-    };
-    rule(page, y + 10.0);
-    let fitting = ((bottom - y) / LINE - 9.0).max(1.0) as usize;
-    let (total, named) = rows
-        .split_last()
-        .map_or((None, &rows[..]), |(t, n)| (Some(t), n));
-    for zone in named.iter().take(fitting).chain(total) {
-        y += LINE;
-        let last = zone.name == "all" && total == Some(zone);
-        let style = if last {
-            Style::plain(22.0).bold()
-        } else {
-            Style::plain(22.0)
-        };
-        let label: String = zone.name.replace('_', " ").chars().take(20).collect();
-        page.text(left, y, style, &label);
-        let values = [
-            format!("{:.1}", zone.area_cm2),
-            grouped(zone.planned),
-            format!("{:.1}", zone.per_cm2()),
-            format!("{:.1}", zone.wanted_per_cm2),
-        ];
-        for (end, value) in ends.iter().zip(values) {
-            page.text(*end, y, style.anchored(1.0), &value);
-        }
-        rule(page, y + 10.0);
-    }
-    y += 0.6 * LINE;
-    for (reason, count) in skipped(plan) {
-        y += LINE;
-        if y < bottom {
-            let text = format!(
-                "{} not placed: {}",
-                grouped(count),
-                reason.replace('_', " ")
-            );
-            page.text(left, y, Style::plain(22.0), &text);
-        }
-    }
-    shades(page, plan, [left, y + 1.6 * LINE], right, bottom);
+/// A line of the table.
+#[derive(Debug, Clone, PartialEq)]
+enum Line {
+    Zone {
+        facts: ZoneFacts,
+        total: bool,
+    },
+    Space,
+    Note(String),
+    /// Shades side by side: index into the plan's, and text.
+    Shades(Vec<(usize, String)>),
 }
 
-fn shades(page: &mut Page, plan: &Plan, [left, mut y]: [f32; 2], right: f32, bottom: f32) {
-    let mut x = left;
-    for (i, shade) in plan.shades.iter().enumerate() {
-        let count = plan.dots.iter().filter(|d| d.shade as usize == i).count();
+/// Zones, what is skipped, and shades, in one column of the page, or in two where one is too short.
+pub(super) struct Table {
+    lines: Vec<Line>,
+    top: f32,
+    /// Lines a column holds.
+    capacity: usize,
+}
+
+/// How a line is set, and the room a shade's disc takes before and after its text, pixels.
+const SET: Style = Style::plain(22.0);
+const DISC: [f32; 2] = [32.0, 26.0];
+
+impl Table {
+    /// The table between two heights of the page; what does not fit in two columns is left out and counted.
+    pub fn new(plan: &Plan, page: &Page, [top, bottom]: [u32; 2]) -> Self {
+        let mut rows = zones(plan);
+        let total = rows.pop();
+        let zone = |facts, total| Line::Zone { facts, total };
+        let mut lines: Vec<Line> = rows.into_iter().map(|z| zone(z, false)).collect();
+        lines.extend(total.map(|z| zone(z, true)));
+        let mut rest = vec![Line::Space];
+        rest.extend(skipped(plan).into_iter().map(|(reason, count)| {
+            let reason = reason.replace('_', " ");
+            Line::Note(format!("{} not placed: {reason}", grouped(count)))
+        }));
+        if rest.len() > 1 {
+            rest.push(Line::Space);
+        }
+        rest.extend(shades(plan, page));
+        let top = top as f32 + 24.0;
+        // Casts saturate; the last line may stand on the bottom.
+        let capacity = ((bottom as f32 - top) / LINE) as usize;
+        let room = (2 * capacity).saturating_sub(rest.len());
+        if lines.len() > room {
+            let left_out = lines.len() + 1 - room;
+            lines.truncate(room.saturating_sub(1));
+            lines.push(Line::Note(format!("and {left_out} more lines")));
+        }
+        lines.extend(rest);
+        Self {
+            lines,
+            top,
+            capacity,
+        }
+    }
+
+    /// How many columns of the page it takes.
+    pub fn columns(&self) -> u32 {
+        if self.lines.len() > self.capacity {
+            2
+        } else {
+            1
+        }
+    }
+
+    /// Writes it.
+    pub fn put(&self, page: &mut Page, plan: &Plan, from: u32) {
+        let heading = Style::plain(26.0).bold();
+        page.text(from as f32, self.top - 38.0, heading, "Zones");
+        // Two columns are filled one after the other, the first with zones only as far as they go.
+        for (k, lines) in self.lines.chunks(self.capacity.max(1)).enumerate() {
+            let left = from as f32 + k as f32 * (COLUMN + GAP) as f32;
+            let ends = ends(left);
+            if matches!(lines.first(), Some(Line::Zone { .. })) {
+                for (end, name) in ends.iter().zip(["cm²", "placed", "per cm²", "wanted"]) {
+                    let style = Style::plain(20.0).pale().anchored(1.0);
+                    page.text(*end, self.top, style, name);
+                }
+                rule(page, left, self.top);
+            }
+            let mut y = self.top;
+            for line in lines {
+                y += LINE;
+                put(page, plan, line, [left, y]);
+            }
+        }
+    }
+}
+
+/// Right ends of the columns: area, dots, density, wanted.
+fn ends(left: f32) -> [f32; 4] {
+    [0.46, 0.63, 0.82, 1.0].map(|part| left + part * across(1) as f32)
+}
+
+fn rule(page: &mut Page, left: f32, y: f32) {
+    let (a, b) = (f64::from(left), f64::from(left) + f64::from(COLUMN));
+    let y = f64::from(y) + 10.0;
+    page.line([a, y], [b, y], 1.0, RULE);
+}
+
+/// Writes one line.
+fn put(page: &mut Page, plan: &Plan, line: &Line, [left, y]: [f32; 2]) {
+    match line {
+        Line::Zone { facts, total } => {
+            let style = if *total { SET.bold() } else { SET };
+            let label: String = facts.name.replace('_', " ").chars().take(20).collect();
+            page.text(left, y, style, &label);
+            let values = [
+                format!("{:.1}", facts.area_cm2),
+                grouped(facts.planned),
+                format!("{:.1}", facts.per_cm2()),
+                format!("{:.1}", facts.wanted_per_cm2),
+            ];
+            for (end, value) in ends(left).iter().zip(values) {
+                page.text(*end, y, style.anchored(1.0), &value);
+            }
+            rule(page, left, y);
+        }
+        Line::Space => {}
+        Line::Note(text) => {
+            page.text(left, y, SET, text);
+        }
+        Line::Shades(shades) => {
+            let mut x = left;
+            for (index, text) in shades {
+                let rgb = plan.shades.get(*index).map_or([60; 3], |s| s.rgb);
+                page.disc([f64::from(x) + 12.0, f64::from(y) - 8.0], 12.0, rgb);
+                x = page.text(x + DISC[0], y, SET, text) + DISC[1];
+            }
+        }
+    }
+}
+
+/// The shades with the dots placed of each, as many in a line as there is room for.
+fn shades(plan: &Plan, page: &Page) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let (mut line, mut used) = (Vec::new(), 0.0);
+    for (index, (shade, count)) in plan.shades.iter().zip(placed_by_shade(plan)).enumerate() {
         let name: String = shade.name.chars().take(18).collect();
         let text = format!("{name}  {}", grouped(count));
-        let style = Style::plain(22.0);
-        let needed = 44.0 + page.length(&text, style);
-        if x > left && x + needed > right {
-            x = left;
-            y += LINE;
+        let needed = DISC[0] + page.length(&text, SET) + DISC[1];
+        if used + needed > COLUMN as f32 + DISC[1] && !line.is_empty() {
+            lines.push(Line::Shades(std::mem::take(&mut line)));
+            used = 0.0;
         }
-        if y > bottom {
-            return;
-        }
-        page.disc([f64::from(x) + 12.0, f64::from(y) - 8.0], 12.0, shade.rgb);
-        page.text(x + 32.0, y, style, &text);
-        x += needed + 26.0;
+        used += needed;
+        line.push((index, text));
     }
-    if plan.shades.is_empty() {
-        page.text(left, y, Style::plain(22.0).colored(PALE), "no shades");
+    if !line.is_empty() {
+        lines.push(Line::Shades(line));
     }
+    lines
 }
 
 #[cfg(test)]

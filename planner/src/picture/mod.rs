@@ -9,22 +9,29 @@
 //! # Ok(())
 //! # }
 //! ```
-//! [`plan`] shows a head from four sides with the dots as they will look, target and achieved density, and the hairline close up.
+//! [`plan`] shows a head from four sides and from above with the dots as they will look, target and achieved density, and the hairline
+//! close up.
 //! [`scan`] shows a scan with what was found in it.
 //!
-//! Dots keep their true diameter: a dot smaller than a pixel darkens it by the share it covers, in linear light.
+//! Dots keep their true diameter: a dot smaller than a pixel darkens it by its share, in linear light, and takes the light that pigment of
+//! its size and depth takes out of skin (`tissue.rs`).
 
 mod camera;
 mod canvas;
 mod closeup;
 mod color;
 pub(crate) mod facts;
+mod found;
+mod hair;
+mod label;
+mod layout;
 mod light;
 mod map;
 mod page;
 mod plan;
 mod scan;
 mod surface;
+mod tissue;
 
 pub use plan::{Look, plan};
 pub use scan::scan;

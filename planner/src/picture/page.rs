@@ -89,7 +89,13 @@ impl Page {
             return;
         };
         let pixel = self.image.get_pixel_mut(x, y);
-        pixel.0 = color.over(Linear::from_srgb(pixel.0), share).to_srgb();
+        // What covers all needs nothing of what is below.
+        let over = if share < 1.0 {
+            color.over(Linear::from_srgb(pixel.0), share)
+        } else {
+            color
+        };
+        pixel.0 = over.to_srgb();
     }
 
     /// Puts a panel of pixels, row by row, with its corner at a place.

@@ -40,6 +40,14 @@ impl<'a> Surface<'a> {
     }
 }
 
+/// The mesh for parry's queries, every triangle under its own number.
+pub(crate) fn shape(mesh: &SurfaceMesh<Head>) -> Option<parry3d::shape::TriMesh> {
+    let vertices = mesh.vertices().iter();
+    let vertices = vertices.map(|p| stipple_model::to_parry_vector(&p.raw()));
+    // Without the flags of `SurfaceMesh::to_parry`, which drop degenerate triangles and so number the others anew.
+    parry3d::shape::TriMesh::new(vertices.collect(), mesh.triangles().to_vec()).ok()
+}
+
 fn normalize(v: &mut Vector3<f64>) {
     // An area vector is tiny for a healthy triangle; only nothing at all has no direction.
     *v = v.try_normalize(0.0).unwrap_or_default();

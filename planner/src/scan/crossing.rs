@@ -18,7 +18,7 @@ const IN_PLANE: f64 = 1e-9;
 /// Places listed.
 const LISTED: usize = 3;
 
-type Corners = [Vector3<f64>; 3];
+pub(crate) type Corners = [Vector3<f64>; 3];
 
 /// Looks for triangles that run through another; `edge` is a typical edge, metres.
 pub(super) fn find(
@@ -127,7 +127,7 @@ fn cells(boxes: &[(Vector3<f64>, Vector3<f64>)], width: f64) -> Vec<([i64; 3], u
 }
 
 /// Whether two triangles run through each other elsewhere than at corners they share.
-fn cross(s: &[u32; 3], t: &[u32; 3], a: &Corners, b: &Corners) -> bool {
+pub(crate) fn cross(s: &[u32; 3], t: &[u32; 3], a: &Corners, b: &Corners) -> bool {
     let shared = s.iter().filter(|i| t.contains(i)).count();
     if shared >= 2 {
         // Neighbours can only fold flat onto each other.

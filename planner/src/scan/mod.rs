@@ -15,7 +15,7 @@
 
 mod cloud;
 pub mod cover;
-mod crossing;
+pub(crate) mod crossing;
 mod detect;
 mod error;
 mod finding;
@@ -75,6 +75,8 @@ pub struct Scanned {
     /// What the reconstruction of a point cloud closed over where no point is near: not part of [`Self::mesh`], which is open there, so
     /// that no dot can come to lie on it. `None` for scans that come as a mesh.
     pub unscanned: Option<SurfaceMesh<Scan>>,
+    /// Parts other than the head, metres: not part of [`Self::mesh`]. `None` where there are none.
+    pub dropped: Option<SurfaceMesh<Scan>>,
     /// What was found and repaired.
     pub findings: Vec<ScanFinding>,
     /// Digest of the file's bytes; with files beside it, of all their digests.
@@ -188,9 +190,14 @@ fn check(
     // Scaling can only overflow for coordinates beyond 1e305, which the size check has refused.
     let mesh =
         SurfaceMesh::new(vertices, triangles).map_err(|_| ScanError::NoFaces { vertices: 0 })?;
+    let (corners, dropped) = repaired.dropped;
+    let dropped = (!dropped.is_empty())
+        .then(|| SurfaceMesh::new(corners.iter().map(in_metres).collect(), dropped).ok())
+        .flatten();
     Ok(Scanned {
         mesh,
         unscanned,
+        dropped,
         findings,
         digest,
         metres_per_unit: metres,

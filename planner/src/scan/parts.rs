@@ -75,6 +75,8 @@ pub(super) struct Others {
     head: Option<Part>,
     parts: Vec<(Part, Vec<Vector3<f64>>)>,
     landmarks: bool,
+    /// The parts' triangles.
+    pub triangles: Vec<[u32; 3]>,
 }
 
 /// Keeps the part that carries the landmarks, the outermost if several do; without landmarks the bulkiest.
@@ -100,6 +102,7 @@ pub(super) fn keep_head(
         head: None,
         parts: Vec::new(),
         landmarks: !landmarks.is_empty(),
+        triangles: Vec::new(),
     };
     parts.sort_by(|a, b| b.bulk().total_cmp(&a.bulk()).then(a.root.cmp(&b.root)));
     if parts.len() < 2 {
@@ -115,6 +118,10 @@ pub(super) fn keep_head(
             known.push(vertices[t[0] as usize]);
         }
     }
+    others.triangles = std::iter::zip(&*triangles, &root)
+        .filter(|(_, r)| **r != head.root)
+        .map(|(t, _)| *t)
+        .collect();
     let mut keep = root.iter().map(|r| *r == head.root);
     triangles.retain(|_| keep.next().unwrap_or(true));
     others.parts = parts

@@ -22,6 +22,8 @@ pub(super) struct Repaired {
     pub vertices: Vec<Vector3<f64>>,
     pub triangles: Vec<[u32; 3]>,
     pub findings: Vec<ScanFinding>,
+    /// Vertices and triangles of the parts that were taken away.
+    pub dropped: (Vec<Vector3<f64>>, Vec<[u32; 3]>),
 }
 
 /// Repairs what is unambiguous. `landmarks` (file units) choose among separate parts.
@@ -59,12 +61,18 @@ pub(super) fn repair(soup: Soup, landmarks: &[Vector3<f64>]) -> Result<Repaired,
     cut_flaps(&vertices, &mut triangles, &mut findings)?;
     let others = parts::keep_head(&vertices, &mut triangles, landmarks);
     orient(&vertices, &mut triangles, &mut findings)?;
+    let mut dropped = (Vec::new(), others.triangles.clone());
+    if !dropped.1.is_empty() {
+        dropped.0.clone_from(&vertices);
+        compact(&mut dropped.0, &mut dropped.1);
+    }
     others.judge(&vertices, &triangles, &mut findings)?;
     compact(&mut vertices, &mut triangles);
     Ok(Repaired {
         vertices,
         triangles,
         findings,
+        dropped,
     })
 }
 

@@ -13,6 +13,10 @@ use crate::unroll::Unrolled;
 
 /// Distance of the rings about the vertex, mm.
 const RING: f64 = 20.0;
+/// Where the shades of the legend begin, the distance of their rows, mm, and how many rows there is room for.
+const SHADES_LEFT: f64 = EDGE + 72.0;
+const SHADES_STEP: f64 = 4.5;
+const SHADES_ROWS: u32 = 2;
 const INK: &str = "#222428";
 const PALE: &str = "#8a8e94";
 const GRID: &str = "#d5d8dc";
@@ -344,18 +348,54 @@ impl Sheet {
         Ok(())
     }
 
+    /// Ruler, shades with the dots placed of each, and how to read the sheet.
     fn legend(&mut self, plan: &Plan, dots: &[FlatDot]) -> Written {
         let top = self.paper.height - EDGE - LEGEND;
         let right = self.paper.width - EDGE;
-        self.path(
-            "rule",
-            GRID,
-            0.2,
-            "",
-            &way(&[[EDGE, top + 2.0], [right, top + 2.0]]),
-        )?;
-        // The ruler, 50 mm.
+        let rule = way(&[[EDGE, top + 2.0], [right, top + 2.0]]);
+        self.path("rule", GRID, 0.2, "", &rule)?;
         let y = top + 8.0;
+        self.ruler(y)?;
+        let mut rows = self.shades(plan, dots, y)?;
+        let skipped = dots.iter().filter(|d| !d.planned).count();
+        if skipped > 0 {
+            let kind = Type {
+                color: SKIPPED,
+                ..TEXT
+            };
+            let text = format!(
+                "open rings: {} dots the arm cannot place",
+                facts::grouped(skipped)
+            );
+            self.text(
+                [SHADES_LEFT, y + SHADES_STEP * f64::from(rows)],
+                kind,
+                &text,
+            )?;
+            rows += 1;
+        }
+        let zones = plan.zones.iter().map(|z| z.name.replace('_', " "));
+        let zones = zones.collect::<Vec<_>>().join(", ");
+        let notes = [
+            format!("Zones (blue): {zones}. Red: the hairline. Seen from above, nose up."),
+            "Distances from the vertex are true along the skin. A ring's ×N: how much longer the map is than the skin along that ring."
+                .to_owned(),
+            "Dots have their true diameter; across the meridians they stand apart farther than on the skin by ×N.".to_owned(),
+        ];
+        let lower = SHADES_STEP * f64::from(rows.saturating_sub(2));
+        for (k, note) in (0u8..).zip(notes) {
+            let at = [EDGE, y + 10.0 + lower + 3.6 * f64::from(k)];
+            let kind = Type {
+                color: INK,
+                ..SMALL
+            };
+            self.text(at, kind, &note)?;
+        }
+        Ok(())
+    }
+
+    /// A ruler of 50 mm.
+    fn ruler(&mut self, y: f64) -> Written {
         let mut ruler = way(&[[EDGE, y], [EDGE + 50.0, y]]);
         for k in 0..=50 {
             let x = EDGE + f64::from(k);
@@ -369,17 +409,33 @@ impl Sheet {
             ruler = format!("{ruler} {}", way(&[[x, y], [x, y - tick]]));
         }
         self.path("ruler", INK, 0.2, "", &ruler)?;
-        self.text(
-            [EDGE, y + 4.0],
-            TEXT,
-            "50 mm: check with a ruler after printing",
-        )?;
-        let zones = plan.zones.iter().map(|z| z.name.replace('_', " "));
-        let zones = zones.collect::<Vec<_>>().join(", ");
-        let mut x = EDGE + 72.0;
+        let text = "50 mm: check with a ruler after printing";
+        self.text([EDGE, y + 4.0], TEXT, text)
+    }
+
+    /// The shades beside the ruler, as many in a row as there is room for; returns how many rows.
+    fn shades(&mut self, plan: &Plan, dots: &[FlatDot], y: f64) -> std::io::Result<u32> {
+        let right = self.paper.width - EDGE;
+        let (mut x, mut row) = (SHADES_LEFT, 0u32);
         for (index, shade) in (0u8..).zip(&plan.shades) {
+            let placed = |d: &&FlatDot| d.shade == index && d.planned;
+            let text = format!(
+                "{} {}",
+                shade.name.chars().take(14).collect::<String>(),
+                facts::grouped(dots.iter().filter(placed).count())
+            );
+            // Letters are some 1.75 mm wide.
+            let width = 12.0 + 1.75 * text.chars().count() as f64;
+            if x > SHADES_LEFT && x + width > right {
+                x = SHADES_LEFT;
+                row += 1;
+            }
+            if row >= SHADES_ROWS {
+                // The paper has no room for more; the plan's page has.
+                break;
+            }
+            let y = y + SHADES_STEP * f64::from(row);
             let [r, g, b] = shade.rgb;
-            let count = dots.iter().filter(|d| d.shade == index).count();
             self.body
                 .create_element("rect")
                 .with_attribute(("x", mm(x).as_str()))
@@ -388,43 +444,10 @@ impl Sheet {
                 .with_attribute(("height", "4"))
                 .with_attribute(("fill", format!("#{r:02x}{g:02x}{b:02x}").as_str()))
                 .write_empty()?;
-            let text = format!(
-                "{} {}",
-                shade.name.chars().take(14).collect::<String>(),
-                facts::grouped(count)
-            );
             self.text([x + 5.5, y], TEXT, &text)?;
-            x += 12.0 + 1.75 * text.chars().count() as f64;
+            x += width;
         }
-        let skipped = dots.iter().filter(|d| !d.planned).count();
-        if skipped > 0 {
-            let kind = Type {
-                color: SKIPPED,
-                ..TEXT
-            };
-            let text = format!(
-                "open rings: {} dots the arm cannot place",
-                facts::grouped(skipped)
-            );
-            self.text([EDGE + 72.0, y + 4.5], kind, &text)?;
-        }
-        let notes = [
-            format!("Zones (blue): {zones}. Red: the hairline. Seen from above, nose up."),
-            "Distances from the vertex are true along the skin. A ring's ×N: how much longer the map is than the skin along that ring.".to_owned(),
-            "Dots have their true diameter; across the meridians they stand apart farther than on the skin by ×N.".to_owned(),
-        ];
-        for (k, note) in (0u8..).zip(notes) {
-            let at = [EDGE, y + 10.0 + 3.6 * f64::from(k)];
-            self.text(
-                at,
-                Type {
-                    color: INK,
-                    ..SMALL
-                },
-                &note,
-            )?;
-        }
-        Ok(())
+        Ok((row + 1).min(SHADES_ROWS))
     }
 }
 
