@@ -12,7 +12,7 @@ use stipple_planner::register::{self, Landmarks, RegisterError};
 use stipple_planner::scan::{
     self, ScanError, ScanFinding, Scanned, UnitChoice, cover, fit, report,
 };
-use support::{NAMES, Shape, files, head, landmarks};
+use support::{NAMES, Shape, head, landmarks};
 
 fn read(shape: &Shape) -> Result<Scanned, ScanError> {
     let text = shape.ply(&Isometry3::identity());

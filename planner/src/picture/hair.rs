@@ -52,7 +52,8 @@ pub(super) fn grow(plan: &Plan, surface: &Surface<'_>, dots: &[&Dot]) -> Hair {
         .zip(&plan.zones)
         .filter_map(|(index, zone)| {
             let design = treatment.zones.iter().find(|z| z.name == zone.name)?;
-            (design.existing > Density::ZERO).then_some((index, design.existing))
+            let existing = design.existing.filter(|d| *d > Density::ZERO)?;
+            Some((index, existing))
         })
         .collect();
     if zones.is_empty() && treatment.existing.is_empty() {
