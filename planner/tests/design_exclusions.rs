@@ -124,7 +124,8 @@ proptest! {
     fn exclusions_hold_wherever_they_reach(
         from in 20.0f64..170.0, low in -40.0f64..55.0, height in 8.0f64..80.0, margin in 0.0f64..6.0, cap in any::<bool>()
     ) {
-        let drawn = Drawn { from: if cap { 0.0 } else { from }, low: if cap { low.max(20.0) } else { low }, high: (low + height).min(98.0), cap };
+        let (from, lowest) = if cap { (0.0, low.max(20.0)) } else { (from, low) };
+        let drawn = Drawn { from, low: lowest, high: (low + height).min(98.0), cap };
         let ready = still(4);
         let bare = ready.lay(&text("", &region("full", 3.0))).unwrap();
         let rest = region("full", 3.0) + &format!(
