@@ -12,8 +12,7 @@ use rayon::prelude::*;
 
 use super::grid::{At, BLOCK, Corners, Grid, SIDE, corner};
 
-/// The most nodes of a level: a finer one is not begun. Source: five numbers of eight bytes each, 240 MB; a head with shoulders of
-/// 3400 cm² has 4 million at 1.25 mm.
+/// The most nodes of a level: a finer one is not begun. Source: five numbers of eight bytes for each make 240 MB.
 pub(super) const MOST_NODES: usize = 6_000_000;
 /// A level of at most so many nodes covers the whole room.
 const WHOLE: usize = 300_000;
