@@ -112,6 +112,14 @@ pub enum ComposeError {
         /// What the tool has.
         stroke_mm: f64,
     },
+    /// A dot came to lie in an exclusion: a fault of this program.
+    #[error("dot {dot} lies in exclusion \"{exclusion}\" or its margin; please report this")]
+    InExclusion {
+        /// Which, in the layout's order.
+        dot: usize,
+        /// The exclusion's name.
+        exclusion: String,
+    },
     /// The plan came out contradictory: a fault of this program.
     #[error("the plan contradicts itself: {0}; please report this")]
     Inconsistent(#[from] Inconsistency),
@@ -163,6 +171,16 @@ fn unwatched(work: &WorkCell) -> Option<Finding> {
             names.join("; ")
         ),
     })
+}
+
+/// Holds every dot against the exclusions themselves, which the layout sees through the design's map only.
+fn check_exclusions(scalp: &Scalp, field: &DotField) -> Result<(), ComposeError> {
+    let violation = |(i, d): (usize, &dots::LaidDot)| {
+        let exclusion = scalp.violated(&d.position)?.to_owned();
+        Some(ComposeError::InExclusion { dot: i, exclusion })
+    };
+    let mut violations = field.dots.iter().enumerate().filter_map(violation);
+    violations.next().map_or(Ok(()), Err)
 }
 
 /// A finding for dots that would cover a hair or dot that was there before: nearer to it than they are wide.
@@ -249,6 +267,7 @@ pub fn plan(
         progress(Stage::Dots, share)
     })?;
     finish(Stage::Dots);
+    check_exclusions(&scalp, &field)?;
     let mut layers = layers(&field);
     for layer in &mut layers {
         let points: Vec<Point<Head>> = layer.sites.iter().map(|s| s.position).collect();

@@ -114,7 +114,7 @@ struct Body {
     unit: u32,
 }
 
-/// Relaxes until every pair keeps its distance or the rounds are up. Dots stay in their zone.
+/// Relaxes until every pair keeps its distance or the rounds are up. Dots come from places that the design admits, and end on such.
 pub(super) fn relax(
     ground: &Ground<'_>,
     swarm: &mut Swarm,
@@ -122,7 +122,8 @@ pub(super) fn relax(
     rules: &Rules<'_>,
     progress: &dyn Fn(f64),
 ) {
-    let mut safe = swarm.spots.clone();
+    let from = swarm.spots.clone();
+    let mut safe = from.clone();
     let mut steps = vec![Vector3::zeros(); swarm.spots.len()];
     let mut around = look(ground, swarm, existing, rules);
     let (mut pause, mut next_look) = (FIRST_LOOK, FIRST_LOOK);
@@ -169,7 +170,7 @@ pub(super) fn relax(
             });
         progress((round + 1) as f64 / rules.rounds as f64);
     }
-    settle_exactly(ground, swarm, &mut safe);
+    settle_exactly(ground, swarm, &safe, &from);
 }
 
 /// Where a step leads, when that is a place of the zone.
@@ -203,27 +204,28 @@ fn bodies(swarm: &Swarm, around: &Around, rules: &Rules<'_>) -> Vec<Body> {
 
 /// Notes where every dot stands well; one that strayed goes back to where it last was well.
 fn settle(ground: &Ground<'_>, swarm: &mut Swarm, safe: &mut [Spot]) {
-    let well = |spot: &Spot, zone: u8| ground.permits(spot, zone);
-    settle_by(swarm, safe, well);
+    let spots = swarm.spots.par_iter_mut().zip(safe).zip(&swarm.zones);
+    spots.for_each(|((spot, safe), zone)| {
+        if ground.permits(spot, *zone) {
+            *safe = *spot;
+        } else {
+            *spot = *safe;
+        }
+    });
 }
 
-/// The same, asking the design about every single dot and not only about those near an edge.
-fn settle_exactly(ground: &Ground<'_>, swarm: &mut Swarm, safe: &mut [Spot]) {
-    let well = |spot: &Spot, zone: u8| ground.density(spot).is_some_and(|(z, _)| z == zone);
-    settle_by(swarm, safe, well);
-}
-
-fn settle_by(swarm: &mut Swarm, safe: &mut [Spot], well: impl Fn(&Spot, u8) -> bool + Sync) {
-    swarm
-        .spots
-        .par_iter_mut()
-        .zip(safe)
+/// Ends on places of which the design itself was asked: where a dot is, else where it last seemed well, else where it came from.
+fn settle_exactly(ground: &Ground<'_>, swarm: &mut Swarm, safe: &[Spot], from: &[Spot]) {
+    let spots = swarm.spots.par_iter_mut().zip(safe.par_iter().zip(from));
+    spots
         .zip(&swarm.zones)
-        .for_each(|((spot, safe), zone)| {
-            if well(spot, *zone) {
-                *safe = *spot;
-            } else {
-                *spot = *safe;
+        .for_each(|((spot, (safe, from)), zone)| {
+            if !ground.admits(spot, *zone) {
+                *spot = if ground.admits(safe, *zone) {
+                    *safe
+                } else {
+                    *from
+                };
             }
         });
 }

@@ -59,7 +59,7 @@ pub(super) fn draw(
 fn within(ground: &Ground<'_>, cell: &Cell, rng: &mut ChaCha8Rng) -> Spot {
     (0..DRAWS)
         .map(|_| ground.place(cell, unit(rng), unit(rng)))
-        .find(|spot| ground.permits(spot, cell.zone))
+        .find(|spot| ground.admits(spot, cell.zone))
         .unwrap_or_else(|| ground.place(cell, 1.0 / 3.0, 1.0 / 3.0))
 }
 

@@ -78,7 +78,8 @@ pub(super) fn gather(
             let near = (apart(swarm.ranks[i], swarm.ranks[j]) * ideals[i]).min(distance);
             let step = (places[i].point - places[j].point)
                 * (1.0 - near / distance.max(f64::MIN_POSITIVE));
-            if let Some(spot) = step_to(ground, &swarm.spots[j], &step, swarm.zones[j]) {
+            let to = step_to(ground, &swarm.spots[j], &step, swarm.zones[j]);
+            if let Some(spot) = to.filter(|to| ground.admits(to, swarm.zones[j])) {
                 swarm.spots[j] = spot;
                 swarm.units[j] = swarm.units[i];
                 single[j] = false;
@@ -108,7 +109,8 @@ pub(super) fn stray(
         };
         let first = first / first.norm();
         let step = (first * cos + normal.cross(&first) * sin) * far;
-        if let Some(spot) = step_to(ground, &swarm.spots[i], &step, swarm.zones[i]) {
+        let to = step_to(ground, &swarm.spots[i], &step, swarm.zones[i]);
+        if let Some(spot) = to.filter(|to| ground.admits(to, swarm.zones[i])) {
             swarm.spots[i] = spot;
         }
     }
