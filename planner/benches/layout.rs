@@ -23,21 +23,46 @@ fn spread_on_a_cap(bencher: Bencher<'_, '_>, count: u32) {
 #[divan::bench(sample_count = 7, args = [1.0, 0.7, 0.0])]
 fn thirty_thousand(bencher: Bencher<'_, '_>, regularity: f64) {
     let d = bumpy::designed(bumpy::PEERS, 30_000, regularity);
-    bencher.bench_local(|| dots::layout(&d.head, &d.scalp, &d.treatment, 1, &|_| ()).unwrap());
+    bencher.bench_local(|| {
+        dots::layout(
+            &d.head,
+            &d.scalp,
+            &d.treatment,
+            1,
+            &stipple_planner::to_the_end,
+        )
+        .unwrap()
+    });
 }
 
 /// 50,000 dots on a scan of 400,000 triangles.
 #[divan::bench(sample_count = 5)]
 fn fifty_thousand_on_a_fine_scan(bencher: Bencher<'_, '_>) {
     let d = bumpy::designed(bumpy::DENSE, 50_000, 1.0);
-    bencher.bench_local(|| dots::layout(&d.head, &d.scalp, &d.treatment, 1, &|_| ()).unwrap());
+    bencher.bench_local(|| {
+        dots::layout(
+            &d.head,
+            &d.scalp,
+            &d.treatment,
+            1,
+            &stipple_planner::to_the_end,
+        )
+        .unwrap()
+    });
 }
 
 /// The measures of 30,000 dots.
 #[divan::bench(sample_count = 5)]
 fn measures(bencher: Bencher<'_, '_>) {
     let d = bumpy::designed(bumpy::PEERS, 30_000, 1.0);
-    let field = dots::layout(&d.head, &d.scalp, &d.treatment, 1, &|_| ()).unwrap();
+    let field = dots::layout(
+        &d.head,
+        &d.scalp,
+        &d.treatment,
+        1,
+        &stipple_planner::to_the_end,
+    )
+    .unwrap();
     let against = Against {
         head: &d.head,
         scalp: &d.scalp,

@@ -48,7 +48,14 @@ fn main() {
 /// The design of a scalp and its dots, from the scan on.
 fn whole(d: &bumpy::Designed) -> DotField {
     let scalp = bumpy::scalp(&d.head, &d.registration, &d.treatment);
-    dots::layout(&d.head, &scalp, &d.treatment, 1, &|_| ()).unwrap()
+    dots::layout(
+        &d.head,
+        &scalp,
+        &d.treatment,
+        1,
+        &stipple_planner::to_the_end,
+    )
+    .unwrap()
 }
 
 fn dense(count: u32) {

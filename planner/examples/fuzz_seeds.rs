@@ -92,7 +92,9 @@ fn plans() -> [(&'static str, Vec<u8>); 2] {
         cell: Cell::shipped(ArmSource::ur5e()).unwrap(),
         seed: 1,
     };
-    let whole = compose::plan(inputs, &|_, _| ()).unwrap().plan;
+    let whole = compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()))
+        .unwrap()
+        .plan;
     let mut short = whole.clone();
     let ply = head(1).ply(&Isometry3::identity());
     let tiny = scan::read(ply.as_bytes(), UnitChoice::Auto, None).unwrap();

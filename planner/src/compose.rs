@@ -1,5 +1,6 @@
 //! The whole road: a scan, its registration and a treatment become a plan.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use stipple_model::cell::Cell;
@@ -112,6 +113,9 @@ pub enum ComposeError {
         /// What the tool has.
         stroke_mm: f64,
     },
+    /// Whoever watched did not want to wait.
+    #[error("planning was broken off")]
+    BrokenOff,
     /// A dot came to lie in an exclusion: a fault of this program.
     #[error("dot {dot} lies in exclusion \"{exclusion}\" or its margin; please report this")]
     InExclusion {
@@ -230,21 +234,24 @@ fn layers(field: &DotField) -> Vec<Layer> {
     (1..=field.layers).map(of).collect()
 }
 
-/// Plans. `progress` is told each stage and the share of it that is done.
+/// Plans. `watch` is told each stage and the share of it that is done, and says whether to go on.
 ///
 /// # Errors
 /// A design that does not fit the head, or an arm, tool or room that cannot be used. Dots that cannot be placed are no error: they carry
 /// a reason.
 pub fn plan(
     inputs: Inputs<'_>,
-    progress: &(dyn Fn(Stage, f64) + Sync),
+    watch: &(dyn Fn(Stage, f64) -> ControlFlow<()> + Sync),
 ) -> Result<Composed, ComposeError> {
     let mut stages = Vec::new();
     let mut clock = Instant::now();
     let mut finish = |stage| {
-        progress(stage, 1.0);
         stages.push((stage, clock.elapsed()));
         clock = Instant::now();
+        match watch(stage, 1.0) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(ComposeError::BrokenOff),
+        }
     };
     let Inputs {
         scan,
@@ -262,34 +269,35 @@ pub fn plan(
     let subject =
         design::Subject::new(&head, &registration.anatomy).on_scan(&registration.head_from_scan);
     let scalp = design::lay(&subject, treatment, seed)?;
-    finish(Stage::Design);
+    finish(Stage::Design)?;
     let field = dots::layout(&head, &scalp, treatment, seed, &|share| {
-        progress(Stage::Dots, share)
+        watch(Stage::Dots, share)
     })?;
-    finish(Stage::Dots);
+    finish(Stage::Dots)?;
     check_exclusions(&scalp, &field)?;
     let mut layers = layers(&field);
     for layer in &mut layers {
         let points: Vec<Point<Head>> = layer.sites.iter().map(|s| s.position).collect();
         layer.order = sequence::tour(&points);
     }
-    finish(Stage::Sequence);
+    finish(Stage::Sequence)?;
     let work = WorkCell::new(&cell, &head)?;
-    finish(Stage::Clearance);
+    finish(Stage::Clearance)?;
     let surroundings = Surroundings {
         cell: &work,
         base_from_head: cell.base_from_head,
         keep_outs: &scalp.keep_outs,
     };
     let count = layers.len() as f64;
-    let placed: Vec<Placed> = (0..)
+    let placed: Option<Vec<Placed>> = (0..)
         .zip(&layers)
         .map(|(k, layer)| {
-            let share = move |done: f64| progress(Stage::Poses, (f64::from(k) + done) / count);
+            let share = move |done: f64| watch(Stage::Poses, (f64::from(k) + done) / count);
             poses::place(&surroundings, &layer.sites, &layer.order, &share)
         })
         .collect();
-    finish(Stage::Poses);
+    let placed = placed.ok_or(ComposeError::BrokenOff)?;
+    finish(Stage::Poses)?;
     let provenance = Provenance {
         planner_version: env!("CARGO_PKG_VERSION").to_owned(),
         seed,
@@ -338,7 +346,7 @@ pub fn plan(
         zones: scalp.zones,
     };
     plan.check()?;
-    finish(Stage::Plan);
+    finish(Stage::Plan)?;
     Ok(Composed { plan, stages })
 }
 

@@ -1,6 +1,8 @@
 //! From a scan of a head and a treatment's design to a plan: every stage is a module with one entry function, pure, with a typed result,
 //! typed findings and a typed error.
 
+use std::ops::ControlFlow;
+
 pub mod compose;
 pub mod density;
 pub mod design;
@@ -15,3 +17,13 @@ pub mod sequence;
 pub mod sheet;
 pub mod unroll;
 pub mod wanted;
+
+/// Who waits for long work: told the share of it that is done, 0..=1, it answers whether to go on. Work that is told to break off ends
+/// with its error for that.
+pub type Watch<'a> = dyn Fn(f64) -> ControlFlow<()> + Sync + 'a;
+
+/// Nobody waits: the work goes on to its end.
+#[must_use]
+pub const fn to_the_end(_: f64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}

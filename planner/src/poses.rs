@@ -4,6 +4,8 @@
 //! head so that it cannot drift. Where that is not clear, nearby rolls are tried, then every roll and branch. Each hop from dot to dot is
 //! proven clear here by the same code the controller runs. A dot that cannot be placed gets a reason.
 
+use std::ops::ControlFlow;
+
 use rayon::prelude::*;
 use stipple_model::clearance::{Obstacle, WorkCell};
 use stipple_model::frames::{Base, Direction, Head, Point, Tip, Transform};
@@ -13,6 +15,7 @@ use stipple_model::motion::{Trajectory, can_lift, hop_to_joints};
 use stipple_model::plan::{KeepOut, SkipReason, tip_pose};
 use stipple_model::units::Angle;
 
+use crate::Watch;
 use crate::sequence;
 
 /// Rolls tried over a full turn.
@@ -294,16 +297,20 @@ impl Placing<'_> {
     }
 
     /// Works through `order` on one branch; returns the dots that it could not reach.
-    fn run(&mut self, order: &[u32], progress: &dyn Fn(usize)) -> Vec<u32> {
+    fn run(
+        &mut self,
+        order: &[u32],
+        watch: &dyn Fn(usize) -> ControlFlow<()>,
+    ) -> ControlFlow<(), Vec<u32>> {
         let Some((first, start, phase)) = self.begin(order) else {
-            return order.to_vec();
+            return ControlFlow::Continue(order.to_vec());
         };
         let (mut pose, mut from) = (start, self.sites[order[first] as usize]);
         let mut left = Vec::new();
         // Forwards from the start; what lies before it comes last.
         for (done, &i) in order[first..].iter().chain(&order[..first]).enumerate() {
             if done % 64 == 0 {
-                progress(done);
+                watch(done)?;
             }
             let site = self.sites[i as usize];
             let reference = Surroundings::reference(&site, phase);
@@ -322,20 +329,21 @@ impl Placing<'_> {
             self.placed.order.push(i);
             self.placed.hops.push(hop);
         }
-        left
+        ControlFlow::Continue(left)
     }
 }
 
 /// Places one layer's sites in the given order; dots that cannot be placed drop out of it with a reason.
 ///
 /// The layer is worked off in runs, each on one branch of the arm; what a run cannot reach is left to the next, in an order of its own.
-/// `progress` gets the share done.
+/// `None` when `watch` breaks off.
+#[must_use]
 pub fn place(
     surroundings: &Surroundings<'_>,
     sites: &[Site],
     order: &[u32],
-    progress: &(dyn Fn(f64) + Sync),
-) -> Placed {
+    watch: &Watch<'_>,
+) -> Option<Placed> {
     let mut outcomes: Vec<Result<Pose, SkipReason>> =
         vec![Err(SkipReason::Unconnected); sites.len()];
     let mut remaining = Vec::with_capacity(order.len());
@@ -372,7 +380,8 @@ pub fn place(
                 .collect();
         }
         let before = placing.placed.order.len();
-        remaining = placing.run(&remaining, &|done| progress((before + done) as f64 / total));
+        let told = |done: usize| watch((before + done) as f64 / total);
+        remaining = placing.run(&remaining, &told).continue_value()?;
         if placing.placed.order.len() == before {
             break;
         }
@@ -386,6 +395,5 @@ pub fn place(
     for (i, why) in reasons {
         placed.outcomes[i as usize] = Err(why);
     }
-    progress(1.0);
-    placed
+    Some(placed)
 }

@@ -62,7 +62,14 @@ fn dots_counted_on_the_skin_are_as_dense_as_the_file_asks() {
     for (regularity, slack) in [(1.0, 1.0), (0.7, 1.5)] {
         let treatment = Treatment::parse(&five_zones(regularity)).unwrap();
         let scalp = design::lay(&ready.subject(), &treatment, 1).unwrap();
-        let field = dots::layout(&ready.head, &scalp, &treatment, 1, &|_| ()).unwrap();
+        let field = dots::layout(
+            &ready.head,
+            &scalp,
+            &treatment,
+            1,
+            &stipple_planner::to_the_end,
+        )
+        .unwrap();
         // Discs all over; those wholly in the zones count, and those at full density are held against the file's own figures.
         let (mut all, mut full) = (
             [(); 3].map(|()| Tally::default()),
@@ -187,7 +194,14 @@ fn listed_hairs_count_as_dots() {
     assert!(least > 18.0 && most < 32.0, "{least} {most}");
     // Dots and hairs together are as dense as asked.
     let treatment = Treatment::parse(&text("", &(region("crown", 60.0) + &all))).unwrap();
-    let field = dots::layout(&ready.head, &scalp, &treatment, 1, &|_| ()).unwrap();
+    let field = dots::layout(
+        &ready.head,
+        &scalp,
+        &treatment,
+        1,
+        &stipple_planner::to_the_end,
+    )
+    .unwrap();
     let both = (field.dots.len() + there) as f64 / area;
     assert!((both - 60.0).abs() < 0.05, "{both}");
     // On one half only: the other is laid in full.

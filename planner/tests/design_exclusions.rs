@@ -97,7 +97,7 @@ proptest! {
         );
         let treatment = Treatment::parse(&text("", &rest)).unwrap();
         let scalp = design::lay(&ready.subject(), &treatment, seed).unwrap();
-        let field = dots::layout(&ready.head, &scalp, &treatment, seed, &|_| ()).unwrap();
+        let field = dots::layout(&ready.head, &scalp, &treatment, seed, &stipple_planner::to_the_end).unwrap();
         prop_assert_eq!(field.dots.len() as u32, scalp.quotas.iter().sum::<u32>());
         prop_assert_eq!(scalp.existing.len(), places.len());
         for dot in &field.dots {
@@ -156,7 +156,7 @@ proptest! {
             seen[usize::from(violated)] += 1;
         }
         prop_assert!(seen[0] > 20);
-        let field = dots::layout(&ready.head, &scalp, &treatment, 1, &|_| ()).unwrap();
+        let field = dots::layout(&ready.head, &scalp, &treatment, 1, &stipple_planner::to_the_end).unwrap();
         for dot in &field.dots {
             prop_assert_eq!(scalp.violated(&dot.position), None);
             let q = (from_head * dot.position).raw() * 1e3;

@@ -313,7 +313,7 @@ fn a_test_patch_has_a_column_for_each_depth() {
     let areas: Vec<f64> = scalp.zones.iter().map(|z| z.area.cm2()).collect();
     assert_eq!(areas.len(), 3);
     assert!(areas.iter().all(|a| (a - 0.48).abs() < 0.04), "{areas:?}");
-    let field = dots::layout(&ready.head, &scalp, &patch, 1, &|_| ()).unwrap();
+    let field = dots::layout(&ready.head, &scalp, &patch, 1, &stipple_planner::to_the_end).unwrap();
     assert!((50..66).contains(&field.dots.len()), "{}", field.dots.len());
 }
 

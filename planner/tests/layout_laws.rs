@@ -7,6 +7,9 @@
 
 mod support;
 
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use proptest::prelude::*;
 use stipple_model::frames::{Head, Point};
@@ -206,7 +209,14 @@ fn new_dots_fill_the_gaps_between_what_is_there() {
     let hairs = lay(&head(5), &Isometry3::identity(), &treatment, 8).field;
     laid.scalp.existing = hairs.dots.iter().map(|d| d.position).collect();
     let before = measured(&laid, &treatment);
-    laid.field = dots::layout(&laid.head, &laid.scalp, &treatment, 3, &|_| ()).unwrap();
+    laid.field = dots::layout(
+        &laid.head,
+        &laid.scalp,
+        &treatment,
+        3,
+        &stipple_planner::to_the_end,
+    )
+    .unwrap();
     assert_eq!(laid.field.dots.len(), 4000);
     let after = measured(&laid, &treatment);
     let last = |m: &[Measure]| -> Vec<Measure> {
@@ -387,8 +397,48 @@ fn a_shade_no_zone_mixes_changes_nothing() {
     for zone in &mut more.zones {
         zone.shades.push((9, 0.0));
     }
-    let field = dots::layout(&laid.head, &laid.scalp, &more, 3, &|_| ()).unwrap();
+    let field = dots::layout(
+        &laid.head,
+        &laid.scalp,
+        &more,
+        3,
+        &stipple_planner::to_the_end,
+    )
+    .unwrap();
     assert_eq!(field, laid.field);
+}
+
+#[test]
+fn who_does_not_want_to_wait_breaks_off() {
+    let treatment = regular(2000, 0.7);
+    let laid = lay(&head(4), &Isometry3::identity(), &treatment, 3);
+    let told = Mutex::new(Vec::new());
+    let until = |share: f64| {
+        dots::layout(&laid.head, &laid.scalp, &treatment, 3, &|done| {
+            told.lock().unwrap().push(done);
+            if done >= share {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+    };
+    for share in [0.05, 0.2, 0.3, 0.45, 0.6, 0.9] {
+        assert_eq!(until(share), Err(LayoutError::BrokenOff), "{share}");
+        assert!(
+            told.lock()
+                .unwrap()
+                .last()
+                .is_some_and(|d| *d < share + 0.1)
+        );
+    }
+    told.lock().unwrap().clear();
+    assert_eq!(until(2.0).unwrap(), laid.field);
+    let told = told.into_inner().unwrap();
+    assert!(
+        told.is_sorted() && told.iter().all(|d| (0.0..=1.0).contains(d)),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -399,14 +449,26 @@ fn nonsense_is_refused() {
     wide.zones
         .iter_mut()
         .for_each(|z| z.diameter = Length::from_mm(9.0));
-    let refused = dots::layout(&laid.head, &laid.scalp, &wide, 3, &|_| ());
+    let refused = dots::layout(
+        &laid.head,
+        &laid.scalp,
+        &wide,
+        3,
+        &stipple_planner::to_the_end,
+    );
     assert!(
         matches!(refused, Err(LayoutError::Merged { .. })),
         "{refused:?}"
     );
     let mut bare = laid.scalp.clone();
     bare.patch.clear();
-    let refused = dots::layout(&laid.head, &bare, &treatment, 3, &|_| ());
+    let refused = dots::layout(
+        &laid.head,
+        &bare,
+        &treatment,
+        3,
+        &stipple_planner::to_the_end,
+    );
     assert!(
         matches!(refused, Err(LayoutError::NoSkin { .. })),
         "{refused:?}"

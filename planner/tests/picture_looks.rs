@@ -57,7 +57,9 @@ fn dense() -> &'static Plan {
             cell: Cell::shipped(ArmSource::ur5e()).unwrap(),
             seed: 3,
         };
-        let plan = compose::plan(inputs, &|_, _| ()).unwrap().plan;
+        let plan = compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()))
+            .unwrap()
+            .plan;
         let placed = |d: &&stipple_model::plan::Dot| matches!(d.outcome, Outcome::Planned { .. });
         assert!(plan.dots.iter().filter(placed).count() * 20 > plan.dots.len() * 19);
         plan

@@ -35,7 +35,9 @@ fn plan() -> &'static (Plan, Digest, Vec<u32>) {
             cell: Cell::shipped(ArmSource::ur5e()).unwrap(),
             seed: 3,
         };
-        let plan = compose::plan(inputs, &|_, _| ()).unwrap().plan;
+        let plan = compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()))
+            .unwrap()
+            .plan;
         let (_, digest) = plan.to_bytes().unwrap();
         (plan, digest, laid.scalp.quotas)
     })

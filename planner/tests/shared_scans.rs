@@ -248,7 +248,8 @@ fn lays_on(scan_file: &str, landmarks_file: &str) {
     ] {
         let treatment = Treatment::parse(text).unwrap();
         let scalp = design::scalp(&head, &registration.anatomy, &treatment, 1).unwrap();
-        let field = dots::layout(&head, &scalp, &treatment, 1, &|_| ()).unwrap();
+        let field =
+            dots::layout(&head, &scalp, &treatment, 1, &stipple_planner::to_the_end).unwrap();
         assert_eq!(field.dots.len(), total);
         let span = if total == 12_000 {
             150.0..330.0

@@ -73,5 +73,7 @@ pub fn plan(head_seed: u64, dots: u32, seed: u64) -> Plan {
         cell: Cell::shipped(ArmSource::ur5e()).expect("the shipped cell"),
         seed,
     };
-    compose::plan(inputs, &|_, _| {}).expect("a plan").plan
+    compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()))
+        .expect("a plan")
+        .plan
 }

@@ -1,6 +1,7 @@
 //! `stipple-planner plan`.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -127,6 +128,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let composed = compose::plan(inputs, &|stage, share| {
         bar.set_message(stage.name());
         bar.set_position((share * 1000.0) as u64);
+        ControlFlow::Continue(())
     })?;
     bar.finish_and_clear();
     let digest = composed.plan.write(&arguments.out)?;

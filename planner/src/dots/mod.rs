@@ -4,7 +4,10 @@
 //! # use stipple_planner::{design, dots};
 //! # use stipple_model::{frames::Head, mesh::SurfaceMesh, treatment::Treatment};
 //! # fn f(head: &SurfaceMesh<Head>, scalp: &design::Scalp, treatment: &Treatment) -> Result<(), dots::LayoutError> {
-//! let field = dots::layout(head, scalp, treatment, 1, &|share| eprintln!("{:.0}%", share * 100.0))?;
+//! let field = dots::layout(head, scalp, treatment, 1, &|share| {
+//!     eprintln!("{:.0}%", share * 100.0);
+//!     std::ops::ControlFlow::Continue(())
+//! })?;
 //! assert_eq!(field.dots.len() as u32, scalp.quotas.iter().sum::<u32>());
 //! # Ok(())
 //! # }
@@ -48,12 +51,15 @@ mod skin;
 mod start;
 mod units;
 
+use std::ops::ControlFlow;
+
 use nalgebra::Vector3;
 use stipple_model::frames::{Direction, Head, Point};
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::treatment::Treatment;
 use stipple_model::units::Length;
 
+use crate::Watch;
 use crate::design::{Scalp, apportion};
 use existing::Existing;
 use grid::Grid;
@@ -134,6 +140,9 @@ pub enum LayoutError {
         /// The mean of their diameters.
         diameter_mm: f64,
     },
+    /// Whoever watched did not want to wait.
+    #[error("laying the dots was broken off")]
+    BrokenOff,
     /// A triangle has no normal.
     #[error("triangle {triangle} has no area; check the scan again")]
     NoNormal {
@@ -156,16 +165,16 @@ struct Plot<'a> {
     existing: &'a [Point<Head>],
 }
 
-/// Lays the dots of a treatment. `progress` is told shares 0..=1 of the work.
+/// Lays the dots of a treatment.
 ///
 /// # Errors
-/// A zone without skin, or more dots than can stand apart.
+/// A zone without skin, more dots than can stand apart, or a `watch` that breaks off.
 pub fn layout(
     head: &SurfaceMesh<Head>,
     scalp: &Scalp,
     treatment: &Treatment,
     seed: u64,
-    progress: &dyn Fn(f64),
+    watch: &Watch<'_>,
 ) -> Result<DotField, LayoutError> {
     let plot = Plot {
         head,
@@ -182,11 +191,11 @@ pub fn layout(
             .collect(),
         existing: &scalp.existing,
     };
-    let (ground, swarm) = plot.lay(seed, progress)?;
+    let (ground, swarm) = plot.lay(seed, watch)?;
     check_apart(&plot, &swarm, treatment)?;
-    progress(0.9);
+    go_on(watch(0.9))?;
     let shades = shades(&ground, &swarm, &Existing::new(&scalp.existing), treatment);
-    progress(0.95);
+    go_on(watch(0.95))?;
     finish(head, &ground, &swarm, treatment, &shades)
 }
 
@@ -218,15 +227,22 @@ pub fn spread(
         least: vec![0.0],
         existing: &[],
     };
-    let (_, swarm) = plot.lay(seed, &|_| ())?;
+    let (_, swarm) = plot.lay(seed, &crate::to_the_end)?;
     let place = |i: u32| Point::from_raw(swarm.spots[i as usize].position);
     Ok(swarm.in_order().into_iter().map(place).collect())
 }
 
+const fn go_on(answer: ControlFlow<()>) -> Result<(), LayoutError> {
+    match answer {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(LayoutError::BrokenOff),
+    }
+}
+
 impl Plot<'_> {
-    fn lay(&self, seed: u64, progress: &dyn Fn(f64)) -> Result<(Ground<'_>, Swarm), LayoutError> {
+    fn lay(&self, seed: u64, watch: &Watch<'_>) -> Result<(Ground<'_>, Swarm), LayoutError> {
         let (ground, cells) = Ground::new(self.head, self.patch, self.density);
-        progress(0.1);
+        go_on(watch(0.1))?;
         let drawn = start::draw(&ground, &cells, self.quotas, seed);
         let (spots, zones) = drawn.map_err(|zone| LayoutError::NoSkin {
             zone: self
@@ -251,12 +267,11 @@ impl Plot<'_> {
             least: &self.least,
             rounds: FIRST_ROUNDS,
         };
-        relax::relax(&ground, &mut swarm, &existing, &first, &|s| {
-            progress(0.1 + 0.2 * s)
-        });
+        let share = |s| watch(0.1 + 0.2 * s);
+        go_on(relax::relax(&ground, &mut swarm, &existing, &first, &share))?;
         let counts = layer_counts(self.quotas, self.layers);
         into_layers(&ground, &mut swarm, &existing, &counts);
-        progress(0.4);
+        go_on(watch(0.4))?;
         if self.regularity < 1.0 {
             let ideals = relax::ideals(&ground, &swarm, &existing, 1.0);
             units::stray(&ground, &mut swarm, &ideals, self.regularity, seed);
@@ -269,9 +284,8 @@ impl Plot<'_> {
             least: &self.least,
             rounds: ROUNDS,
         };
-        relax::relax(&ground, &mut swarm, &existing, &rules, &|s| {
-            progress(0.4 + 0.45 * s)
-        });
+        let share = |s| watch(0.4 + 0.45 * s);
+        go_on(relax::relax(&ground, &mut swarm, &existing, &rules, &share))?;
         Ok((ground, swarm))
     }
 

@@ -5,6 +5,8 @@
 //! from the same state, so the outcome does not depend on the number of threads. What is far enough apart is left alone: that is what
 //! keeps the pattern a disordered one and no lattice.
 
+use std::ops::ControlFlow;
+
 use nalgebra::Vector3;
 use rayon::prelude::*;
 
@@ -13,6 +15,7 @@ use super::existing::Existing;
 use super::ground::{Ground, Spot};
 use super::pairs::Pairs;
 use super::{largest_distance, units};
+use crate::Watch;
 
 /// Share of a pair's missing distance each of the two takes back in one round, and how much of the last round's step is kept. Source:
 /// this project's own, by trial: fastest without overshooting.
@@ -120,8 +123,8 @@ pub(super) fn relax(
     swarm: &mut Swarm,
     existing: &Existing,
     rules: &Rules<'_>,
-    progress: &dyn Fn(f64),
-) {
+    watch: &Watch<'_>,
+) -> ControlFlow<()> {
     let from = swarm.spots.clone();
     let mut safe = from.clone();
     let mut steps = vec![Vector3::zeros(); swarm.spots.len()];
@@ -168,9 +171,10 @@ pub(super) fn relax(
                     }
                 }
             });
-        progress((round + 1) as f64 / rules.rounds as f64);
+        watch((round + 1) as f64 / rules.rounds as f64)?;
     }
     settle_exactly(ground, swarm, &safe, &from);
+    ControlFlow::Continue(())
 }
 
 /// Where a step leads, when that is a place of the zone.
@@ -438,7 +442,14 @@ mod tests {
             least: &[0.0],
             rounds: 60,
         };
-        relax(&ground, &mut swarm, &Existing::new(&[]), &rules, &|_| ());
+        let flow = relax(
+            &ground,
+            &mut swarm,
+            &Existing::new(&[]),
+            &rules,
+            &crate::to_the_end,
+        );
+        assert!(flow.is_continue());
         let apart = (swarm.spots[0].position - swarm.spots[1].position).norm();
         let wanted = 0.1 * largest_distance(200.0);
         assert!(apart > 0.97 * wanted && apart < 2.0 * wanted, "{apart}");

@@ -187,7 +187,7 @@ pub fn lay(shape: &Shape, motion: &Isometry3<f64>, treatment: &Treatment, seed: 
     let registration = register::head_from_scan(&landmarks, &scan).unwrap();
     let head = scan.mesh.transformed(&registration.head_from_scan);
     let scalp = stipple_design::scalp(&head, &registration.anatomy, treatment, seed).unwrap();
-    let field = dots::layout(&head, &scalp, treatment, seed, &|_| ()).unwrap();
+    let field = dots::layout(&head, &scalp, treatment, seed, &stipple_planner::to_the_end).unwrap();
     Laid {
         scan,
         registration,
