@@ -276,7 +276,7 @@ fn lays_on(scan_file: &str, landmarks_file: &str) {
             // Where the density is uniform; fading edges have no one distance.
             if name == "mid_scalp" {
                 assert!(
-                    m.rho.unwrap() > 0.35 && m.cv_nn.unwrap() < 0.25,
+                    m.rho.unwrap() > 0.2 && m.cv_nn.unwrap() < 0.25,
                     "{scan_file}: {m:?}"
                 );
             }
