@@ -23,7 +23,6 @@ pub mod wanted;
 pub type Watch<'a> = dyn Fn(f64) -> ControlFlow<()> + Sync + 'a;
 
 /// Nobody waits: the work goes on to its end.
-#[must_use]
 pub const fn to_the_end(_: f64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }

@@ -16,7 +16,7 @@ const TRIAL: [f64; 3] = [0.371, -1.217, 2.043];
 #[derive(Debug, Clone)]
 pub(super) enum Solver {
     /// Six axes in closed form.
-    Six(Form),
+    Six(Box<Form>),
     /// Seven axes: this one is swept, the other six are in closed form for each of its angles.
     Swept(usize),
     /// Newton steps from many starts.
@@ -88,7 +88,7 @@ impl Solver {
     /// The best an arm allows.
     pub(super) fn of(arm: &Arm) -> Self {
         if let Some(form) = arm.held(None).and_then(|chain| Form::recognise(&chain)) {
-            return Self::Six(form);
+            return Self::Six(Box::new(form));
         }
         let in_closed_form = |joint: &usize| {
             TRIAL.iter().all(|&angle| {

@@ -87,7 +87,7 @@ impl Arm {
         let step = (upper - lower) / SWEEP as f64;
         let at = |k: usize| {
             let offset = step * k.div_ceil(2) as f64;
-            wish + if k % 2 == 0 { offset } else { -offset }
+            wish + if k.is_multiple_of(2) { offset } else { -offset }
         };
         for angle in (0..=2 * SWEEP).map(at) {
             if !(lower..=upper).contains(&angle) {

@@ -21,21 +21,22 @@
 //! at once, each pair to the distance of the later one's layer (`relax` again), which leaves every layer as even as the whole. Short of
 //! strict regularity dots stray and gather in follicular units first (`units`).
 //!
-//! Compared on one busy two-core machine by `tests/open3d_compare.py`: 30,000 dots on 350 cm² of a noisy head of 40,500 triangles; ρ is the
+//! Compared on one idle two-core machine by `tests/open3d_compare.py`: 30,000 dots on 350 cm² of a noisy head of 40,500 triangles; ρ is the
 //! smallest distance over the largest possible, CV the spread of the nearest-neighbour distance; medians of runs that took turns.
 //!
 //! | who | seconds | ρ | CV |
 //! |---|---|---|---|
-//! | this, three nested layers at once | 0.91 | 0.80 | 0.055 |
-//! | its layers 1 and 1–2 alone | | 0.74, 0.75 | 0.061, 0.048 |
-//! | this, with zones, density field, exclusions, shades | 3.33 | 0.80–0.81 | 0.051–0.053 |
-//! | Open3D, 10 candidates a dot, one set | 37.1 | 0.738 | 0.060 |
-//! | Open3D, 5 candidates | 9.73 | 0.694 | 0.077 |
-//! | Open3D, 3 candidates | 2.57 | 0.632 | 0.110 |
-//! | uniform random | 0.02 | 0.004 | 0.523 |
+//! | this, three nested layers at once | 0.29 | 0.79 | 0.055 |
+//! | its layers 1 and 1–2 alone | | 0.77, 0.76 | 0.060, 0.048 |
+//! | this, with zones, density field, exclusions, shades, and their design | 0.87 | 0.80–0.81 | 0.052–0.054 |
+//! | Open3D, 10 candidates a dot, one set | 5.5 | 0.738 | 0.059 |
+//! | Open3D, 5 candidates | 1.28 | 0.694 | 0.077 |
+//! | Open3D, 3 candidates | 0.43 | 0.630 | 0.109 |
+//! | uniform random | 0.01 | 0.005 | 0.527 |
 //!
 //! Memory is bounded: neighbours are a bounded number because nobody looks farther than a few ideal distances, cells a bounded number per
-//! area. 50,000 dots on a scan of 401,000 triangles take 150 MB at the peak, the scan and its design included.
+//! area. 50,000 dots on a scan of 400,910 triangles take 1.95 s with their design, and the process 211 MB at the peak, the scan included
+//! (`compare_layout dense 50000`).
 
 pub(crate) mod along;
 mod eliminate;
