@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use nalgebra::{Isometry3, Vector3};
 use stipple_model::frames::Head;
 use stipple_model::mesh::SurfaceMesh;
+use stipple_model::plan::Measure;
 use stipple_model::treatment::Treatment;
 use stipple_planner::design::{self as stipple_design, Scalp};
 use stipple_planner::dots::{self, DotField};
+use stipple_planner::measure::{self, Against, Placed};
 use stipple_planner::register::{self, Landmarks, Registration};
 use stipple_planner::scan::{self, Scanned, UnitChoice};
 
@@ -174,6 +176,25 @@ pub struct Laid {
     pub head: SurfaceMesh<Head>,
     pub scalp: Scalp,
     pub field: DotField,
+}
+
+impl Laid {
+    pub fn measured(&self, treatment: &Treatment) -> Vec<Measure> {
+        let against = Against {
+            head: &self.head,
+            scalp: &self.scalp,
+            treatment,
+            exclusion: None,
+        };
+        measure::measure(self.field.dots.iter().map(Placed::from), &against)
+    }
+}
+
+/// A treatment of the top at a regularity.
+pub fn regular(dots: u32, regularity: f64) -> Treatment {
+    let mut treatment = treatment(dots);
+    treatment.regularity = regularity;
+    treatment
 }
 
 pub fn lay(shape: &Shape, motion: &Isometry3<f64>, treatment: &Treatment, seed: u64) -> Laid {
