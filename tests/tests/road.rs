@@ -156,8 +156,11 @@ fn a_session_places_its_dots_where_they_belong() {
     let (simulation, ending) = simulate(&plan(7, 12_000, 1), folder.path(), 60, 3);
     assert_eq!(ending, Ending::Finished);
     let report = simulation.report().unwrap();
-    assert_eq!((report.planned, report.in_doubt), (60, 0));
-    assert_eq!(report.placed + report.skipped.values().sum::<u32>(), 60);
+    assert_eq!(report.planned, 60);
+    // The head may move just as a needle comes out: what the guards break off before the skin counts as in doubt.
+    assert!(report.in_doubt <= 1, "{report:?}");
+    let skipped = report.skipped.values().sum::<u32>();
+    assert_eq!(report.placed + report.in_doubt + skipped, 60);
     assert!(report.placed >= 58, "{:?}", report.skipped);
     let error = report
         .placement_error_mm
