@@ -350,7 +350,7 @@ pub fn plan(
     Ok(Composed { plan, stages })
 }
 
-/// What is laid and can be placed, in numbers.
+/// What is laid, in numbers.
 fn measures(
     head: &SurfaceMesh<Head>,
     scalp: &Scalp,

@@ -208,10 +208,10 @@ pub struct ZoneSummary {
 pub struct LayerSummary {
     /// The layer, from 1.
     pub layer: u8,
-    /// Dots laid out so far.
-    pub laid: u32,
-    /// Those of them the arm can place, which all the rest here is measured of.
+    /// Dots so far, those the arm cannot place included, as in dots.csv; all but `planned` is measured of these.
     pub count: u32,
+    /// Those of them the arm can place.
+    pub planned: u32,
     /// The zone's area.
     pub area_cm2: f64,
     /// Their density.
@@ -312,8 +312,8 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
 fn layer_summary(plan: &Plan, m: &Measure, area_cm2: f64) -> LayerSummary {
     LayerSummary {
         layer: m.layer,
-        laid: m.laid,
         count: m.count,
+        planned: m.planned,
         area_cm2,
         density_per_cm2: m.density.per_cm2(),
         target_per_cm2: m.target.per_cm2(),

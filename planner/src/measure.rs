@@ -1,5 +1,5 @@
-//! What is laid and can be placed, in numbers: per zone and layer, how many dots, how dense, how even, in which shades, how near to what
-//! they must not touch.
+//! What is laid, in numbers: per zone and layer, how many dots, how many of them the arm can place, how dense, how even, in which shades,
+//! how near to what they must not touch.
 //!
 //! ```no_run
 //! # use stipple_model::{frames::Head, mesh::SurfaceMesh, treatment::Treatment};
@@ -48,7 +48,7 @@ pub struct Placed {
     pub layer: u8,
     /// Its shade's index.
     pub shade: u8,
-    /// Whether the arm can place it: what it cannot is counted as laid and measured no further.
+    /// Whether the arm can place it.
     pub planned: bool,
 }
 
@@ -117,7 +117,6 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
     let existing = Existing::new(&against.scalp.existing);
     let sites: Vec<Site> = laid
         .par_iter()
-        .filter(|d| d.planned)
         .map(|d| site(d, against, &existing))
         .collect();
     let zones = &against.scalp.zones;
@@ -141,12 +140,11 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
             };
             let all = spacing(&own);
             let distance = largest_distance(zone.target * share).m();
-            let own_laid = laid.iter().filter(|d| d.zone == index && d.layer <= layer);
             measures.push(Measure {
                 zone: index,
                 layer,
-                laid: own_laid.count() as u32,
                 count: all.count,
+                planned: own.iter().filter(|&&i| there[i].placed.planned).count() as u32,
                 density,
                 target: zone.target * share,
                 rho: all.rho,

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use stipple_model::limits::KEEP_OUT_MARGIN;
 use stipple_model::units::Length;
 use stipple_planner::dots::{self, LayoutError};
+use stipple_planner::measure::{self, Against, Placed};
 use support::{head, lay, regular, treatment};
 
 proptest! {
@@ -141,6 +142,34 @@ fn who_does_not_want_to_wait_breaks_off() {
         told.is_sorted() && told.iter().all(|d| (0.0..=1.0).contains(d)),
         "{told:?}"
     );
+}
+
+#[test]
+fn what_the_arm_cannot_place_is_counted_beside_what_is_laid() {
+    let treatment = treatment(600);
+    let laid = lay(&head(4), &Isometry3::identity(), &treatment, 3);
+    let against = Against {
+        head: &laid.head,
+        scalp: &laid.scalp,
+        treatment: &treatment,
+        exclusion: None,
+    };
+    let half = laid.field.dots.iter().enumerate().map(|(i, dot)| Placed {
+        planned: i % 3 == 0,
+        ..Placed::from(dot)
+    });
+    let (all, half) = (laid.measured(&treatment), measure::measure(half, &against));
+    for (all, half) in all.iter().zip(&half) {
+        let of = |d: &&dots::LaidDot| d.zone == all.zone && d.layer <= all.layer;
+        assert_eq!(
+            all.count as usize,
+            laid.field.dots.iter().filter(of).count()
+        );
+        assert_eq!((all.planned, half.count), (all.count, all.count));
+        assert_eq!((half.rho, half.density), (all.rho, all.density));
+    }
+    let last = half.iter().filter(|m| m.layer == 3);
+    assert_eq!(last.map(|m| m.planned).sum::<u32>(), 200);
 }
 
 #[test]

@@ -252,11 +252,11 @@ pub struct Measure {
     pub zone: u8,
     /// The last layer counted, from 1.
     pub layer: u8,
-    /// Dots of layers 1..=layer laid out in the zone.
-    pub laid: u32,
-    /// Those of them the arm can place: what this and all below is measured of.
+    /// Dots of layers 1..=layer in the zone, those the arm cannot place included; all but `planned` is measured of these.
     pub count: u32,
-    /// Their density.
+    /// Those of them the arm can place.
+    pub planned: u32,
+    /// Density of all of them.
     pub density: Density,
     /// The density asked for after this layer.
     pub target: Density,

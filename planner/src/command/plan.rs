@@ -168,20 +168,21 @@ fn text(
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
-        "zone        layer   dots   area cm²   per cm²   asked   ρ      CV"
+        "zone        layer   dots   area cm²   per cm²   asked   planned   ρ      CV"
     );
     for zone in &summary.zones {
         for layer in &zone.layers {
             let number = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.3}"));
             let _ = writeln!(
                 text,
-                "{:<12}{:>5}{:>7}{:>11.1}{:>10.1}{:>8.1}   {:<7}{}",
+                "{:<12}{:>5}{:>7}{:>11.1}{:>10.1}{:>8.1}{:>10}   {:<7}{}",
                 zone.zone,
                 layer.layer,
                 layer.count,
                 layer.area_cm2,
                 layer.density_per_cm2,
                 layer.target_per_cm2,
+                layer.planned,
                 number(layer.rho),
                 number(layer.cv_nn)
             );
