@@ -12,16 +12,17 @@ use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
     Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance, Shade,
 };
-use stipple_model::treatment::Treatment;
+use stipple_model::treatment::{ShadeDesign, Treatment};
 use stipple_model::units::{Length, Time};
 
+use crate::Watch;
 use crate::design::{self, DesignError, Scalp};
 use crate::dots::existing::Existing;
 use crate::dots::{self, DotField, LayoutError};
 use crate::measure;
 use crate::poses::{self, Placed, Site, Surroundings};
 use crate::register::{Anatomy, Registration};
-use crate::scan::{ScanError, Scanned};
+use crate::scan::{ScanError, ScanFinding, Scanned, cover, fit};
 use crate::sequence;
 use crate::wanted;
 
@@ -78,6 +79,19 @@ pub struct Inputs<'a> {
     pub cell: Cell,
     /// Seed of every random choice.
     pub seed: u64,
+}
+
+impl Inputs<'_> {
+    fn provenance(&self) -> Provenance {
+        Provenance {
+            planner_version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: self.seed,
+            scan_digest: self.scan.digest,
+            landmarks_digest: self.landmarks_digest,
+            treatment: self.treatment_text.to_owned(),
+            metres_per_scan_unit: self.scan.metres_per_unit,
+        }
+    }
 }
 
 /// A plan and how long each stage took.
@@ -163,6 +177,15 @@ fn check_stroke(treatment: &Treatment, cell: &Cell) -> Result<(), ComposeError> 
     Ok(())
 }
 
+/// What scan and registration found.
+fn of_scan(scan: &Scanned, registration: &Registration, head: &SurfaceMesh<Head>) -> Vec<Finding> {
+    let cover = cover::cover(head, &registration.anatomy);
+    let cover = cover.and_then(|cover| cover.finding());
+    let findings = scan.findings.iter().chain(&cover);
+    let findings = findings.map(ScanFinding::to_plan);
+    findings.chain(registration.findings.clone()).collect()
+}
+
 /// A finding for links that are not checked against each other.
 fn unwatched(work: &WorkCell) -> Option<Finding> {
     let pairs = work.unwatched_pairs();
@@ -204,7 +227,7 @@ fn on_existing(scalp: &Scalp, field: &DotField) -> Option<Finding> {
     })
 }
 
-/// The layers of a layout on their way through order and poses.
+/// The layers of a layout with the order in which their dots are visited.
 struct Layer {
     /// Indices into the layout's dots.
     dots: Vec<usize>,
@@ -225,10 +248,12 @@ fn layers(field: &DotField) -> Vec<Layer> {
                 needle: -dot.normal,
             }
         };
+        let sites: Vec<Site> = dots.iter().map(site).collect();
+        let points: Vec<Point<Head>> = sites.iter().map(|s| s.position).collect();
         Layer {
-            sites: dots.iter().map(site).collect(),
+            order: sequence::tour(&points),
+            sites,
             dots,
-            order: Vec::new(),
         }
     };
     (1..=field.layers).map(of).collect()
@@ -253,33 +278,23 @@ pub fn plan(
             ControlFlow::Break(()) => Err(ComposeError::BrokenOff),
         }
     };
-    let Inputs {
-        scan,
-        registration,
-        landmarks_digest,
-        treatment,
-        treatment_text,
-        mut cell,
-        seed,
-    } = inputs;
+    let provenance = inputs.provenance();
+    let (scan, registration, treatment) = (inputs.scan, inputs.registration, inputs.treatment);
+    let mut cell = inputs.cell;
     let head = scan.mesh.transformed(&registration.head_from_scan);
     check_stroke(treatment, &cell)?;
-    crate::scan::fit::check_head(scan, &head, &registration.anatomy)?;
+    fit::check_head(scan, &head, &registration.anatomy)?;
     cell.base_from_head = expected_head(&cell.base_from_head, &registration.anatomy);
     let subject =
         design::Subject::new(&head, &registration.anatomy).on_scan(&registration.head_from_scan);
-    let scalp = design::lay(&subject, treatment, seed)?;
+    let scalp = design::lay(&subject, treatment, inputs.seed)?;
     finish(Stage::Design)?;
-    let field = dots::layout(&head, &scalp, treatment, seed, &|share| {
+    let field = dots::layout(&head, &scalp, treatment, inputs.seed, &|share| {
         watch(Stage::Dots, share)
     })?;
     finish(Stage::Dots)?;
     check_exclusions(&scalp, &field)?;
-    let mut layers = layers(&field);
-    for layer in &mut layers {
-        let points: Vec<Point<Head>> = layer.sites.iter().map(|s| s.position).collect();
-        layer.order = sequence::tour(&points);
-    }
+    let layers = layers(&field);
     finish(Stage::Sequence)?;
     let work = WorkCell::new(&cell, &head)?;
     finish(Stage::Clearance)?;
@@ -288,34 +303,13 @@ pub fn plan(
         base_from_head: cell.base_from_head,
         keep_outs: &scalp.keep_outs,
     };
-    let count = layers.len() as f64;
-    let placed: Option<Vec<Placed>> = (0..)
-        .zip(&layers)
-        .map(|(k, layer)| {
-            let share = move |done: f64| watch(Stage::Poses, (f64::from(k) + done) / count);
-            poses::place(&surroundings, &layer.sites, &layer.order, &share)
-        })
-        .collect();
-    let placed = placed.ok_or(ComposeError::BrokenOff)?;
+    let share = |done| watch(Stage::Poses, done);
+    let placed = place(&surroundings, &layers, &share).ok_or(ComposeError::BrokenOff)?;
     finish(Stage::Poses)?;
-    let provenance = Provenance {
-        planner_version: env!("CARGO_PKG_VERSION").to_owned(),
-        seed,
-        scan_digest: scan.digest,
-        landmarks_digest,
-        treatment: treatment_text.to_owned(),
-        metres_per_scan_unit: scan.metres_per_unit,
-    };
-    let cover = crate::scan::cover::cover(&head, &registration.anatomy);
-    let cover = cover.and_then(|cover| cover.finding());
-    let findings = scan.findings.iter().chain(&cover);
-    let findings = findings
-        .map(crate::scan::ScanFinding::to_plan)
-        .chain(registration.findings.clone())
-        .chain(scalp.findings.clone())
-        .chain(on_existing(&scalp, &field))
-        .chain(unwatched(&work))
-        .collect();
+    let mut findings = of_scan(scan, registration, &head);
+    findings.extend(scalp.findings.iter().cloned());
+    findings.extend(on_existing(&scalp, &field));
+    findings.extend(unwatched(&work));
     let wanted = wanted::pieces(&head, &scalp);
     let joined = join(&field, &layers, &placed);
     let measures = measures(&head, &scalp, treatment, (&field, &joined));
@@ -326,15 +320,7 @@ pub fn plan(
         head_from_scan: registration.head_from_scan,
         cell,
         head,
-        shades: treatment
-            .shades
-            .iter()
-            .map(|s| Shade {
-                name: s.name.clone(),
-                rgb: s.rgb,
-                dilution: s.dilution,
-            })
-            .collect(),
+        shades: shades(treatment),
         layers: field.layers,
         measures,
         dots: joined,
@@ -348,6 +334,31 @@ pub fn plan(
     plan.check()?;
     finish(Stage::Plan)?;
     Ok(Composed { plan, stages })
+}
+
+/// Poses for the dots of all layers; `None` when `watch` breaks off.
+fn place(
+    surroundings: &Surroundings<'_>,
+    layers: &[Layer],
+    watch: &Watch<'_>,
+) -> Option<Vec<Placed>> {
+    let count = layers.len() as f64;
+    (0..)
+        .zip(layers)
+        .map(|(k, layer)| {
+            let share = move |done: f64| watch((f64::from(k) + done) / count);
+            poses::place(surroundings, &layer.sites, &layer.order, &share)
+        })
+        .collect()
+}
+
+fn shades(treatment: &Treatment) -> Vec<Shade> {
+    let shade = |s: &ShadeDesign| Shade {
+        name: s.name.clone(),
+        rgb: s.rgb,
+        dilution: s.dilution,
+    };
+    treatment.shades.iter().map(shade).collect()
 }
 
 /// What is laid, in numbers.
