@@ -269,6 +269,33 @@ fn a_test_patch_is_planned_instead_of_the_zones() {
 }
 
 #[test]
+fn a_scan_too_coarse_is_shown_but_not_planned_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let still = nalgebra::Isometry3::identity();
+    for (name, fineness) in [("coarse", 2), ("fine", 4)] {
+        let file = at.join(format!("{name}.ply"));
+        std::fs::write(file, support::head(fineness).ply(&still)).unwrap();
+    }
+    let marks = support::landmarks(&still, support::NAMES);
+    std::fs::write(at.join("l.json"), marks).unwrap();
+    let check = |scan: &str| planner(&["check-scan", scan, "--landmarks", "l.json"], at);
+    assert_done(&check("fine.ply"));
+    let coarse = check("coarse.ply");
+    assert_eq!(coarse.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&coarse.stdout);
+    assert!(said.contains("not fit for planning"), "{said}");
+    let treatment = concat!(env!("CARGO_MANIFEST_DIR"), "/treatments/default.toml");
+    let input = ["plan", "--scan", "coarse.ply", "--landmarks", "l.json"];
+    let rest = ["--treatment", treatment, "--out", "o.plan"];
+    assert_refused(
+        &planner(&[&input[..], &rest].concat(), at),
+        "the surface is too coarse to plan on",
+    );
+    assert!(!at.join("o.plan").exists());
+}
+
+#[test]
 fn a_scan_is_drawn_even_when_its_landmarks_make_no_head() {
     let Some(shared) = shared("") else { return };
     let folder = tempfile::tempdir().unwrap();

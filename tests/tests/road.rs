@@ -157,7 +157,7 @@ fn a_session_places_its_dots_where_they_belong() {
     assert_eq!(ending, Ending::Finished);
     let report = simulation.report().unwrap();
     assert_eq!(report.planned, 60);
-    // The head may move just as a needle comes out: what the guards break off before the skin counts as in doubt.
+    // A strike that is broken off before the needle is seen in the skin counts as in doubt; one may be.
     assert!(report.in_doubt <= 1, "{report:?}");
     let skipped = report.skipped.values().sum::<u32>();
     assert_eq!(report.placed + report.in_doubt + skipped, 60);
