@@ -73,24 +73,28 @@ pub enum CellFileError {
     },
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct CellFile {
     floor_z_mm: f64,
+    /// Read by the planner, which searches within these bounds.
+    #[serde(default, skip_serializing)]
+    #[allow(dead_code, reason = "a key of the file that is not the cell's")]
+    place: Option<toml::Table>,
     head: PoseFile,
     tool: ToolFile,
     #[serde(default)]
     boxes: Vec<BoxFile>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct PoseFile {
     xyz_mm: [f64; 3],
     rpy_deg: [f64; 3],
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct ToolFile {
     mount_xyz_mm: [f64; 3],
@@ -102,7 +106,7 @@ struct ToolFile {
     stroke_mm: f64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct BoxFile {
     name: String,
@@ -135,7 +139,54 @@ fn pose<To: crate::frames::Frame, From: crate::frames::Frame>(
     ))
 }
 
+/// A pose as a cell file gives it.
+fn pose_file<To: crate::frames::Frame, From: crate::frames::Frame>(
+    pose: &Transform<To, From>,
+) -> PoseFile {
+    let (roll, pitch, yaw) = pose.raw().rotation.euler_angles();
+    PoseFile {
+        xyz_mm: (pose.raw().translation.vector * 1e3).into(),
+        rpy_deg: [roll, pitch, yaw].map(f64::to_degrees),
+    }
+}
+
 impl Cell {
+    /// The text of a cell file that [`Cell::parse`] reads as this cell; the arm is no part of it.
+    ///
+    /// # Errors
+    /// Never for a cell that was read: every number of it can be written.
+    pub fn to_toml(&self) -> Result<String, CellFileError> {
+        let mount = pose_file(&self.tool.flange_from_tip);
+        let file = CellFile {
+            floor_z_mm: self.floor_z * 1e3,
+            place: None,
+            head: pose_file(&self.base_from_head),
+            tool: ToolFile {
+                mount_xyz_mm: mount.xyz_mm,
+                mount_rpy_deg: mount.rpy_deg,
+                nose_radius_mm: self.tool.nose_radius.mm(),
+                cone_length_mm: self.tool.cone_length.mm(),
+                body_radius_mm: self.tool.body_radius.mm(),
+                body_length_mm: self.tool.body_length.mm(),
+                stroke_mm: self.tool.stroke.mm(),
+            },
+            boxes: self
+                .boxes
+                .iter()
+                .map(|b| {
+                    let pose = pose_file(&b.base_from_box);
+                    BoxFile {
+                        name: b.name.clone(),
+                        xyz_mm: pose.xyz_mm,
+                        rpy_deg: pose.rpy_deg,
+                        size_mm: b.size.map(|e| e * 1e3),
+                    }
+                })
+                .collect(),
+        };
+        toml::to_string(&file).map_err(|e| CellFileError::Syntax(e.to_string()))
+    }
+
     /// The shipped cell around an arm.
     ///
     /// # Errors
@@ -188,6 +239,23 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_is_written_as_it_is_read() {
+        let cell = Cell::shipped(ArmSource::ur5e()).unwrap();
+        let again = Cell::parse(&cell.to_toml().unwrap(), ArmSource::ur5e()).unwrap();
+        let far = |a: &nalgebra::Isometry3<f64>, b: &nalgebra::Isometry3<f64>| {
+            (a.translation.vector - b.translation.vector).norm() + a.rotation.angle_to(&b.rotation)
+        };
+        assert!(far(cell.base_from_head.raw(), again.base_from_head.raw()) < 1e-12);
+        let (one, other) = (&cell.boxes[0], &again.boxes[0]);
+        assert!(far(one.base_from_box.raw(), other.base_from_box.raw()) < 1e-12);
+        assert!((cell.tool.body_length.m() - again.tool.body_length.m()).abs() < 1e-12);
+        assert_eq!(
+            (&one.name, cell.boxes.len()),
+            (&other.name, again.boxes.len())
+        );
+    }
 
     #[test]
     fn the_shipped_cell_reads_and_wrong_ones_are_refused_by_key() {

@@ -88,6 +88,7 @@ fn plans() -> [(&'static str, Vec<u8>); 2] {
         registration: &laid.registration,
         landmarks_digest: Digest::of(b"landmarks"),
         treatment: &treatment,
+        place: None,
         treatment_text: "name = \"seed\"\n",
         cell: Cell::shipped(ArmSource::ur5e()).unwrap(),
         seed: 1,

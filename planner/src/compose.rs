@@ -7,10 +7,12 @@ use stipple_model::cell::Cell;
 use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Base, Head, Point, Transform};
+use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
     Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance, Shade,
+    SkipReason,
 };
 use stipple_model::treatment::{ShadeDesign, Treatment};
 use stipple_model::units::{Length, Time};
@@ -19,8 +21,10 @@ use crate::Watch;
 use crate::design::{self, DesignError, Scalp};
 use crate::dots::existing::Existing;
 use crate::dots::{self, DotField, LayoutError};
+use crate::hops::{self, Proven};
 use crate::measure;
-use crate::poses::{self, Placed, Site, Surroundings};
+use crate::poses::{self, Pose, Refusal, Sheets, Site, Surroundings};
+use crate::reach::{self, Bounds};
 use crate::register::{Anatomy, Registration};
 use crate::scan::{ScanError, ScanFinding, Scanned, cover, fit};
 use crate::sequence;
@@ -38,12 +42,16 @@ pub enum Stage {
     Design,
     /// The dots.
     Dots,
-    /// The order in which they are run.
-    Sequence,
     /// The head's distance field and the arm's geometry.
     Clearance,
-    /// Arm configurations, and every hop proven clear.
+    /// The best place for base and head, where that is asked for.
+    Place,
+    /// An arm configuration for every dot.
     Poses,
+    /// The order in which they are run.
+    Sequence,
+    /// Every hop proven clear.
+    Hops,
     /// Measures and the plan itself.
     Plan,
 }
@@ -55,9 +63,11 @@ impl Stage {
         match self {
             Self::Design => "design",
             Self::Dots => "dots",
-            Self::Sequence => "sequence",
             Self::Clearance => "clearance",
+            Self::Place => "place",
             Self::Poses => "poses",
+            Self::Sequence => "sequence",
+            Self::Hops => "hops",
             Self::Plan => "plan",
         }
     }
@@ -77,6 +87,8 @@ pub struct Inputs<'a> {
     pub treatment_text: &'a str,
     /// Arm, tool and room. Its `base_from_head` is where an upright head is expected: origin midway between the ears, x level forward.
     pub cell: Cell,
+    /// Bounds within which base and head are placed anew before planning; `None` leaves them where the cell has them.
+    pub place: Option<Bounds>,
     /// Seed of every random choice.
     pub seed: u64,
 }
@@ -227,36 +239,20 @@ fn on_existing(scalp: &Scalp, field: &DotField) -> Option<Finding> {
     })
 }
 
-/// The layers of a layout with the order in which their dots are visited.
+/// What becomes of the dots of one layer.
 struct Layer {
-    /// Indices into the layout's dots.
-    dots: Vec<usize>,
-    sites: Vec<Site>,
+    /// Indices into the layout's dots, in the order they are run.
     order: Vec<u32>,
+    /// The arm's motion to each of them but the first.
+    durations: Vec<Time>,
 }
 
-fn layers(field: &DotField) -> Vec<Layer> {
-    let of = |k: u8| {
-        let dots: Vec<usize> = (0..field.dots.len())
-            .filter(|i| field.dots[*i].layer == k)
-            .collect();
-        let site = |i: &usize| {
-            let dot = &field.dots[*i];
-            Site {
-                position: dot.position,
-                normal: dot.normal,
-                needle: -dot.normal,
-            }
-        };
-        let sites: Vec<Site> = dots.iter().map(site).collect();
-        let points: Vec<Point<Head>> = sites.iter().map(|s| s.position).collect();
-        Layer {
-            order: sequence::tour(&points),
-            sites,
-            dots,
-        }
+fn sites(field: &DotField) -> Vec<Site> {
+    let site = |dot: &dots::LaidDot| Site {
+        position: dot.position,
+        normal: dot.normal,
     };
-    (1..=field.layers).map(of).collect()
+    field.dots.iter().map(site).collect()
 }
 
 /// Plans. `watch` is told each stage and the share of it that is done, and says whether to go on.
@@ -284,7 +280,6 @@ pub fn plan(
     let head = scan.mesh.transformed(&registration.head_from_scan);
     check_stroke(treatment, &cell)?;
     fit::check_head(scan, &head, &registration.anatomy)?;
-    cell.base_from_head = expected_head(&cell.base_from_head, &registration.anatomy);
     let subject =
         design::Subject::new(&head, &registration.anatomy).on_scan(&registration.head_from_scan);
     let scalp = design::lay(&subject, treatment, inputs.seed)?;
@@ -294,24 +289,45 @@ pub fn plan(
     })?;
     finish(Stage::Dots)?;
     check_exclusions(&scalp, &field)?;
-    let layers = layers(&field);
-    finish(Stage::Sequence)?;
-    let work = WorkCell::new(&cell, &head)?;
+    let mut work = WorkCell::new(&cell, &head)?;
     finish(Stage::Clearance)?;
+    let sites = sites(&field);
+    if let Some(bounds) = inputs.place {
+        let share = |done| watch(Stage::Place, done);
+        let asked = (sites.as_slice(), scalp.keep_outs.as_slice());
+        let placed = reach::best(
+            &mut work,
+            (&cell, &registration.anatomy),
+            asked,
+            bounds,
+            &share,
+        )?;
+        cell = placed.ok_or(ComposeError::BrokenOff)?.cell;
+        finish(Stage::Place)?;
+    }
+    cell.base_from_head = expected_head(&cell.base_from_head, &registration.anatomy);
     let surroundings = Surroundings {
         cell: &work,
         base_from_head: cell.base_from_head,
         keep_outs: &scalp.keep_outs,
     };
+    let sheets = Sheets::new(&surroundings, &sites);
     let share = |done| watch(Stage::Poses, done);
-    let placed = place(&surroundings, &layers, &share).ok_or(ComposeError::BrokenOff)?;
+    let poses = poses::assign(&surroundings, &sheets, &sites, &share);
+    let mut poses = poses.ok_or(ComposeError::BrokenOff)?;
     finish(Stage::Poses)?;
+    let orders = orders(&field, &poses);
+    finish(Stage::Sequence)?;
+    let share = |done| watch(Stage::Hops, done);
+    let layers = prove(&surroundings, orders, &mut poses, &share);
+    let layers = layers.ok_or(ComposeError::BrokenOff)?;
+    finish(Stage::Hops)?;
     let mut findings = of_scan(scan, registration, &head);
     findings.extend(scalp.findings.iter().cloned());
     findings.extend(on_existing(&scalp, &field));
     findings.extend(unwatched(&work));
     let wanted = wanted::pieces(&head, &scalp);
-    let joined = join(&field, &layers, &placed);
+    let joined = join(&field, &poses);
     let measures = measures(&head, &scalp, treatment, (&field, &joined));
     let plan = Plan {
         provenance,
@@ -324,9 +340,9 @@ pub fn plan(
         layers: field.layers,
         measures,
         dots: joined,
-        sequence: sequence_of(&layers, &placed),
+        sequence: sequence_of(&layers),
         findings,
-        session_estimate: estimate(&layers, &placed, &field),
+        session_estimate: estimate(&layers, &field),
         patch: scalp.patch,
         keep_outs: scalp.keep_outs,
         zones: scalp.zones,
@@ -336,20 +352,61 @@ pub fn plan(
     Ok(Composed { plan, stages })
 }
 
-/// Poses for the dots of all layers; `None` when `watch` breaks off.
-fn place(
+/// The order of each layer's dots that have a pose: region after region.
+fn orders(field: &DotField, poses: &[Result<Pose, Refusal>]) -> Vec<Vec<u32>> {
+    let of = |layer: u8| {
+        let mut regions: std::collections::BTreeMap<u16, Vec<u32>> = Default::default();
+        for ((i, dot), pose) in (0u32..).zip(&field.dots).zip(poses) {
+            if let (true, Ok(pose)) = (dot.layer == layer, pose) {
+                regions.entry(pose.region).or_default().push(i);
+            }
+        }
+        let tour = |dots: Vec<u32>| {
+            let points: Vec<Point<Head>> = dots
+                .iter()
+                .map(|i| field.dots[*i as usize].position)
+                .collect();
+            let order = sequence::tour(&points);
+            order.into_iter().map(move |k| dots[k as usize])
+        };
+        regions.into_values().flat_map(tour).collect()
+    };
+    (1..=field.layers).map(of).collect()
+}
+
+/// Proves the hops of all layers. Dots to which no way leads lose their pose.
+fn prove(
     surroundings: &Surroundings<'_>,
-    layers: &[Layer],
+    orders: Vec<Vec<u32>>,
+    poses: &mut [Result<Pose, Refusal>],
     watch: &Watch<'_>,
-) -> Option<Vec<Placed>> {
-    let count = layers.len() as f64;
-    (0..)
-        .zip(layers)
-        .map(|(k, layer)| {
-            let share = move |done: f64| watch((f64::from(k) + done) / count);
-            poses::place(surroundings, &layer.sites, &layer.order, &share)
-        })
-        .collect()
+) -> Option<Vec<Layer>> {
+    let nowhere = surroundings.cell.arm().mid_range();
+    let hovers: Vec<Joints> = poses
+        .iter()
+        .map(|p| p.as_ref().map_or(nowhere, |p| p.hover))
+        .collect();
+    let count = orders.len() as f64;
+    let mut layers = Vec::new();
+    for (k, order) in orders.into_iter().enumerate() {
+        let share = move |done: f64| watch((k as f64 + done) / count);
+        let Proven {
+            order,
+            durations,
+            unconnected,
+        } = hops::prove(
+            surroundings.cell,
+            &surroundings.base_from_head,
+            &hovers,
+            &order,
+            &share,
+        )?;
+        for dot in unconnected {
+            poses[dot as usize] = Err(SkipReason::Unconnected.into());
+        }
+        layers.push(Layer { order, durations });
+    }
+    Some(layers)
 }
 
 fn shades(treatment: &Treatment) -> Vec<Shade> {
@@ -392,62 +449,41 @@ fn measures(
 }
 
 /// The layout's dots with their outcomes.
-fn join(field: &DotField, layers: &[Layer], placed: &[Placed]) -> Vec<Dot> {
-    let mut outcomes = vec![None; field.dots.len()];
-    for (layer, placed) in layers.iter().zip(placed) {
-        for (dot, outcome) in layer.dots.iter().zip(&placed.outcomes) {
-            outcomes[*dot] = Some(match outcome {
-                Ok(pose) => Outcome::Planned {
-                    roll: pose.roll,
-                    hover: pose.hover,
-                },
-                Err(reason) => Outcome::Skipped(*reason),
-            });
-        }
-    }
-    let join = |(dot, outcome): (&dots::LaidDot, Option<Outcome>)| Dot {
+fn join(field: &DotField, poses: &[Result<Pose, Refusal>]) -> Vec<Dot> {
+    let join = |(dot, pose): (&dots::LaidDot, &Result<Pose, Refusal>)| Dot {
         position: dot.position,
         normal: dot.normal,
-        needle: -dot.normal,
+        needle: pose.as_ref().map_or(-dot.normal, |p| p.needle),
         depth: dot.depth,
         diameter: dot.diameter,
         shade: dot.shade,
         zone: dot.zone,
         layer: dot.layer,
-        // Every dot is in one layer, so every dot has an outcome.
-        outcome: outcome.unwrap_or(Outcome::Skipped(
-            stipple_model::plan::SkipReason::Unconnected,
-        )),
+        outcome: match pose {
+            Ok(pose) => Outcome::Planned {
+                roll: pose.roll,
+                hover: pose.hover,
+            },
+            Err(refusal) => Outcome::Skipped(refusal.reason),
+        },
     };
-    field.dots.iter().zip(outcomes).map(join).collect()
+    field.dots.iter().zip(poses).map(join).collect()
 }
 
-fn sequence_of(layers: &[Layer], placed: &[Placed]) -> Vec<Vec<DotId>> {
-    let id = |layer: &Layer, site: u32| DotId(layer.dots[site as usize] as u32);
-    layers
-        .iter()
-        .zip(placed)
-        .map(|(layer, p)| p.order.iter().map(|&site| id(layer, site)).collect())
-        .collect()
+fn sequence_of(layers: &[Layer]) -> Vec<Vec<DotId>> {
+    let ids = |layer: &Layer| layer.order.iter().copied().map(DotId).collect();
+    layers.iter().map(ids).collect()
 }
 
 /// The arm's motions, the needle's way out and in, and the rest a dot takes, over all layers.
-fn estimate(layers: &[Layer], placed: &[Placed], field: &DotField) -> Time {
-    let seconds = layers.iter().zip(placed).map(|(layer, placed)| {
-        let motion: f64 = placed
-            .hops
-            .iter()
-            .map(stipple_model::motion::Trajectory::duration)
-            .sum();
-        let needle: f64 = placed
-            .order
-            .iter()
-            .map(|&site| {
-                let depth = field.dots[layer.dots[site as usize]].depth;
-                2.0 * (HOVER + depth).m() / STROKE_SPEED + OVERHEAD.s()
-            })
-            .sum();
-        motion + needle
+fn estimate(layers: &[Layer], field: &DotField) -> Time {
+    let seconds = layers.iter().map(|layer| {
+        let motion: f64 = layer.durations.iter().map(|t| t.s()).sum();
+        let needle = layer.order.iter().map(|i| {
+            let depth = field.dots[*i as usize].depth;
+            2.0 * (HOVER + depth).m() / STROKE_SPEED + OVERHEAD.s()
+        });
+        motion + needle.sum::<f64>()
     });
     Time::from_s(seconds.fold(0.0, |sum, s| sum + s))
 }

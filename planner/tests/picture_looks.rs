@@ -55,6 +55,7 @@ fn dense() -> &'static Plan {
             treatment: &treatment,
             treatment_text: DENSE,
             cell: Cell::shipped(ArmSource::ur5e()).unwrap(),
+            place: None,
             seed: 3,
         };
         let plan = compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()))

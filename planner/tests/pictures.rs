@@ -33,6 +33,7 @@ fn plan() -> &'static (Plan, Digest, Vec<u32>) {
             treatment: &treatment,
             treatment_text: "name = \"Front <& \\\"crown\\\">\"\n",
             cell: Cell::shipped(ArmSource::ur5e()).unwrap(),
+            place: None,
             seed: 3,
         };
         let plan = compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()))

@@ -71,6 +71,7 @@ pub fn plan(head_seed: u64, dots: u32, seed: u64) -> Plan {
         treatment: &treatment,
         treatment_text: &treatment_text,
         cell: Cell::shipped(ArmSource::ur5e()).expect("the shipped cell"),
+        place: None,
         seed,
     };
     compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()))

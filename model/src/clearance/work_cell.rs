@@ -206,6 +206,16 @@ impl WorkCell {
         Ok(built)
     }
 
+    /// Takes floor and boxes from another cell; arm, tool and head stay.
+    ///
+    /// # Errors
+    /// A box that cannot be used; nothing is changed then.
+    pub fn furnish(&mut self, cell: &Cell) -> Result<(), CellError> {
+        let boxes: Result<Vec<_>, _> = cell.boxes.iter().map(boxed).collect();
+        (self.boxes, self.floor_z) = (boxes?, cell.floor_z);
+        Ok(())
+    }
+
     /// Bound of the distance between any two points of arm and tool: all offsets strung out, and the largest body at the end.
     fn reach_bound(&self) -> f64 {
         let poses = self.arm.link_poses(&Joints::zeros(self.arm.dof()));

@@ -3,6 +3,7 @@
 mod check_scan;
 mod export;
 mod plan;
+mod reach;
 mod register;
 mod show;
 
@@ -22,6 +23,7 @@ Examples:
   stipple-planner check-scan head.ply --landmarks head.landmarks.json
   stipple-planner plan --scan head.ply --landmarks head.landmarks.json \\
       --treatment planner/treatments/default.toml --out head.plan
+  stipple-planner reach --arm my-arm.urdf --scan head.ply --landmarks head.landmarks.json --picture reach.png
   stipple-planner register --fixed head.ply --fixed-landmarks head.landmarks.json --moving later.ply
   stipple-planner export head.plan --dots dots.csv --json plan.json --picture plan.png"
 )]
@@ -36,6 +38,8 @@ enum Command {
     CheckScan(check_scan::Arguments),
     /// Plans a treatment on a scan.
     Plan(plan::Arguments),
+    /// Maps what an arm can reach of a scalp, and finds the best place for base and head.
+    Reach(reach::Arguments),
     /// Lays a later scan onto the one that was planned on.
     Register(register::Arguments),
     /// Turns a plan into tables, a summary or a picture.
@@ -47,6 +51,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::CheckScan(a) => check_scan::run(a),
         Command::Plan(a) => plan::run(a),
+        Command::Reach(a) => reach::run(a),
         Command::Register(a) => register::run(a),
         Command::Export(a) => export::run(a).map(|()| ExitCode::SUCCESS),
     }

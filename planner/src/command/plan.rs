@@ -13,6 +13,7 @@ use stipple_model::digest::Digest;
 use stipple_model::treatment::Treatment;
 use stipple_planner::compose::{self, Inputs};
 use stipple_planner::export;
+use stipple_planner::reach::Bounds;
 use stipple_planner::register;
 use stipple_planner::scan::UnitChoice;
 
@@ -50,6 +51,9 @@ pub struct Arguments {
     /// The work cell: tool, expected head pose, surroundings. Default: the one shipped (launch/cells/default.toml).
     #[arg(long, value_name = "TOML")]
     cell: Option<PathBuf>,
+    /// Where base and head are: as the cell file says, or at the best place within its `[place]` bounds.
+    #[arg(long, default_value = "cell")]
+    place: Placing,
     /// The scan's unit: mm, cm, m, inch, or auto (what landmarks or file say).
     #[arg(long, default_value = "auto")]
     unit: UnitChoice,
@@ -62,6 +66,15 @@ pub struct Arguments {
     /// Print the summary (plan.json) instead of the text.
     #[arg(long)]
     json: bool,
+}
+
+/// Who says where base and head are.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Placing {
+    /// The cell file.
+    Cell,
+    /// A search within its bounds.
+    Auto,
 }
 
 /// How long a plan's stages took, bound to the plan.
@@ -78,9 +91,21 @@ pub fn stages_path(plan: &Path) -> PathBuf {
     plan.with_extension("stages.json")
 }
 
-fn text_file(path: &Path) -> anyhow::Result<String> {
+pub fn text_file(path: &Path) -> anyhow::Result<String> {
     String::from_utf8(show::read(path, TEXT_LIMIT)?)
         .map_err(|_| anyhow::anyhow!("{}: not UTF-8 text", path.display()))
+}
+
+/// The arm in its cell, and where base and head may be placed.
+pub fn cell(arm: &str, file: Option<&Path>) -> anyhow::Result<(Cell, Bounds)> {
+    let arm = ArmSource::open(arm).context("--arm")?;
+    let Some(path) = file else {
+        return Ok((Cell::shipped(arm)?, Bounds::default()));
+    };
+    let text = text_file(path)?;
+    let in_file = || path.display().to_string();
+    let cell = Cell::parse(&text, arm).with_context(in_file)?;
+    Ok((cell, Bounds::parse(&text).with_context(in_file)?))
 }
 
 fn stages(composed: &[(compose::Stage, Duration)], reading: Duration) -> BTreeMap<String, f64> {
@@ -102,13 +127,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.test_patch {
         treatment = treatment.for_test_patch().with_context(in_treatment)?;
     }
-    let arm = ArmSource::open(&arguments.arm).context("--arm")?;
-    let cell = match &arguments.cell {
-        Some(path) => {
-            Cell::parse(&text_file(path)?, arm).with_context(|| path.display().to_string())?
-        }
-        None => Cell::shipped(arm)?,
-    };
+    let (cell, bounds) = cell(&arguments.arm, arguments.cell.as_deref())?;
     let landmarks_digest = Digest::of(&show::read(&arguments.landmarks, LANDMARKS_LIMIT)?);
     let landmarks = read_landmarks(&arguments.landmarks)?;
     let scan = read_scan(&arguments.scan, arguments.unit, Some(&landmarks))?;
@@ -123,6 +142,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         treatment: &treatment,
         treatment_text: &treatment_text,
         cell,
+        place: (arguments.place == Placing::Auto).then_some(bounds),
         seed: arguments.seed,
     };
     let composed = compose::plan(inputs, &|stage, share| {

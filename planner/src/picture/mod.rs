@@ -11,7 +11,7 @@
 //! ```
 //! [`plan`] shows a head from four sides and from above with the dots as they will look, target and achieved density, and the hairline
 //! close up.
-//! [`scan`] shows a scan with what was found in it.
+//! [`scan`] shows a scan with what was found in it, [`reach`] what an arm can reach of a scalp.
 //!
 //! Dots keep their true diameter: a dot smaller than a pixel darkens it by its share, in linear light, and takes the light that pigment of
 //! its size and depth takes out of skin (`tissue.rs`).
@@ -29,9 +29,11 @@ mod light;
 mod map;
 mod page;
 mod plan;
+mod reach;
 mod scan;
 mod surface;
 mod tissue;
 
 pub use plan::{Look, plan};
+pub use reach::reach;
 pub use scan::scan;

@@ -1,0 +1,178 @@
+//! The motion from dot to dot, proven: every hop of a layer's order by the same code that the controller runs, and where no way leads from
+//! one dot to the next, another way round.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+use stipple_model::clearance::WorkCell;
+use stipple_model::frames::{Base, Head, Transform};
+use stipple_model::joints::Joints;
+use stipple_model::motion::hop_to_joints;
+use stipple_model::units::Time;
+
+use crate::Watch;
+
+/// Places of a stretch at which it is tried to be entered.
+const ENTRIES: usize = 6;
+/// How often a stretch that could not be entered is tried again from elsewhere.
+const ROUNDS: usize = 3;
+
+/// An order whose every hop is proven clear.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proven {
+    /// As given, less what no way leads to, stretches moved where that was needed.
+    pub order: Vec<u32>,
+    /// The arm's motion to each of `order`; none to the first.
+    pub durations: Vec<Time>,
+    /// What no way leads to.
+    pub unconnected: Vec<u32>,
+}
+
+/// Hops over the hovers of a layer.
+struct Hops<'a> {
+    cell: &'a WorkCell,
+    base_from_head: Transform<Base, Head>,
+    hovers: &'a [Joints],
+}
+
+impl Hops<'_> {
+    fn time(&self, from: u32, to: u32) -> Option<Time> {
+        let (from, to) = (&self.hovers[from as usize], &self.hovers[to as usize]);
+        let way = hop_to_joints(self.cell, &self.base_from_head, from, to).ok()?;
+        Some(Time::from_s(way.duration()))
+    }
+}
+
+/// Dots in a row, each reached from the one before.
+struct Stretch {
+    dots: Vec<u32>,
+    /// To each but the first.
+    times: Vec<Time>,
+    /// How often it could not be entered.
+    refused: usize,
+}
+
+impl Stretch {
+    /// Cuts it before dot `at`: the part from there on comes first.
+    fn split(mut self, at: usize) -> (Self, Option<Self>) {
+        if at == 0 {
+            return (self, None);
+        }
+        let dots = self.dots.split_off(at);
+        let mut times = self.times.split_off(at - 1);
+        times.remove(0);
+        let later = Self {
+            dots,
+            times,
+            refused: 0,
+        };
+        (later, Some(self))
+    }
+}
+
+/// Proves the hops along `order`, indices into `hovers`: the joints over each dot, rad. `None` when `watch` breaks off.
+///
+/// The same for the same input on any number of threads.
+#[must_use]
+pub fn prove(
+    cell: &WorkCell,
+    base_from_head: &Transform<Base, Head>,
+    hovers: &[Joints],
+    order: &[u32],
+    watch: &Watch<'_>,
+) -> Option<Proven> {
+    let hops = Hops {
+        cell,
+        base_from_head: *base_from_head,
+        hovers,
+    };
+    let (done, broken_off) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let pairs: Vec<(u32, u32)> = order.windows(2).map(|w| (w[0], w[1])).collect();
+    let times: Vec<Option<Time>> = pairs
+        .par_iter()
+        .with_min_len(32)
+        .map(|&(from, to)| {
+            let done = done.fetch_add(1, Ordering::Relaxed);
+            if done.is_multiple_of(256)
+                && watch(done as f64 / pairs.len() as f64) == ControlFlow::Break(())
+            {
+                broken_off.store(true, Ordering::Relaxed);
+            }
+            if broken_off.load(Ordering::Relaxed) {
+                return None;
+            }
+            hops.time(from, to)
+        })
+        .collect();
+    if broken_off.load(Ordering::Relaxed) {
+        return None;
+    }
+    Some(join(&hops, stretches(order, &times)))
+}
+
+/// The order cut wherever there is no hop.
+fn stretches(order: &[u32], times: &[Option<Time>]) -> VecDeque<Stretch> {
+    let mut stretches: VecDeque<Stretch> = VecDeque::new();
+    let before = std::iter::once(&None).chain(times);
+    for (&dot, time) in order.iter().zip(before) {
+        match (time, stretches.back_mut()) {
+            (Some(time), Some(stretch)) => {
+                stretch.dots.push(dot);
+                stretch.times.push(*time);
+            }
+            _ => stretches.push_back(Stretch {
+                dots: vec![dot],
+                times: Vec::new(),
+                refused: 0,
+            }),
+        }
+    }
+    stretches
+}
+
+/// Strings stretches together, beginning with the longest: each is entered where a hop leads, what lies before that comes later.
+fn join(hops: &Hops<'_>, mut waiting: VecDeque<Stretch>) -> Proven {
+    let longest = (0..waiting.len())
+        .rev()
+        .max_by_key(|k| waiting[*k].dots.len());
+    if let Some(stretch) = longest.and_then(|k| waiting.remove(k)) {
+        waiting.push_front(stretch);
+    }
+    let mut proven = Proven {
+        order: Vec::new(),
+        durations: Vec::new(),
+        unconnected: Vec::new(),
+    };
+    while let Some(mut stretch) = waiting.pop_front() {
+        let entry = match proven.order.last() {
+            None => Some((0, None)),
+            Some(&at) => {
+                entries(&stretch).find_map(|k| Some((k, Some(hops.time(at, stretch.dots[k])?))))
+            }
+        };
+        let Some((at, time)) = entry else {
+            stretch.refused += 1;
+            if stretch.refused >= ROUNDS || waiting.is_empty() {
+                proven.unconnected.extend(stretch.dots);
+            } else {
+                waiting.push_back(stretch);
+            }
+            continue;
+        };
+        let (now, later) = stretch.split(at);
+        proven.durations.extend(time);
+        proven.order.extend(&now.dots);
+        proven.durations.extend(now.times);
+        waiting.extend(later);
+    }
+    proven
+}
+
+/// Places at which a stretch may be entered: its first dot, then others along it.
+fn entries(stretch: &Stretch) -> impl Iterator<Item = usize> + use<> {
+    let count = stretch.dots.len();
+    let tried = count.min(ENTRIES);
+    (0..tried).map(move |k| k * count / tried)
+}

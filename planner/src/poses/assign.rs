@@ -1,0 +1,173 @@
+//! Every dot's pose, from the regions.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
+use stipple_model::frames::{Direction, Head};
+use stipple_model::joints::Joints;
+use stipple_model::units::Angle;
+
+use super::sheets::{Node, Sheets};
+use super::{Pose, Reasons, Refusal, Site, Surroundings, needles, roll_towards, wrap};
+use crate::Watch;
+
+/// Nodes about a dot whose rolls it follows.
+const AROUND: usize = 6;
+/// Rolls tried beside the wanted one before every roll is looked at, rad.
+const BESIDE: [f64; 9] = [0.0, 0.12, -0.12, 0.25, -0.25, 0.45, -0.45, 0.7, -0.7];
+/// A dot belongs to the region of a node when no joint differs by more, rad.
+const SAME_REGION: f64 = 0.8;
+/// Dots placed between two looks at whether to go on.
+const BATCH: usize = 256;
+
+/// Gives every site a pose, or the reason why it has none; `None` when `watch` breaks off.
+///
+/// The same for the same sites on any number of threads.
+#[must_use]
+pub fn assign(
+    surroundings: &Surroundings<'_>,
+    sheets: &Sheets,
+    sites: &[Site],
+    watch: &Watch<'_>,
+) -> Option<Vec<Result<Pose, Refusal>>> {
+    let (done, broken_off) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let batches = sites.par_chunks(BATCH).map(|batch| {
+        if broken_off.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let placed: Vec<_> = batch
+            .iter()
+            .map(|site| place(surroundings, sheets, site))
+            .collect();
+        let done = done.fetch_add(batch.len(), Ordering::Relaxed) + batch.len();
+        if let ControlFlow::Break(()) = watch(done as f64 / sites.len() as f64) {
+            broken_off.store(true, Ordering::Relaxed);
+        }
+        placed
+    });
+    let mut placed: Vec<Result<Pose, Refusal>> = batches.flatten_iter().collect();
+    if broken_off.load(Ordering::Relaxed) {
+        return None;
+    }
+    regions_of_strays(sheets.regions(), &mut placed);
+    Some(placed)
+}
+
+/// The nodes nearest to a site, nearest first.
+fn nodes_around<'a>(
+    sheets: &'a Sheets,
+    site: &Site,
+) -> arrayvec::ArrayVec<(f64, &'a Node), AROUND> {
+    let mut near = arrayvec::ArrayVec::<(f64, &Node), AROUND>::new();
+    let at = site.position.raw();
+    for node in &sheets.nodes {
+        let far = (node.site.position.raw() - at).norm_squared();
+        if near.is_full() && near.last().is_some_and(|(d, _)| *d <= far) {
+            continue;
+        }
+        if near.is_full() {
+            near.pop();
+        }
+        let place = near.partition_point(|(d, _)| *d <= far);
+        near.insert(place, (far, node));
+    }
+    near
+}
+
+fn place(surroundings: &Surroundings<'_>, sheets: &Sheets, site: &Site) -> Result<Pose, Refusal> {
+    if let Some(why) = surroundings.ruled_out(site) {
+        return Err(why.into());
+    }
+    let around = nodes_around(sheets, site);
+    let needle = -site.normal;
+    let mut tried = arrayvec::ArrayVec::<u16, AROUND>::new();
+    for (_, nearest) in &around {
+        if tried.contains(&nearest.region) {
+            continue;
+        }
+        tried.push(nearest.region);
+        // The roll of the region here: the tip's x axis of its nodes, the near ones counting most.
+        let wish = around
+            .iter()
+            .filter(|(_, n)| n.region == nearest.region)
+            .fold(Vector3::zeros(), |sum, (far, n)| sum + n.x / (far + 1e-6));
+        let Some(wish) = roll_towards(site, &needle, &wish) else {
+            continue;
+        };
+        let found = BESIDE.into_iter().find_map(|offset| {
+            let roll = wish + offset;
+            let hover = surroundings.solve(site, &needle, roll, &nearest.hover)?;
+            let same = hover.max_difference(&nearest.hover) < SAME_REGION;
+            (same && surroundings.tenable(&hover).is_ok()).then_some((roll, hover))
+        });
+        if let Some((roll, hover)) = found {
+            return Ok(Pose {
+                needle,
+                roll: Angle::from_rad(wrap(roll)),
+                hover,
+                region: nearest.region,
+            });
+        }
+    }
+    search(surroundings, site, around.first().map(|(_, n)| *n))
+}
+
+/// Looks at every roll, branch and lean of the needle. What is found keeps the nearest node's region where it is on its branch; else it
+/// is a stray.
+fn search(
+    surroundings: &Surroundings<'_>,
+    site: &Site,
+    nearest: Option<&Node>,
+) -> Result<Pose, Refusal> {
+    let near = nearest.map_or_else(|| surroundings.cell.arm().mid_range(), |n| n.hover);
+    let mut reasons = Reasons::default();
+    for needle in needles(site) {
+        let mut ways: Vec<(f64, Joints)> = Vec::new();
+        surroundings.each_way(site, &needle, &near, |roll, q| {
+            ways.push((roll, q));
+            ControlFlow::Continue(())
+        });
+        ways.sort_by(|a, b| {
+            a.1.max_difference(&near)
+                .total_cmp(&b.1.max_difference(&near))
+        });
+        for (roll, hover) in ways {
+            match surroundings.tenable(&hover) {
+                Ok(()) => return Ok(found(needle, roll, hover, nearest)),
+                // Only what stands in the way of the straight needle is told.
+                Err(refusal) if needle == -site.normal => reasons.add(refusal),
+                Err(_) => {}
+            }
+        }
+    }
+    Err(reasons.most())
+}
+
+fn found(needle: Direction<Head>, roll: f64, hover: Joints, nearest: Option<&Node>) -> Pose {
+    let same = nearest.filter(|n| hover.max_difference(&n.hover) < SAME_REGION);
+    Pose {
+        needle,
+        roll: Angle::from_rad(roll),
+        hover,
+        region: same.map_or(STRAY, |n| n.region),
+    }
+}
+
+/// A pose that belongs to no region yet.
+const STRAY: u16 = u16::MAX;
+
+/// Gathers strays whose joints are near each other's in regions of their own.
+fn regions_of_strays(first: u16, placed: &mut [Result<Pose, Refusal>]) {
+    let mut seeds: Vec<Joints> = Vec::new();
+    for pose in placed.iter_mut().flatten().filter(|p| p.region == STRAY) {
+        let near = |s: &Joints| s.max_difference(&pose.hover) < SAME_REGION;
+        let seed = seeds.iter().position(near).unwrap_or_else(|| {
+            seeds.push(pose.hover);
+            seeds.len() - 1
+        });
+        // As many regions as can be numbered; beyond, dots share the last one.
+        pose.region = first.saturating_add(seed as u16).min(STRAY - 1);
+    }
+}

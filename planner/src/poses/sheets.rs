@@ -1,0 +1,413 @@
+//! Which ways of reaching the scalp's places continue into each other: regions without a change of branch.
+
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::ops::ControlFlow;
+
+use nalgebra::Vector3;
+use rayon::prelude::*;
+use stipple_model::joints::Joints;
+
+use super::{Site, Surroundings, wrap};
+
+/// Places looked at, at most.
+const MOST_NODES: usize = 360;
+/// The same for an arm with a redundant joint, whose places have many more ways each.
+const MOST_NODES_REDUNDANT: usize = 160;
+/// Ways kept a place.
+const MOST_WAYS: usize = 96;
+/// Neighbours of a place that are compared with it.
+const NEIGHBOURS: usize = 8;
+/// Two ways at neighbouring places continue into each other when no joint differs by more, rad.
+const STEP: f64 = 0.6;
+/// Price of two neighbouring ways that do not continue into each other.
+const TORN: f64 = 40.0;
+/// Passes over all places that choose each one's way anew.
+const PASSES: usize = 12;
+/// Regions made at most.
+const MOST_REGIONS: usize = 48;
+/// Below this share of half a joint's range to its limit, a way is dearer.
+const WIDE_MARGIN: f64 = 0.15;
+/// Below this singular value a way is dearer.
+const FAR_FROM_SINGULAR: f64 = 0.08;
+
+/// One way of hovering over a place.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// The tip's x axis in the head frame.
+    x: Vector3<f64>,
+    q: Joints,
+    /// How little it is liked: near limits or singularities.
+    price: f64,
+}
+
+/// A place and its ways.
+struct Place {
+    site: Site,
+    ways: Vec<Way>,
+}
+
+/// A place whose way has been chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    pub(super) site: Site,
+    /// The tip's x axis in the head frame.
+    pub(super) x: Vector3<f64>,
+    pub(super) hover: Joints,
+    pub(super) region: u16,
+}
+
+/// The regions that cover what the arm can reach of a scalp, as ways at a few hundred places of it.
+pub struct Sheets {
+    pub(super) nodes: Vec<Node>,
+    regions: u16,
+    /// Places looked at.
+    places: usize,
+}
+
+/// Sites spread evenly: the first in each cell of a grid that leaves at most `most`.
+pub(crate) fn spread(sites: &[Site], most: usize) -> Vec<Site> {
+    let mut edge = 2e-3;
+    loop {
+        let cell = |s: &Site| s.position.raw().map(|c| (c / edge).floor() as i64);
+        let mut first: BTreeMap<[i64; 3], usize> = BTreeMap::new();
+        for (i, site) in sites.iter().enumerate() {
+            first.entry(cell(site).into()).or_insert(i);
+        }
+        if first.len() <= most {
+            let mut chosen: Vec<usize> = first.into_values().collect();
+            chosen.sort_unstable();
+            return chosen.into_iter().map(|i| sites[i]).collect();
+        }
+        edge *= 1.15;
+    }
+}
+
+/// The largest difference of one joint, full turns not counted, rad.
+fn turnless_difference(a: &Joints, b: &Joints) -> f64 {
+    a.zip(b, |a, b| wrap(a - b)).max_abs()
+}
+
+/// Price of going from one way to another at a neighbouring place; `None` when they do not continue into each other.
+fn price_between(a: &Way, b: &Way) -> Option<f64> {
+    let difference = a.q.zip(&b.q, |a, b| wrap(a - b));
+    if difference.max_abs() > STEP {
+        return None;
+    }
+    Some(difference.as_slice().iter().map(|d| d * d).sum::<f64>() / 0.02)
+}
+
+/// Places, their neighbours, and which ways continue into which.
+struct Graph {
+    places: Vec<Place>,
+    near: Vec<Vec<usize>>,
+    /// Ways that are taken out of the choice, by place.
+    dead: Vec<Vec<bool>>,
+}
+
+impl Graph {
+    fn new(surroundings: &Surroundings<'_>, sites: Vec<Site>) -> Self {
+        let places: Vec<Place> = sites
+            .into_par_iter()
+            .map(|site| Place {
+                ways: ways(surroundings, &site),
+                site,
+            })
+            .collect();
+        let near = (0..places.len()).map(|i| nearest(&places, i)).collect();
+        let dead = places.iter().map(|p| vec![false; p.ways.len()]).collect();
+        Self { places, near, dead }
+    }
+
+    /// The ways that are left of a place, by index.
+    fn left(&self, place: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.places[place].ways.len()).filter(move |w| !self.dead[place][*w])
+    }
+
+    /// Chooses ways outward from one: each place takes the way that continues its neighbour's at the least price.
+    fn grow(&self, start: (usize, usize), open: &[bool]) -> Vec<Option<usize>> {
+        let mut chosen = vec![None; self.places.len()];
+        let mut heap = BinaryHeap::from([Candidate(0.0, start.0, start.1)]);
+        while let Some(Candidate(_, place, way)) = heap.pop() {
+            if chosen[place].is_some() {
+                continue;
+            }
+            chosen[place] = Some(way);
+            let here = &self.places[place].ways[way];
+            for &next in self.near[place]
+                .iter()
+                .filter(|n| open[**n] && chosen[**n].is_none())
+            {
+                let best = self.left(next).filter_map(|w| {
+                    let there = &self.places[next].ways[w];
+                    Some((price_between(here, there)? + there.price, w))
+                });
+                let best = best.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                if let Some((price, way)) = best {
+                    heap.push(Candidate(price, next, way));
+                }
+            }
+        }
+        chosen
+    }
+
+    /// Lets every place choose anew what suits its neighbours best, a few times over.
+    fn smooth(&self, chosen: &mut [Option<usize>]) {
+        for _ in 0..PASSES {
+            let mut changed = false;
+            for place in 0..chosen.len() {
+                let Some(now) = chosen[place] else { continue };
+                let price = |w: usize| {
+                    let here = &self.places[place].ways[w];
+                    let around = self.near[place].iter().filter_map(|n| {
+                        let there = &self.places[*n].ways[chosen[*n]?];
+                        Some(price_between(here, there).unwrap_or(TORN))
+                    });
+                    here.price + around.sum::<f64>()
+                };
+                let best = self
+                    .left(place)
+                    .min_by(|a, b| price(*a).total_cmp(&price(*b)));
+                if let Some(best) = best.filter(|b| price(*b) + 1e-9 < price(now)) {
+                    chosen[place] = Some(best);
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    /// The largest connected part of a choice, as places with joints unwound along it.
+    fn largest_part(&self, chosen: &[Option<usize>]) -> Vec<(usize, Joints)> {
+        let mut seen = vec![false; chosen.len()];
+        let mut best = Vec::new();
+        for root in 0..chosen.len() {
+            let Some(way) = chosen[root].filter(|_| !seen[root]) else {
+                continue;
+            };
+            seen[root] = true;
+            let mut part = vec![(root, self.places[root].ways[way].q)];
+            let mut queue = VecDeque::from([0]);
+            while let Some(k) = queue.pop_front() {
+                let (place, q) = part[k];
+                let Some(way) = chosen[place] else { continue };
+                for &next in &self.near[place] {
+                    let Some(there) = chosen[next].filter(|_| !seen[next]) else {
+                        continue;
+                    };
+                    let (here, there) = (
+                        &self.places[place].ways[way],
+                        &self.places[next].ways[there],
+                    );
+                    if price_between(here, there).is_some() {
+                        seen[next] = true;
+                        queue.push_back(part.len());
+                        part.push((next, q.zip(&there.q, |a, b| a + wrap(b - a))));
+                    }
+                }
+            }
+            if part.len() > best.len() {
+                best = part;
+            }
+        }
+        best
+    }
+}
+
+/// A place and way to be chosen next, cheapest first.
+struct Candidate(f64, usize, usize);
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        let by_price = other.0.total_cmp(&self.0);
+        by_price.then((other.1, other.2).cmp(&(self.1, self.2)))
+    }
+}
+
+/// The indices of the nearest places.
+fn nearest(places: &[Place], i: usize) -> Vec<usize> {
+    let here = places[i].site.position;
+    let mut near: Vec<(f64, usize)> = (0..places.len())
+        .filter(|j| *j != i)
+        .map(|j| (places[j].site.position.distance(&here), j))
+        .collect();
+    near.sort_by(|a, b| a.0.total_cmp(&b.0));
+    near.truncate(NEIGHBOURS);
+    near.into_iter().map(|(_, j)| j).collect()
+}
+
+/// Every usable way of hovering over a site with the needle along the normal.
+fn ways(surroundings: &Surroundings<'_>, site: &Site) -> Vec<Way> {
+    if surroundings.ruled_out(site).is_some() {
+        return Vec::new();
+    }
+    let arm = surroundings.cell.arm();
+    let needle = -site.normal;
+    let mut ways = Vec::new();
+    surroundings.each_way(site, &needle, &arm.mid_range(), |roll, q| {
+        if surroundings.usable(&q).is_err() {
+            return ControlFlow::Continue(());
+        }
+        let x = Surroundings::head_from_tip(site, &needle, roll)
+            .raw()
+            .rotation
+            * Vector3::x();
+        let limits = (WIDE_MARGIN / arm.limit_margin(&q)).powi(2);
+        let singular = (FAR_FROM_SINGULAR / arm.smallest_singular_value(&q)).powi(2);
+        let price = limits.max(1.0) + singular.max(1.0) - 2.0;
+        ways.push(Way { x, q, price });
+        ControlFlow::Continue(())
+    });
+    ways.sort_by(|a, b| a.price.total_cmp(&b.price));
+    ways.truncate(MOST_WAYS);
+    ways
+}
+
+/// Joints moved by full turns, all places of a region by the same, so that as many as can be lie within the limits and the tightest of
+/// them is as far from its limits as can be.
+fn wound(surroundings: &Surroundings<'_>, part: &[(usize, Joints)]) -> Vec<(usize, Joints)> {
+    let arm = surroundings.cell.arm();
+    let mut shift = Joints::zeros(arm.dof());
+    for (j, joint) in arm.joints().iter().enumerate() {
+        let score = |turns: i32| {
+            let by = core::f64::consts::TAU * f64::from(turns);
+            let margins = part
+                .iter()
+                .map(|(_, q)| (q[j] + by - joint.lower).min(joint.upper - q[j] - by));
+            let inside = margins.clone().filter(|m| *m > 0.0).count();
+            (inside, margins.fold(f64::INFINITY, f64::min))
+        };
+        let best = [0, -1, 1, -2, 2].into_iter().max_by(|a, b| {
+            let (a, b) = (score(*a), score(*b));
+            // The first of equals wins: no turn without a reason.
+            a.0.cmp(&b.0)
+                .then(a.1.total_cmp(&b.1))
+                .then(core::cmp::Ordering::Greater)
+        });
+        shift[j] = core::f64::consts::TAU * f64::from(best.unwrap_or(0));
+    }
+    let moved = part
+        .iter()
+        .map(|(place, q)| (*place, q.zip(&shift, |q, s| q + s)));
+    moved
+        .filter(|(_, q)| arm.limit_margin(q) >= super::LIMIT_MARGIN)
+        .collect()
+}
+
+impl Sheets {
+    /// Looks at places spread over the sites.
+    #[must_use]
+    pub fn new(surroundings: &Surroundings<'_>, sites: &[Site]) -> Self {
+        let most = if surroundings.cell.arm().dof() > 6 {
+            MOST_NODES_REDUNDANT
+        } else {
+            MOST_NODES
+        };
+        let mut graph = Graph::new(surroundings, spread(sites, most));
+        let mut sheets = Self {
+            nodes: Vec::new(),
+            regions: 0,
+            places: graph.places.len(),
+        };
+        let mut open = vec![true; graph.places.len()];
+        for _ in 0..MOST_REGIONS {
+            let Some(region) = next_region(surroundings, &graph, &open) else {
+                break;
+            };
+            for (place, hover) in &region.inside {
+                open[*place] = false;
+                let way = &graph.places[*place].ways[region.chosen[*place].unwrap_or(0)];
+                sheets.nodes.push(Node {
+                    site: graph.places[*place].site,
+                    x: way.x,
+                    hover: *hover,
+                    region: sheets.regions,
+                });
+            }
+            // What was chosen and lies beyond a limit is no way to choose again.
+            for (place, _) in region.part.iter().filter(|(p, _)| open[*p]) {
+                if let Some(way) = region.chosen[*place] {
+                    graph.dead[*place][way] = true;
+                }
+            }
+            if !region.inside.is_empty() {
+                sheets.regions += 1;
+            }
+        }
+        sheets
+    }
+
+    /// How many regions there are.
+    #[must_use]
+    pub fn regions(&self) -> u16 {
+        self.regions
+    }
+
+    /// The share of the places looked at that can be reached, 0..=1.
+    #[must_use]
+    pub fn reached(&self) -> f64 {
+        self.nodes.len() as f64 / self.places.max(1) as f64
+    }
+}
+
+/// A region being made.
+struct Region {
+    chosen: Vec<Option<usize>>,
+    /// The connected places.
+    part: Vec<(usize, Joints)>,
+    /// Those of them within the limits.
+    inside: Vec<(usize, Joints)>,
+}
+
+/// The region that covers most of the open places; `None` when no way is left.
+fn next_region(surroundings: &Surroundings<'_>, graph: &Graph, open: &[bool]) -> Option<Region> {
+    // Starts: the cheapest ways of a few places far apart, one of each branch.
+    let places: Vec<usize> = (0..graph.places.len())
+        .filter(|p| open[*p] && graph.left(*p).next().is_some())
+        .collect();
+    let stride = (places.len() / 6).max(1);
+    let mut starts: Vec<(usize, usize)> = Vec::new();
+    for &place in places.iter().step_by(stride) {
+        let mut kept: Vec<usize> = Vec::new();
+        for way in graph.left(place) {
+            let q = &graph.places[place].ways[way].q;
+            let new = |k: &usize| turnless_difference(&graph.places[place].ways[*k].q, q) > STEP;
+            if kept.len() < 8 && kept.iter().all(new) {
+                kept.push(way);
+            }
+        }
+        starts.extend(kept.into_iter().map(|w| (place, w)));
+    }
+    let grown = starts.into_par_iter().map(|start| {
+        let mut chosen = graph.grow(start, open);
+        graph.smooth(&mut chosen);
+        let part = graph.largest_part(&chosen);
+        let inside = wound(surroundings, &part);
+        Region {
+            chosen,
+            part,
+            inside,
+        }
+    });
+    let grown: Vec<Region> = grown.collect();
+    grown
+        .into_iter()
+        .rev()
+        .max_by_key(|r| (r.inside.len(), r.part.len()))
+        .filter(|r| !r.part.is_empty())
+}
