@@ -139,3 +139,8 @@ fn inverse_near(bencher: Bencher<'_, '_>, name: &str) {
 fn smallest_singular_value(bencher: Bencher<'_, '_>, name: &str) {
     over(bencher, name, |arm, q, _| arm.smallest_singular_value(q));
 }
+
+#[divan::bench(args = ARMS)]
+fn conditioning(bencher: Bencher<'_, '_>, name: &str) {
+    over(bencher, name, |arm, q, _| arm.conditioning(q));
+}

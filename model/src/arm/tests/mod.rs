@@ -172,7 +172,8 @@ fn seven_axes_are_swept_over_one_of_them() {
                 let own = arm.inverse(&target, &q);
                 assert!(
                     own.first().is_some_and(|s| s.max_difference(&q) < 1e-6),
-                    "{k}"
+                    "{k} {} {q:?} {own:?}",
+                    arm.name()
                 );
             }
         }
