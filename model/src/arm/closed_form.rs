@@ -196,7 +196,7 @@ impl Arm {
             .collect();
         Some(SixAxes {
             lines: lines.as_slice().try_into().ok()?,
-            home: at.isometry(),
+            home: at.flange.isometry(),
         })
     }
 }

@@ -195,20 +195,26 @@ impl Search<'_> {
         }
     }
 
-    /// Keeps a solution in its nearest turn, if it lies within the limits and at most `steps` Newton steps bring the flange to its pose.
+    /// A solution in its nearest turn, if it lies within the limits and at most `steps` Newton steps bring the flange to its pose.
+    fn settled(&self, q: &Joints, steps: usize) -> Option<Joints> {
+        let turned = self.arm.nearest_turn(q, self.near);
+        if let Some(turned) = turned
+            && self.goal.is_met(&self.arm.steps.flange(turned.as_slice()))
+        {
+            return Some(turned);
+        }
+        // Of exact forms, what is outside the limits stays there.
+        if turned.is_none() && steps <= FEW {
+            return None;
+        }
+        let polished = self.arm.polish(&self.goal, q, steps)?;
+        self.arm.nearest_turn(&polished, self.near)
+    }
+
+    /// Keeps what is a solution and not known yet.
     fn keep(&mut self, q: &Joints, steps: usize) {
-        // Limits first: they are cheaper. A step may still carry it in or out by a hair.
-        let Some(turned) = self.arm.nearest_turn(q, self.near) else {
+        let Some(q) = self.settled(q, steps) else {
             return;
-        };
-        let q = if self.goal.is_met(&self.arm.steps.run(turned.as_slice())) {
-            turned
-        } else {
-            let polished = self.arm.polish(&self.goal, &turned, steps);
-            let Some(q) = polished.and_then(|q| self.arm.nearest_turn(&q, self.near)) else {
-                return;
-            };
-            q
         };
         let apart = q.max_difference(self.near);
         let place = self.apart.partition_point(|a| *a <= apart);

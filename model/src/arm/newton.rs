@@ -3,7 +3,7 @@
 use nalgebra::{Matrix3, UnitQuaternion, Vector3};
 
 use super::chain::Arm;
-use super::steps::Frames;
+use super::steps::{FlangeFrame, Frames};
 use crate::frames::{Base, Flange, Transform};
 use crate::joints::{Joints, MAX_JOINTS};
 
@@ -34,7 +34,7 @@ impl Goal {
         }
     }
 
-    fn miss(&self, at: &Frames) -> Miss {
+    fn miss(&self, at: &FlangeFrame) -> Miss {
         let (mut cross, mut trace) = (Vector3::zeros(), 0.0);
         for k in 0..3 {
             let (is, wanted) = (at.rotation.column(k), self.rotation.column(k));
@@ -61,8 +61,11 @@ impl Goal {
     }
 
     /// Whether the flange is there, to 1e-9 m and rad.
-    pub fn is_met(&self, at: &Frames) -> bool {
-        self.miss(at).is_small()
+    pub fn is_met(&self, at: &FlangeFrame) -> bool {
+        let square = TOLERANCE * TOLERANCE;
+        // Matrices that differ by a small angle θ differ by √2 θ (Frobenius).
+        (self.position - at.position).norm_squared() < square
+            && (self.rotation - at.rotation).norm_squared() < 2.0 * square
     }
 }
 
@@ -78,7 +81,7 @@ pub(super) fn jacobian(at: &Frames) -> [[f64; 6]; MAX_JOINTS] {
     let mut columns = [[0.0; 6]; MAX_JOINTS];
     for (column, axis) in columns.iter_mut().zip(at.axes()) {
         let (l, a) = (
-            axis.direction.cross(&(at.position - axis.point)),
+            axis.direction.cross(&(at.flange.position - axis.point)),
             axis.direction,
         );
         *column = [l.x, l.y, l.z, a.x, a.y, a.z];
@@ -135,7 +138,7 @@ impl Arm {
         let mut q = *start;
         for step in 0..=steps {
             let at = self.steps.run(q.as_slice());
-            let miss = goal.miss(&at);
+            let miss = goal.miss(&at.flange);
             if miss.is_small() {
                 return Some(q);
             }

@@ -122,9 +122,9 @@ impl core::fmt::Display for Singularity {
 pub struct Conditioning {
     /// The smallest singular value of the Jacobian at the flange (lengths in metres, angles in rad).
     pub smallest_singular_value: f64,
-    /// Of a six-axis arm of a known shape, the singularity that it is nearest to, with the sine (0 at the singularity, 1 farthest from it) of
-    /// the angle between the wrist's outer axes, between upper arm and forearm, or by which the wrist's centre is off the shoulder's
-    /// singular position. `None` for other arms.
+    /// Of a six-axis arm of a known shape, the singularity that it is nearest to, and how near: 0 at the singularity, about 1 farthest from
+    /// it. Of the wrist and the elbow it is the sine of the angle between the outer axes, or between upper arm and forearm; of the shoulder
+    /// the distance of the wrist's centre from where it is singular, as a share of the arm's length. `None` for other arms.
     pub nearest: Option<(Singularity, f64)>,
 }
 

@@ -8,8 +8,8 @@ use arrayvec::ArrayVec;
 use nalgebra::{Isometry3, Matrix3, Vector3};
 
 use super::subproblems::{
-    ASKEW, Bend, Circle, Crossing, Line, SHORT, SixAxes, Slack, Turn, across, distance, meeting,
-    parallel, sine_about, turn,
+    ASKEW, Bend, Circle, Crossing, Line, SHORT, SixAxes, Slack, Turn, across, distance, lever,
+    meeting, parallel, sine_about, turn,
 };
 
 /// Wrist closer than this to singular (sine): angles 4 and 6 are free, the pose is met within this whatever they are.
@@ -137,15 +137,14 @@ impl SphericalWrist {
     pub(super) fn sines(&self, axes: &[Line; 6]) -> Option<[f64; 3]> {
         let [a1, a2, a3, a4, a5, a6] = axes;
         let centre = meeting(a4, a5, Slack::NEARLY)?;
-        let (root, shoulder) = match self.positioning {
+        let (root, turned, along) = match self.positioning {
             // Turned by axis 1 the centre must move along axis 2.
-            Positioning::ParallelElbow { .. } => (a2.1, sine_about(&a1.0, &a2.0, &(centre - a1.1))),
+            Positioning::ParallelElbow { .. } => (a2.1, a1, a2),
             // Turned by axis 2 it must move along axis 1.
-            Positioning::Shoulder { .. } => {
-                let root = meeting(a1, a2, Slack::NEARLY)?;
-                (root, sine_about(&a2.0, &a1.0, &(centre - root)))
-            }
+            Positioning::Shoulder { .. } => (meeting(a1, a2, Slack::NEARLY)?, a2, a1),
         };
+        let size = (a3.1 - root).norm() + (centre - a3.1).norm();
+        let shoulder = lever(turned, &along.0, &centre, size);
         let elbow = sine_about(&a3.0, &(a3.1 - root), &(centre - a3.1));
         Some([a4.0.cross(&a6.0).norm(), elbow, shoulder])
     }

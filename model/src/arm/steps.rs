@@ -27,14 +27,19 @@ pub(super) struct Steps {
     reach: f64,
 }
 
+/// Where the flange is: its axes as columns, and its origin; base frame.
+#[derive(Debug, Clone)]
+pub(super) struct FlangeFrame {
+    pub rotation: Matrix3<f64>,
+    pub position: Vector3<f64>,
+}
+
 /// Where axes and flange are for some joints, base frame.
 #[derive(Debug, Clone)]
 pub(super) struct Frames {
     axes: [Axis; MAX_JOINTS],
     dof: usize,
-    /// The flange's axes as columns, and its origin.
-    pub rotation: Matrix3<f64>,
-    pub position: Vector3<f64>,
+    pub flange: FlangeFrame,
 }
 
 impl Frames {
@@ -42,8 +47,9 @@ impl Frames {
     pub fn axes(&self) -> &[Axis] {
         &self.axes[..self.dof]
     }
+}
 
-    /// The flange's pose.
+impl FlangeFrame {
     pub fn isometry(&self) -> Isometry3<f64> {
         let rotation = Rotation3::from_matrix_unchecked(self.rotation);
         Isometry3::from_parts(
@@ -96,10 +102,25 @@ impl Steps {
             direction: Vector3::zeros(),
         };
         let mut axes = [none; MAX_JOINTS];
+        let flange = self.walk(q, |joint, axis| axes[joint] = axis);
+        Frames {
+            axes,
+            dof: self.joints.len(),
+            flange,
+        }
+    }
+
+    /// Where the flange is; a joint without a value stays at zero.
+    pub fn flange(&self, q: &[f64]) -> FlangeFrame {
+        self.walk(q, |_, _| ())
+    }
+
+    #[inline(always)]
+    fn walk(&self, q: &[f64], mut visit: impl FnMut(usize, Axis)) -> FlangeFrame {
+        let turns = SinCos::of(q);
         let mut rotation = Matrix3::identity();
         let mut position = Vector3::zeros();
-        let turns = SinCos::of(q);
-        for (k, (step, axis)) in self.joints.iter().zip(&mut axes).enumerate() {
+        for (k, step) in self.joints.iter().enumerate() {
             position += rotation * step.offset;
             rotation *= step.rotation;
             let (sine, cosine) = (turns.sin[k], turns.cos[k]);
@@ -109,14 +130,16 @@ impl Steps {
             );
             rotation.set_column(0, &(x * cosine + y * sine));
             rotation.set_column(1, &(y * cosine - x * sine));
-            *axis = Axis {
-                point: position,
-                direction: rotation.column(2).into_owned(),
-            };
+            let direction = rotation.column(2).into_owned();
+            visit(
+                k,
+                Axis {
+                    point: position,
+                    direction,
+                },
+            );
         }
-        Frames {
-            axes,
-            dof: self.joints.len(),
+        FlangeFrame {
             position: position + rotation * self.flange.offset,
             rotation: rotation * self.flange.rotation,
         }

@@ -288,3 +288,13 @@ pub(super) fn sine_about(axis: &Vector3<f64>, from: &Vector3<f64>, to: &Vector3<
         0.0
     }
 }
+
+/// How fast a point moves along `onto` when turned about an axis through `origin`, m/rad, as a share of `size`: at most about 1.
+pub(super) fn lever(
+    (axis, origin): &Line,
+    onto: &Vector3<f64>,
+    point: &Vector3<f64>,
+    size: f64,
+) -> f64 {
+    (axis.cross(&(point - origin)).dot(onto) / (axis.cross(onto).norm() * size)).abs()
+}

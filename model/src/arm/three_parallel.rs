@@ -7,8 +7,8 @@ use nalgebra::{Isometry3, Matrix3, Vector3};
 
 use super::angles::atan2;
 use super::subproblems::{
-    ASKEW, Bend, Circle, Crossing, Line, SHORT, SixAxes, Slack, Turn, across, distance, meeting,
-    parallel, sine_about, turn,
+    ASKEW, Bend, Circle, Crossing, Line, SHORT, SixAxes, Slack, Turn, across, distance, lever,
+    meeting, parallel, sine_about, turn,
 };
 
 /// Wrist closer than this to singular (sine): angles 4 and 6 are free, the pose is met within this whatever they are.
@@ -110,11 +110,12 @@ impl ThreeParallel {
     pub(super) fn sines(axes: &[Line; 6]) -> Option<[f64; 3]> {
         let [a1, a2, a3, a4, a5, a6] = axes;
         let centre = meeting(a5, a6, Slack::NEARLY)?;
+        let size = distance(&a3.1, a2) + distance(&a4.1, a3);
         Some([
             a2.0.cross(&a6.0).norm(),
             sine_about(&a2.0, &(a3.1 - a2.1), &(a4.1 - a3.1)),
             // Turned by axis 1 the centre must move along axis 2.
-            sine_about(&a1.0, &a2.0, &(centre - a1.1)),
+            lever(a1, &a2.0, &centre, size),
         ])
     }
 

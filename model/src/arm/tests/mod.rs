@@ -1,4 +1,7 @@
 mod made;
+mod properties;
+mod random;
+mod singularities;
 
 use super::*;
 use crate::frames::{Base, Flange, Transform};
