@@ -5,6 +5,7 @@ use nalgebra::{Isometry3, Unit, Vector3};
 use super::closed_form::Solver;
 use super::shapes::{BodyMesh, ShapeError};
 use super::source::ArmSource;
+use super::steps::Steps;
 use crate::joints::{Joints, MAX_JOINTS};
 use crate::motion::JointLimits;
 
@@ -45,6 +46,7 @@ pub struct Arm {
     pub(super) joints: Vec<Joint>,
     pub(super) last_from_flange: Isometry3<f64>,
     pub(super) bodies: Vec<BodyMesh>,
+    pub(super) steps: Steps,
     pub(super) solver: Solver,
     base_link: String,
     flange_link: String,
@@ -375,6 +377,7 @@ impl Arm {
         let name = source.name.clone();
         let mut arm = Self {
             name,
+            steps: Steps::new(&joints, &last_from_flange),
             joints,
             last_from_flange,
             bodies,

@@ -3,38 +3,41 @@
 use core::f64::consts::{PI, TAU};
 
 use arrayvec::ArrayVec;
-use nalgebra::{DMatrix, DVector, SMatrix, Vector6};
 
 use super::chain::Arm;
-use super::closed_form::{Form, Solver};
+use super::closed_form::{Form, Solver, Sweep};
+use super::newton::Goal;
 use crate::frames::{Base, Flange, Transform};
 use crate::joints::{Joints, MAX_JOINTS};
 
 /// The most solutions returned.
 pub const MAX_SOLUTIONS: usize = 64;
-/// Angles of the swept joint of a seven-axis arm that are tried over its range, besides the wanted one. Source: this project's own; the
-/// elbow moves by less than half its width from one to the next.
-const SWEEP: usize = 24;
-/// What a solution may miss the pose by, metres and radians.
-const TOLERANCE: f64 = 1e-9;
 /// Solutions nearer than this in every joint are one, rad.
 const SAME: f64 = 1e-4;
+/// An angle this little outside its limits, in turns, is brought back to them: the pose is still met to 1e-9.
+const ROUNDING: f64 = 1e-11;
 /// Newton steps of one numeric attempt.
 const STEPS: usize = 60;
+/// Newton steps from a solution of the exact closed form: for what rounding leaves near a singularity.
+const FEW: usize = 2;
+/// Newton steps from a solution of an arm that has its closed form only nearly.
+const SOME: usize = 8;
 /// Numeric attempts from spread-out starts, after the first from `near`.
 const RESTARTS: usize = 24;
 
 /// Solutions of one inverse kinematics problem.
 pub type Solutions = ArrayVec<Joints, MAX_SOLUTIONS>;
 
-/// The error that takes `from` to `to`: translation and rotation vector, base frame.
-fn pose_error(from: &Transform<Base, Flange>, to: &Transform<Base, Flange>) -> Vector6<f64> {
-    let (a, b) = (from.raw(), to.raw());
-    let linear = b.translation.vector - a.translation.vector;
-    let angular = (b.rotation * a.rotation.inverse()).scaled_axis();
-    Vector6::new(
-        linear.x, linear.y, linear.z, angular.x, angular.y, angular.z,
-    )
+/// One problem, and what is found of its answers.
+struct Search<'a> {
+    arm: &'a Arm,
+    target: &'a Transform<Base, Flange>,
+    goal: Goal,
+    near: &'a Joints,
+    /// Nearest to `near` first.
+    found: &'a mut Solutions,
+    /// How far each is from `near`.
+    apart: ArrayVec<f64, MAX_SOLUTIONS>,
 }
 
 impl Arm {
@@ -42,105 +45,44 @@ impl Arm {
     ///
     /// Closed-form where the arm allows, of a 7-axis arm for `near`'s angle of one joint and 24 more over its range; else numeric from
     /// `near` and a fixed set of starts (all branches of a 6-axis arm are then found with high probability, not with certainty). Each
-    /// angle is the turn nearest to `near` that lies within its limits. Every solution is verified by forward kinematics to 1e-9 m and
-    /// rad. Nearest to `near` first.
+    /// angle is the turn nearest to `near` that lies within its limits; one that a singularity leaves free is `near`'s. Every solution is
+    /// verified by forward kinematics to 1e-9 m and rad. Nearest to `near` first (largest difference of a joint), the 64 nearest of more.
     #[must_use]
     pub fn inverse(&self, target: &Transform<Base, Flange>, near: &Joints) -> Solutions {
         let mut found = Solutions::new();
-        if !target.is_finite()
+        let out_of_question = !target.is_finite()
             || near.dof() != self.dof()
             || !near.is_finite()
-            || self.is_beyond_reach(target)
-        {
+            || self.steps.is_beyond_reach(&target.raw().translation.vector);
+        if out_of_question {
             return found;
         }
+        let mut search = Search {
+            arm: self,
+            target,
+            goal: Goal::new(target),
+            near,
+            found: &mut found,
+            apart: ArrayVec::new(),
+        };
         match &self.solver {
             Solver::Six(form) => {
-                for q in form.solve(target.raw(), near.as_slice()) {
-                    self.keep_polished(target, &q, near, 2, &mut found);
+                search.six(form);
+                // Where the closed form is but near, it may miss what is just within reach.
+                if !form.exact && search.found.is_empty() {
+                    search.numeric();
                 }
             }
-            Solver::Swept(joint) => self.sweep(*joint, target, near, &mut found),
-            Solver::Numeric => {}
-        }
-        // What a sweep steps over, a search may still find.
-        if found.is_empty() && !matches!(self.solver, Solver::Six(_)) {
-            for start in core::iter::once(*near).chain((1..=RESTARTS).map(|k| self.spread(k))) {
-                self.keep_polished(target, start.as_slice(), near, STEPS, &mut found);
+            Solver::Swept(sweep) => {
+                search.sweep(sweep);
+                // What a sweep steps over, a search may still find.
+                if search.found.is_empty() {
+                    search.numeric();
+                }
             }
+            Solver::Numeric => search.numeric(),
         }
-        found.sort_unstable_by(|a, b| a.max_difference(near).total_cmp(&b.max_difference(near)));
         found
-    }
-
-    /// The solutions for `near`'s angle of one joint and for angles evenly over its range, those nearest to `near`'s first.
-    fn sweep(
-        &self,
-        joint: usize,
-        target: &Transform<Base, Flange>,
-        near: &Joints,
-        found: &mut Solutions,
-    ) {
-        let (lower, upper) = (self.joints[joint].lower, self.joints[joint].upper);
-        let (lower, upper) = (lower.max(-PI), upper.min(PI));
-        let wish = near[joint].clamp(lower, upper.max(lower));
-        let step = (upper - lower) / SWEEP as f64;
-        let at = |k: usize| {
-            let offset = step * k.div_ceil(2) as f64;
-            wish + if k.is_multiple_of(2) { offset } else { -offset }
-        };
-        for angle in (0..=2 * SWEEP).map(at) {
-            if !(lower..=upper).contains(&angle) {
-                continue;
-            }
-            let Some(form) = self
-                .held(Some((joint, angle)))
-                .and_then(|chain| Form::recognise(&chain))
-            else {
-                continue;
-            };
-            let others: ArrayVec<f64, MAX_JOINTS> = (0..)
-                .zip(near.as_slice())
-                .filter(|(i, _)| *i != joint)
-                .map(|(_, v)| *v)
-                .collect();
-            for six in form.solve(target.raw(), &others) {
-                let mut q = ArrayVec::<f64, MAX_JOINTS>::from_iter(six);
-                if q.try_insert(joint, angle).is_ok() {
-                    self.keep_polished(target, &q, near, 2, found);
-                }
-            }
-        }
-    }
-
-    /// Keeps what Newton steps make of a solution, if they bring the flange to its pose.
-    fn keep_polished(
-        &self,
-        target: &Transform<Base, Flange>,
-        q: &[f64],
-        near: &Joints,
-        steps: usize,
-        found: &mut Solutions,
-    ) {
-        let polished = Joints::from_slice(q).and_then(|q| self.polish(target, q, steps));
-        if let Some(q) = polished {
-            self.keep(q, near, found);
-        }
-    }
-
-    /// Whether the flange cannot get there even with the arm stretched out: cheap, and it spares the search.
-    fn is_beyond_reach(&self, target: &Transform<Base, Flange>) -> bool {
-        let poses = self.link_poses(&Joints::zeros(self.dof()));
-        let offsets = poses.bodies[1..]
-            .windows(2)
-            .map(|w| (w[1].translation.vector - w[0].translation.vector).norm());
-        let flange = poses.base_from_flange.raw().translation.vector;
-        let last = poses
-            .bodies
-            .last()
-            .map_or(0.0, |b| (flange - b.translation.vector).norm());
-        let shoulder = poses.bodies[1].translation.vector;
-        (target.raw().translation.vector - shoulder).norm() > offsets.sum::<f64>() + last + 1e-9
     }
 
     /// The solution reached by Newton steps from `near`, if it lies within the limits. For small changes of a pose: same branch, cheap.
@@ -149,7 +91,7 @@ impl Arm {
         if !target.is_finite() || near.dof() != self.dof() || !near.is_finite() {
             return None;
         }
-        let q = self.polish(target, *near, STEPS)?;
+        let q = self.polish(&Goal::new(target), near, STEPS)?;
         self.nearest_turn(&q, near)
     }
 
@@ -163,22 +105,15 @@ impl Arm {
                         0.118_034, 0.324_718, 0.720_744, 0.467_304, 0.846_109, 0.612_772, 0.938_601,
                     ][i]))
                 .fract();
-            *v = joint.lower.max(-core::f64::consts::PI)
-                + share
-                    * (joint.upper.min(core::f64::consts::PI)
-                        - joint.lower.max(-core::f64::consts::PI));
+            // A range beyond a full turn adds nothing; one that does not hold zero is taken as it is.
+            let (lower, upper) = if joint.upper - joint.lower > TAU {
+                (-PI, PI)
+            } else {
+                (joint.lower, joint.upper)
+            };
+            *v = lower + share * (upper - lower);
         }
         q
-    }
-
-    fn keep(&self, q: Joints, near: &Joints, found: &mut Solutions) {
-        let Some(q) = self.nearest_turn(&q, near) else {
-            return;
-        };
-        if found.iter().all(|other| other.max_difference(&q) > SAME) {
-            // When full, more branches of a redundant arm add nothing.
-            let _ = found.try_push(q);
-        }
     }
 
     /// Each angle moved by full turns to lie within its limits, as near to `near` as can be; `None` when one cannot.
@@ -190,9 +125,13 @@ impl Arm {
             .zip(&self.joints)
             .zip(near.as_slice())
         {
+            let inside = joint.lower <= *v && *v <= joint.upper;
+            if inside && (*v - wish).abs() < PI {
+                continue;
+            }
             let (first, last) = (
-                ((joint.lower - *v) / TAU).ceil(),
-                ((joint.upper - *v) / TAU).floor(),
+                ((joint.lower - *v) / TAU - ROUNDING).ceil(),
+                ((joint.upper - *v) / TAU + ROUNDING).floor(),
             );
             if first > last {
                 return None;
@@ -203,61 +142,100 @@ impl Arm {
         }
         Some(out)
     }
+}
 
-    /// Newton steps with damping that fades with the error; `None` unless the pose is met within the tolerance.
-    fn polish(
-        &self,
-        target: &Transform<Base, Flange>,
-        start: Joints,
-        steps: usize,
-    ) -> Option<Joints> {
-        let mut q = start;
-        for step in 0..=steps {
-            let poses = self.link_poses(&q);
-            let error = pose_error(&poses.base_from_flange, target);
-            let size = error.norm();
-            if error.fixed_rows::<3>(0).norm() < TOLERANCE
-                && error.fixed_rows::<3>(3).norm() < TOLERANCE
-            {
-                return Some(q);
-            }
-            if step == steps || !size.is_finite() {
-                return None;
-            }
-            let point = poses.base_from_flange.raw().translation.vector;
-            let mut jacobian = SMatrix::<f64, 6, MAX_JOINTS>::zeros();
-            for joint in 0..self.dof() {
-                let (linear, angular) = poses.jacobian_column(joint, &point);
-                jacobian.fixed_view_mut::<3, 1>(0, joint).copy_from(&linear);
-                jacobian
-                    .fixed_view_mut::<3, 1>(3, joint)
-                    .copy_from(&angular);
-            }
-            // Damped least squares: Δq = Jᵀ (J Jᵀ + λ² I)⁻¹ e.
-            let damping = 0.01 * size.min(1.0);
-            let normal = jacobian * jacobian.transpose()
-                + SMatrix::<f64, 6, 6>::identity() * (damping * damping);
-            let delta = jacobian.transpose() * normal.cholesky()?.solve(&error);
-            let scale = (0.5 / delta.amax()).min(1.0);
-            for (v, d) in q.as_mut_slice().iter_mut().zip(delta.iter()) {
-                *v += d * scale;
+impl Search<'_> {
+    fn six(&mut self, form: &Form) {
+        let Ok(near) = <[f64; 6]>::try_from(self.near.as_slice()) else {
+            return;
+        };
+        let steps = if form.exact { FEW } else { SOME };
+        for six in form.solve(self.target.raw(), &near) {
+            if let Some(q) = Joints::from_slice(&six) {
+                self.keep(&q, steps);
             }
         }
-        None
     }
 
-    /// The smallest singular value of the Jacobian at the flange (lengths in metres, angles in rad): how far from singular.
-    #[must_use]
-    pub fn smallest_singular_value(&self, q: &Joints) -> f64 {
-        let poses = self.link_poses(q);
-        let point = poses.base_from_flange.raw().translation.vector;
-        let mut jacobian = DMatrix::zeros(6, self.dof());
-        for joint in 0..self.dof() {
-            let (linear, angular) = poses.jacobian_column(joint, &point);
-            jacobian.view_mut((0, joint), (3, 1)).copy_from(&linear);
-            jacobian.view_mut((3, joint), (3, 1)).copy_from(&angular);
+    /// The solutions for `near`'s angle of one joint and for angles evenly over its range.
+    fn sweep(&mut self, sweep: &Sweep) {
+        let joint = &self.arm.joints[sweep.joint];
+        let wish = self.near[sweep.joint].clamp(joint.lower, joint.upper);
+        if let Some(form) = sweep.at(self.arm, wish) {
+            self.held(sweep.joint, wish, &form);
         }
-        let values: DVector<f64> = jacobian.singular_values();
-        values.iter().copied().fold(f64::INFINITY, f64::min)
+        for (angle, form) in &sweep.held {
+            self.held(sweep.joint, *angle, form);
+        }
+    }
+
+    fn held(&mut self, joint: usize, angle: f64, form: &Form) {
+        let mut others = [0.0; 6];
+        let near = self.near.as_slice().iter().enumerate();
+        for (o, (_, v)) in others.iter_mut().zip(near.filter(|(i, _)| *i != joint)) {
+            *o = *v;
+        }
+        let steps = if form.exact { FEW } else { SOME };
+        for six in form.solve(self.target.raw(), &others) {
+            let mut q = [angle; MAX_JOINTS];
+            q[..joint].copy_from_slice(&six[..joint]);
+            q[joint + 1..].copy_from_slice(&six[joint..]);
+            if let Some(q) = Joints::from_slice(&q) {
+                self.keep(&q, steps);
+            }
+        }
+    }
+
+    fn numeric(&mut self) {
+        let arm = self.arm;
+        for start in core::iter::once(*self.near).chain((1..=RESTARTS).map(|k| arm.spread(k))) {
+            if let Some(q) = arm.polish(&self.goal, &start, STEPS) {
+                self.keep(&q, 0);
+            }
+        }
+    }
+
+    /// A solution in its nearest turn, if it lies within the limits and at most `steps` Newton steps bring the flange to its pose.
+    fn settled(&self, q: &Joints, steps: usize) -> Option<Joints> {
+        let turned = self.arm.nearest_turn(q, self.near);
+        if let Some(turned) = turned
+            && self.goal.is_met(&self.arm.steps.flange(turned.as_slice()))
+        {
+            return Some(turned);
+        }
+        // Of exact forms, what is outside the limits stays there.
+        if turned.is_none() && steps <= FEW {
+            return None;
+        }
+        let polished = self.arm.polish(&self.goal, q, steps)?;
+        self.arm.nearest_turn(&polished, self.near)
+    }
+
+    /// Keeps what is a solution and not known yet.
+    fn keep(&mut self, q: &Joints, steps: usize) {
+        let Some(q) = self.settled(q, steps) else {
+            return;
+        };
+        let apart = q.max_difference(self.near);
+        let place = self.apart.partition_point(|a| *a <= apart);
+        // The same solution is as far away.
+        let close = |k: &usize| (self.apart[*k] - apart).abs() <= SAME;
+        let before = (0..place).rev().take_while(close);
+        let after = (place..self.apart.len()).take_while(close);
+        if before
+            .chain(after)
+            .any(|k| self.found[k].max_difference(&q) <= SAME)
+        {
+            return;
+        }
+        if self.found.is_full() {
+            if place == self.found.len() {
+                return;
+            }
+            self.found.pop();
+            self.apart.pop();
+        }
+        let _ = self.found.try_insert(place, q);
+        let _ = self.apart.try_insert(place, apart);
     }
 }

@@ -59,7 +59,7 @@ impl Arm {
     /// Forward kinematics: the flange's pose for joints in rad.
     #[must_use]
     pub fn forward(&self, q: &Joints) -> Transform<Base, Flange> {
-        self.link_poses(q).base_from_flange
+        Transform::from_raw(self.steps.flange(q.as_slice()).isometry())
     }
 }
 

@@ -3,112 +3,194 @@
 //! Recognised from the axes at zero, never from names.
 
 use arrayvec::ArrayVec;
-use nalgebra::{Isometry3, Rotation3, Unit, Vector3};
+use nalgebra::{Isometry3, Matrix3, Vector3};
 
-use super::subproblems::{ASKEW, SixAxes, across, circle_plane, meeting, parallel, rot, turn};
+use super::angles::atan2;
+use super::subproblems::{
+    ASKEW, Bend, Circle, Crossing, Line, SHORT, SixAxes, Slack, Turn, across, distance, lever,
+    meeting, parallel, sine_about, turn,
+};
 
-/// The constants of such an arm.
+/// Wrist closer than this to singular (sine): angles 4 and 6 are free, the pose is met within this whatever they are.
+const FREE: f64 = 1e-10;
+
+/// The constants of such an arm. `Flat` vectors are seen along axis 2: x along `u`, y along `v`.
 #[derive(Debug, Clone)]
 pub(super) struct ThreeParallel {
-    axes: [Unit<Vector3<f64>>; 6],
+    h1: Vector3<f64>,
+    h2: Vector3<f64>,
+    h5: Vector3<f64>,
+    h6: Vector3<f64>,
+    /// At right angles to axis 2 and each other.
+    u: Vector3<f64>,
     /// Which way axes 3 and 4 point relative to axis 2: +1 or -1.
     signs: [f64; 2],
-    /// Base to a point of axis 1, then from axis to axis; axes 5 and 6 share the point where they meet.
+    /// Base to a point of axis 1.
     p01: Vector3<f64>,
-    p12: Vector3<f64>,
-    p23: Vector3<f64>,
-    p34: Vector3<f64>,
-    p45: Vector3<f64>,
-    /// From that point to the flange at zero.
+    /// From the point where axes 5 and 6 meet to the flange at zero.
     p6t: Vector3<f64>,
-    home: Isometry3<f64>,
+    /// From axis to axis; the last to where axes 5 and 6 meet.
+    p12: Flat,
+    p23: Flat,
+    p34: Flat,
+    p45: Flat,
+    /// From axis 1 to where axes 5 and 6 meet, along axis 2.
+    along: f64,
+    shoulder: Circle,
+    wrist: Bend,
+    elbow: Bend,
+    home: Matrix3<f64>,
+}
+
+/// A vector across axis 2.
+#[derive(Debug, Clone, Copy)]
+struct Flat {
+    x: f64,
+    y: f64,
+}
+
+impl Flat {
+    fn turned(self, by: Turn) -> Self {
+        Self {
+            x: self.x * by.cos - self.y * by.sin,
+            y: self.y * by.cos + self.x * by.sin,
+        }
+    }
 }
 
 impl ThreeParallel {
-    /// The closed form of a chain, if it has this shape.
-    pub(super) fn recognise(chain: &SixAxes) -> Option<Self> {
+    /// The closed form of a chain, if it has this shape within the slack.
+    pub(super) fn recognise(chain: &SixAxes, slack: Slack) -> Option<Self> {
         let [a1, a2, a3, a4, a5, a6] = &chain.lines;
-        let signs = [parallel(a2, a3)?, parallel(a2, a4)?];
-        let meet = meeting(a5, a6)?;
+        let signs = [parallel(a2, a3, slack)?, parallel(a2, a4, slack)?];
+        let meet = meeting(a5, a6, slack)?;
+        let shortest = distance(&a3.1, a2).min(distance(&a4.1, a3));
         // None of the steps below may divide by nothing.
-        if a1.0.cross(&a2.0).norm() < ASKEW || a4.0.cross(&a5.0).norm() < ASKEW {
+        if a1.0.cross(&a2.0).norm() < ASKEW || a4.0.cross(&a5.0).norm() < ASKEW || shortest < SHORT
+        {
             return None;
         }
+        let [h1, h2, _, _, h5, h6] = chain.lines.map(|l| l.0.into_inner());
+        let u = across(&h2);
+        let v = h2.cross(&u);
+        let flat = |p: Vector3<f64>| Flat {
+            x: u.dot(&p),
+            y: v.dot(&p),
+        };
+        let plane = |f: Flat| u * f.x + v * f.y;
+        let (p23, p34) = (flat(a3.1 - a2.1), flat(a4.1 - a3.1));
         Some(Self {
-            axes: chain.lines.map(|l| l.0),
+            h1,
+            h2,
+            h5,
+            h6,
+            u,
             signs,
             p01: a1.1,
-            p12: a2.1 - a1.1,
-            p23: a3.1 - a2.1,
-            p34: a4.1 - a3.1,
-            p45: meet - a4.1,
             p6t: chain.home.translation.vector - meet,
-            home: chain.home,
+            p12: flat(a2.1 - a1.1),
+            p23,
+            p34,
+            p45: flat(meet - a4.1),
+            along: h2.dot(&(meet - a1.1)),
+            // h2 · rot(h1, -q1) p = along, as a rotation about -h1.
+            shoulder: Circle::new(&-h1, &h2),
+            wrist: Bend::new(&h5, &h2, &h6, ASKEW * ASKEW)?,
+            elbow: Bend::new(&h2, &plane(p23), &plane(p34), SHORT * SHORT)?,
+            home: chain
+                .home
+                .rotation
+                .inverse()
+                .to_rotation_matrix()
+                .into_inner(),
         })
     }
 
-    /// All solutions, each angle in any turn; at a wrist singularity (axes 4 and 6 parallel) the free angle 6 is taken from `near`.
-    pub(super) fn solve(&self, target: &Isometry3<f64>, near: &[f64]) -> ArrayVec<[f64; 6], 8> {
+    /// Sines of wrist, elbow and shoulder for axes in some configuration.
+    pub(super) fn sines(axes: &[Line; 6]) -> Option<[f64; 3]> {
+        let [a1, a2, a3, a4, a5, a6] = axes;
+        let centre = meeting(a5, a6, Slack::NEARLY)?;
+        let size = distance(&a3.1, a2) + distance(&a4.1, a3);
+        Some([
+            a2.0.cross(&a6.0).norm(),
+            sine_about(&a2.0, &(a3.1 - a2.1), &(a4.1 - a3.1)),
+            // Turned by axis 1 the centre must move along axis 2.
+            lever(a1, &a2.0, &centre, size),
+        ])
+    }
+
+    /// All solutions, each angle in any turn; an angle that a singularity leaves free is taken from `near`.
+    pub(super) fn solve(&self, target: &Isometry3<f64>, near: &[f64; 6]) -> ArrayVec<[f64; 6], 8> {
         let mut solutions = ArrayVec::new();
-        let [h1, h2, _, _, h5, h6] = &self.axes;
-        let r06 = (target.rotation * self.home.rotation.inverse()).to_rotation_matrix();
+        let r06 = target.rotation.to_rotation_matrix().into_inner() * self.home;
         let p16 = target.translation.vector - self.p01 - r06 * self.p6t;
-        let along = h2.dot(&(self.p12 + self.p23 + self.p34 + self.p45));
-        // h2 · rot(h1, -q1) p16 = along, as a rotation about -h1.
-        let Some(q1s) = circle_plane(&-*h1, h2, &p16, along) else {
-            return solutions;
+        let tip = r06 * self.h6;
+        let q1s = match self.shoulder.solve(&p16, self.along) {
+            Crossing::Two(both) => both,
+            Crossing::Any => [Turn::by(near[0]), Turn::by(near[0] + core::f64::consts::PI)],
+            Crossing::None => return solutions,
         };
         for q1 in q1s {
-            let r1_inverse = rot(h1, -q1);
-            let r16 = r1_inverse * r06;
-            let Some(q5s) = circle_plane(h5, h2, h6, h2.dot(&(r16 * h6.into_inner()))) else {
-                continue;
-            };
-            for q5 in q5s {
-                let from = rot(h5, -q5) * h2.into_inner();
-                let onto = r16.inverse() * h2.into_inner();
-                let q6 = turn(&-*h6, &from, &onto)
-                    .unwrap_or_else(|| near.get(5).copied().unwrap_or(0.0));
-                let r234 = r16 * rot(h6, -q6) * rot(h5, -q5);
-                let w = r1_inverse * p16 - self.p12 - r234 * self.p45;
-                self.elbow(&w, &r234, [q1, q5, q6], &mut solutions);
+            // The frame behind joint 1, seen from the base.
+            let n = q1.about(&self.h1, &self.h2);
+            let u = q1.about(&self.h1, &self.u);
+            let v = n.cross(&u);
+            let wrist = self.wrist.solve_unit(n.dot(&tip), n.cross(&tip).norm());
+            for q5 in wrist.into_iter().flatten() {
+                let from = q5.back().about(&self.h5, &self.h2);
+                let q6 = turn(&-self.h6, &from, &r06.tr_mul(&n), FREE * FREE)
+                    .unwrap_or_else(|| Turn::by(near[5]));
+                // Where the sum of joints 2, 3 and 4 turns u to.
+                let turned = q5.back().about(&self.h5, &self.u);
+                let turned = r06 * q6.back().about(&self.h6, &turned);
+                let total = Turn {
+                    cos: turned.dot(&u),
+                    sin: turned.dot(&v),
+                };
+                let back = self.p45.turned(total);
+                let w = Flat {
+                    x: p16.dot(&u) - self.p12.x - back.x,
+                    y: p16.dot(&v) - self.p12.y - back.y,
+                };
+                self.reach(w, total, [q1, q5, q6], near[1], &mut solutions);
             }
         }
         solutions
     }
 
-    /// The two elbows: joints 2, 3, 4 for a wrist centre `w` seen from axis 2 and the sum of their turns.
-    fn elbow(
+    /// The two elbows: joints 2, 3, 4 for a wrist at `w` seen from axis 2 and the sum of their turns.
+    fn reach(
         &self,
-        w: &Vector3<f64>,
-        r234: &Rotation3<f64>,
-        [q1, q5, q6]: [f64; 3],
+        w: Flat,
+        total: Turn,
+        others: [Turn; 3],
+        free: f64,
         out: &mut ArrayVec<[f64; 6], 8>,
     ) {
-        let h2 = &self.axes[1];
-        let u = across(h2);
-        let Some(total) = turn(h2, &u, &(r234 * u)) else {
+        let square = |f: Flat| f.x * f.x + f.y * f.y;
+        let reach = 0.5 * (square(w) - square(self.p23) - square(self.p34));
+        let Some(bends) = self.elbow.solve(reach) else {
             return;
         };
-        let reach = 0.5 * (w.norm_squared() - self.p23.norm_squared() - self.p34.norm_squared());
-        let Some(bends) = circle_plane(h2, &self.p23, &self.p34, reach) else {
-            return;
-        };
+        let [q1, q5, q6] = others.map(Turn::angle);
+        let total = total.angle();
         for bend in bends {
-            let forearm = self.p23 + rot(h2, bend) * self.p34;
-            let Some(q2) = turn(h2, &forearm, w) else {
-                continue;
+            let reached = self.p34.turned(bend);
+            let arm = Flat {
+                x: self.p23.x + reached.x,
+                y: self.p23.y + reached.y,
             };
-            let q = [
-                q1,
-                q2,
-                bend * self.signs[0],
-                (total - q2 - bend) * self.signs[1],
-                q5,
-                q6,
-            ];
+            // With the wrist on axis 2 any turn does.
+            let (cos, sin) = (arm.x * w.x + arm.y * w.y, arm.x * w.y - arm.y * w.x);
+            let q2 = if cos.abs().max(sin.abs()) > 1e-18 {
+                atan2(sin, cos)
+            } else {
+                free
+            };
+            let q3 = bend.angle();
+            let q4 = total - q2 - q3;
             // At most 2·2·2 of them, so there is always room.
-            let _ = out.try_push(q);
+            let _ = out.try_push([q1, q2, q3 * self.signs[0], q4 * self.signs[1], q5, q6]);
         }
     }
 }

@@ -1,6 +1,12 @@
+mod made;
+mod properties;
+mod random;
+mod singularities;
+
 use super::*;
 use crate::frames::{Base, Flange, Transform};
 use crate::joints::Joints;
+use made::{CROOKED, INDUSTRIAL, MadeJoint, SEVEN, TURNED_ROUND, UPRIGHT, X, Y, Z, urdf};
 use proptest::prelude::*;
 
 fn shared_arm(path: &str) -> Option<Arm> {
@@ -79,72 +85,12 @@ fn shared_arms_load_and_agree_with_the_shipped_one() {
 }
 
 /// An arm from its joints' origins (xyz, rpy) and axes, without bodies.
-fn made(joints: &[([f64; 3], [f64; 3], [f64; 3])]) -> Arm {
-    let text = |v: &[f64; 3]| format!("{:e} {:e} {:e}", v[0], v[1], v[2]);
-    let mut urdf = "<robot name=\"made\"><link name=\"l0\"/>".to_owned();
-    for (i, (xyz, rpy, axis)) in joints.iter().enumerate() {
-        urdf += &format!(
-            "<link name=\"l{}\"/><joint name=\"j{i}\" type=\"revolute\"><parent link=\"l{i}\"/><child link=\"l{}\"/>\
-             <origin xyz=\"{}\" rpy=\"{}\"/><axis xyz=\"{}\"/><limit lower=\"-3.1\" upper=\"3.1\" velocity=\"2\" effort=\"9\"/></joint>",
-            i + 1,
-            i + 1,
-            text(xyz),
-            text(rpy),
-            text(axis)
-        );
-    }
+fn made(joints: &[MadeJoint]) -> Arm {
     let source = ArmSource {
-        urdf: urdf + "</robot>",
+        urdf: urdf(joints),
         ..ArmSource::ur5e()
     };
     Arm::from_source(&source).unwrap()
-}
-
-const X: [f64; 3] = [1.0, 0.0, 0.0];
-const Y: [f64; 3] = [0.0, 1.0, 0.0];
-const Z: [f64; 3] = [0.0, 0.0, 1.0];
-const UPRIGHT: [f64; 3] = [0.0; 3];
-
-/// An industrial arm: shoulder and elbow offset in every direction, forearm and wrist as usual, some axes the other way round.
-fn industrial() -> Arm {
-    let minus_y = [0.0, -1.0, 0.0];
-    made(&[
-        ([0.02, -0.01, 0.4], [0.1, 0.2, 0.3], Z),
-        ([0.15, 0.03, 0.12], UPRIGHT, Y),
-        ([0.0, -0.05, 0.61], UPRIGHT, minus_y),
-        ([0.11, 0.02, 0.14], UPRIGHT, X),
-        ([0.52, 0.0, 0.0], UPRIGHT, Y),
-        (
-            [0.09, 0.0, 0.0],
-            [0.0, 0.4, 0.0],
-            [0.921_060_994_002_885, 0.0, 0.389_418_342_308_650_5],
-        ),
-    ])
-}
-
-/// The same arm as if its base were its flange: it has a spherical shoulder and no spherical wrist.
-fn turned_round() -> Arm {
-    made(&[
-        ([0.0, 0.0, 0.1], UPRIGHT, X),
-        ([0.09, 0.0, 0.0], UPRIGHT, Y),
-        ([0.0, 0.0, 0.0], UPRIGHT, Z),
-        ([0.11, 0.02, 0.5], UPRIGHT, Y),
-        ([0.05, -0.05, 0.6], UPRIGHT, Y),
-        ([0.15, 0.03, 0.12], UPRIGHT, Z),
-    ])
-}
-
-/// Seven axes: shoulder and wrist spherical, the elbow between them.
-fn seven() -> Arm {
-    made(&[
-        ([0.0, 0.0, 0.34], UPRIGHT, Z),
-        ([0.0; 3], UPRIGHT, Y),
-        ([0.0, 0.0, 0.2], UPRIGHT, Z),
-        ([0.0, 0.0, 0.2], UPRIGHT, [0.0, -1.0, 0.0]),
-        ([0.0, 0.0, 0.2], UPRIGHT, Z),
-        ([0.0, 0.0, 0.2], UPRIGHT, Y),
-        ([0.0, 0.0, 0.126], UPRIGHT, Z),
-    ])
 }
 
 /// Number `k` of a fixed set of joint values within the limits.
@@ -158,7 +104,7 @@ fn sample(arm: &Arm, k: usize) -> Joints {
 
 #[test]
 fn spherical_wrists_are_recognised_and_all_their_branches_found() {
-    for arm in [industrial(), turned_round()] {
+    for arm in [made(&INDUSTRIAL), made(&TURNED_ROUND)] {
         assert!(arm.has_closed_form());
         let mut most = 0;
         for k in 1..2000 {
@@ -190,7 +136,7 @@ fn spherical_wrists_are_recognised_and_all_their_branches_found() {
 
 #[test]
 fn a_stretched_wrist_keeps_the_free_angle_it_has() {
-    let arm = industrial();
+    let arm = made(&INDUSTRIAL);
     let near = Joints::from_slice(&[0.2, 0.3, -0.4, 0.7, 0.0, 0.1]).unwrap();
     // At q5 = 0 axes 4 and 6 of the first two shapes lie on one line.
     let arm2 = made(&[
@@ -211,7 +157,7 @@ fn a_stretched_wrist_keeps_the_free_angle_it_has() {
 #[test]
 fn seven_axes_are_swept_over_one_of_them() {
     let fr3 = shared_arm("fr3/fr3_local.urdf");
-    for arm in fr3.into_iter().chain([seven()]) {
+    for arm in fr3.into_iter().chain([made(&SEVEN)]) {
         assert!(arm.has_closed_form());
         let (mut solved, mut tried) = (0, 0);
         for k in 1..1000 {
@@ -229,7 +175,8 @@ fn seven_axes_are_swept_over_one_of_them() {
                 let own = arm.inverse(&target, &q);
                 assert!(
                     own.first().is_some_and(|s| s.max_difference(&q) < 1e-6),
-                    "{k}"
+                    "{k} {} {q:?} {own:?}",
+                    arm.name()
                 );
             }
         }
@@ -243,15 +190,7 @@ fn seven_axes_are_swept_over_one_of_them() {
 
 #[test]
 fn an_arm_of_no_known_shape_is_solved_numerically() {
-    // No two axes meet, none are parallel.
-    let arm = made(&[
-        ([0.0, 0.0, 0.3], [0.1, 0.0, 0.0], Z),
-        ([0.1, 0.05, 0.1], [0.0, 0.3, 0.2], Y),
-        ([0.03, 0.0, 0.5], [0.2, 0.1, 0.0], Y),
-        ([0.1, 0.02, 0.1], [0.0, 0.2, 0.1], X),
-        ([0.4, 0.03, 0.0], [0.3, 0.0, 0.1], Y),
-        ([0.05, 0.04, 0.03], [0.1, 0.1, 0.1], X),
-    ]);
+    let arm = made(&CROOKED);
     assert!(!arm.has_closed_form());
     let q = Joints::from_slice(&[0.3, -0.4, 0.2, -0.8, 0.5, 0.4]).unwrap();
     let target = arm.forward(&q);

@@ -1,0 +1,147 @@
+//! The chain as the numbers that forward kinematics multiplies.
+//!
+//! Each joint has a frame whose z axis is the joint's axis, so that a joint turns two columns and nothing else.
+
+use arrayvec::ArrayVec;
+use nalgebra::{Isometry3, Matrix3, Rotation3, Unit, UnitQuaternion, Vector3};
+
+use super::angles::SinCos;
+use super::chain::Joint;
+use super::kinematics::Axis;
+use crate::joints::MAX_JOINTS;
+
+/// From one joint's frame to the next one's, both at zero.
+#[derive(Debug, Clone)]
+struct Step {
+    rotation: Matrix3<f64>,
+    offset: Vector3<f64>,
+}
+
+/// The whole chain.
+#[derive(Debug, Clone)]
+pub(super) struct Steps {
+    joints: ArrayVec<Step, MAX_JOINTS>,
+    flange: Step,
+    /// A point on the first axis, base frame, and how far from it the flange can be at most.
+    shoulder: Vector3<f64>,
+    reach: f64,
+}
+
+/// Where the flange is: its axes as columns, and its origin; base frame.
+#[derive(Debug, Clone)]
+pub(super) struct FlangeFrame {
+    pub rotation: Matrix3<f64>,
+    pub position: Vector3<f64>,
+}
+
+/// Where axes and flange are for some joints, base frame.
+#[derive(Debug, Clone)]
+pub(super) struct Frames {
+    axes: [Axis; MAX_JOINTS],
+    dof: usize,
+    pub flange: FlangeFrame,
+}
+
+impl Frames {
+    /// The axes, base to flange.
+    pub fn axes(&self) -> &[Axis] {
+        &self.axes[..self.dof]
+    }
+}
+
+impl FlangeFrame {
+    pub fn isometry(&self) -> Isometry3<f64> {
+        let rotation = Rotation3::from_matrix_unchecked(self.rotation);
+        Isometry3::from_parts(
+            self.position.into(),
+            UnitQuaternion::from_rotation_matrix(&rotation),
+        )
+    }
+}
+
+/// The turn of the z axis onto an axis.
+fn onto(axis: &Unit<Vector3<f64>>) -> Matrix3<f64> {
+    Rotation3::rotation_between(&Vector3::z(), axis).map_or_else(
+        || Matrix3::from_diagonal(&Vector3::new(1.0, -1.0, -1.0)),
+        Rotation3::into_inner,
+    )
+}
+
+impl Steps {
+    pub fn new(joints: &[Joint], last_from_flange: &Isometry3<f64>) -> Self {
+        let mut before = Matrix3::identity();
+        let step = |before: &Matrix3<f64>, iso: &Isometry3<f64>, after: &Matrix3<f64>| Step {
+            rotation: before.transpose() * iso.rotation.to_rotation_matrix().matrix() * after,
+            offset: before.transpose() * iso.translation.vector,
+        };
+        let mut steps = ArrayVec::new();
+        for joint in joints.iter().take(MAX_JOINTS) {
+            let after = onto(&joint.axis);
+            steps.push(step(&before, &joint.origin, &after));
+            before = after;
+        }
+        let flange = step(&before, last_from_flange, &Matrix3::identity());
+        let offsets = steps.iter().skip(1).map(|s: &Step| s.offset.norm());
+        Self {
+            shoulder: steps.first().map_or_else(Vector3::zeros, |s| s.offset),
+            reach: offsets.sum::<f64>() + flange.offset.norm(),
+            joints: steps,
+            flange,
+        }
+    }
+
+    /// Whether the flange cannot be at a point even with the arm stretched out: cheap, and it spares a search.
+    pub fn is_beyond_reach(&self, point: &Vector3<f64>) -> bool {
+        (point - self.shoulder).norm() > self.reach + 1e-9
+    }
+
+    /// Forward kinematics; a joint without a value stays at zero.
+    pub fn run(&self, q: &[f64]) -> Frames {
+        let none = Axis {
+            point: Vector3::zeros(),
+            direction: Vector3::zeros(),
+        };
+        let mut axes = [none; MAX_JOINTS];
+        let flange = self.walk(q, |joint, axis| axes[joint] = axis);
+        Frames {
+            axes,
+            dof: self.joints.len(),
+            flange,
+        }
+    }
+
+    /// Where the flange is; a joint without a value stays at zero.
+    pub fn flange(&self, q: &[f64]) -> FlangeFrame {
+        self.walk(q, |_, _| ())
+    }
+
+    #[inline(always)]
+    fn walk(&self, q: &[f64], mut visit: impl FnMut(usize, Axis)) -> FlangeFrame {
+        let turns = SinCos::of(q);
+        let mut rotation = Matrix3::identity();
+        let mut position = Vector3::zeros();
+        for (k, step) in self.joints.iter().enumerate() {
+            position += rotation * step.offset;
+            rotation *= step.rotation;
+            let (sine, cosine) = (turns.sin[k], turns.cos[k]);
+            let (x, y) = (
+                rotation.column(0).into_owned(),
+                rotation.column(1).into_owned(),
+            );
+            rotation.set_column(0, &(x * cosine + y * sine));
+            rotation.set_column(1, &(y * cosine - x * sine));
+            let direction = rotation.column(2).into_owned();
+            visit(
+                k,
+                Axis {
+                    point: position,
+                    direction,
+                },
+            );
+        }
+        FlangeFrame {
+            position: position + rotation * self.flange.offset,
+            rotation: rotation * self.flange.rotation,
+        }
+    }
+}
