@@ -10,7 +10,8 @@ use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
-    Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance, Shade,
+    Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance,
+    SessionEstimate, SessionParts, Shade, Zone,
 };
 use stipple_model::treatment::{ShadeDesign, Treatment};
 use stipple_model::units::{Length, Time};
@@ -326,6 +327,8 @@ pub fn plan(
         dots: joined,
         sequence: sequence_of(&layers, &placed),
         findings,
+        needles: needles(&scalp.zones),
+        stops: vec![Vec::new(); usize::from(field.layers)],
         session_estimate: estimate(&layers, &placed, &field),
         patch: scalp.patch,
         keep_outs: scalp.keep_outs,
@@ -431,9 +434,20 @@ fn sequence_of(layers: &[Layer], placed: &[Placed]) -> Vec<Vec<DotId>> {
         .collect()
 }
 
-/// The arm's motions, the needle's way out and in, and the rest a dot takes, over all layers.
-fn estimate(layers: &[Layer], placed: &[Placed], field: &DotField) -> Time {
-    let seconds = layers.iter().zip(placed).map(|(layer, placed)| {
+/// The distinct cartridges of the zones, in their order.
+fn needles(zones: &[Zone]) -> Vec<Option<String>> {
+    let mut needles = Vec::new();
+    for zone in zones {
+        if !needles.contains(&zone.needle) {
+            needles.push(zone.needle.clone());
+        }
+    }
+    needles
+}
+
+/// The arm's motions, the needle's way out and in, and the rest a dot takes, layer by layer.
+fn estimate(layers: &[Layer], placed: &[Placed], field: &DotField) -> SessionEstimate {
+    let layer = |(layer, placed): (&Layer, &Placed)| {
         let motion: f64 = placed
             .hops
             .iter()
@@ -444,10 +458,17 @@ fn estimate(layers: &[Layer], placed: &[Placed], field: &DotField) -> Time {
             .iter()
             .map(|&site| {
                 let depth = field.dots[layer.dots[site as usize]].depth;
-                2.0 * (HOVER + depth).m() / STROKE_SPEED + OVERHEAD.s()
+                2.0 * (HOVER + depth).m() / STROKE_SPEED
             })
             .sum();
-        motion + needle
-    });
-    Time::from_s(seconds.fold(0.0, |sum, s| sum + s))
+        SessionParts {
+            motion: Time::from_s(motion),
+            needle_travel: Time::from_s(needle),
+            settling: OVERHEAD * placed.order.len() as f64,
+            ..SessionParts::default()
+        }
+    };
+    SessionEstimate {
+        layers: layers.iter().zip(placed).map(layer).collect(),
+    }
 }
