@@ -7,6 +7,7 @@ pub mod compose;
 pub mod density;
 pub mod design;
 pub mod dots;
+pub mod estimate;
 pub mod export;
 pub mod measure;
 pub mod picture;

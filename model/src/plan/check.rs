@@ -236,7 +236,7 @@ impl Plan {
                 StopKind::ShadeChange { shade } | StopKind::InkDip { shade } => {
                     usize::from(shade) < self.shades.len()
                 }
-                StopKind::Break => true,
+                StopKind::Break | StopKind::Rest => true,
             };
             let time = stop.expected.is_finite() && stop.expected.s() >= 0.0;
             if !(named && time && (last..order.len() as u32).contains(&stop.before)) {
@@ -257,7 +257,7 @@ impl Plan {
                     StopKind::InkDip { shade } if fitted.1 != Some(shade) => {
                         return Err(Inconsistency::Fitted(id.0));
                     }
-                    StopKind::InkDip { .. } | StopKind::Break => {}
+                    StopKind::InkDip { .. } | StopKind::Break | StopKind::Rest => {}
                 }
             }
             let own = |dot: &Dot| (self.needle_of(dot.zone), Some(dot.shade)) == fitted;

@@ -37,6 +37,8 @@ pub enum StopKind {
     },
     /// A rest for the person in the chair.
     Break,
+    /// The arm waits where it is until the skin near the next dot has rested.
+    Rest,
 }
 
 impl StopKind {
@@ -48,6 +50,7 @@ impl StopKind {
             Self::ShadeChange { .. } => "shade_change",
             Self::InkDip { .. } => "ink_dip",
             Self::Break => "break",
+            Self::Rest => "rest",
         }
     }
 }
