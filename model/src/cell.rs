@@ -47,6 +47,9 @@ pub struct Cell {
     pub base_from_head: Transform<Base, Head>,
     /// Height of the floor in the base frame, metres.
     pub floor_z: f64,
+    /// Where the tip waits at a stop, with the needle over the ink and the cartridge within reach of a hand. `None`: the arm lifts off the
+    /// head and waits there.
+    pub station: Option<Transform<Base, Tip>>,
     /// Solid things: chair, table, the person's shoulders and trunk. Attached to the base, not to the head.
     pub boxes: Vec<SceneBox>,
 }
@@ -83,6 +86,7 @@ struct CellFile {
     place: Option<toml::Table>,
     head: PoseFile,
     tool: ToolFile,
+    station: Option<PoseFile>,
     #[serde(default)]
     boxes: Vec<BoxFile>,
 }
@@ -231,6 +235,10 @@ impl Cell {
             tool,
             base_from_head: pose("head", file.head.xyz_mm, file.head.rpy_deg)?,
             floor_z: number("floor_z_mm", file.floor_z_mm, false)? * 1e-3,
+            station: file
+                .station
+                .map(|s| pose("station", s.xyz_mm, s.rpy_deg))
+                .transpose()?,
             boxes: boxes.collect::<Result<_, CellFileError>>()?,
         })
     }
@@ -273,6 +281,13 @@ mod tests {
                 .to_string()
                 .contains("floor_z_mm")
         );
+        let with = |station: &str| Cell::parse(&format!("{SHIPPED}\n{station}"), ArmSource::ur5e());
+        let station = with("[station]\nxyz_mm = [300, -400, 200]\nrpy_deg = [180, 0, 0]");
+        let at = station.unwrap().station.unwrap().raw().translation.vector;
+        assert!((at - nalgebra::Vector3::new(0.3, -0.4, 0.2)).norm() < 1e-12);
+        assert!(Cell::shipped(ArmSource::ur5e()).unwrap().station.is_none());
+        let wrong = with("[station]\nxyz_mm = [300, nan, 200]\nrpy_deg = [180, 0, 0]");
+        assert!(wrong.unwrap_err().to_string().contains("station"));
         assert!(
             refuse("stroke_mm", "strokes_mm")
                 .to_string()

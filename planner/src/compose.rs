@@ -7,33 +7,26 @@ use stipple_model::cell::Cell;
 use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Base, Head, Point, Transform};
-use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
-    Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance, Shade,
-    SkipReason,
+    Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance,
+    SessionEstimate, Shade,
 };
 use stipple_model::treatment::{ShadeDesign, Treatment};
-use stipple_model::units::{Length, Time};
+use stipple_model::units::Length;
 
 use crate::Watch;
 use crate::design::{self, DesignError, Scalp};
 use crate::dots::existing::Existing;
 use crate::dots::{self, DotField, LayoutError};
-use crate::hops::{self, Proven};
 use crate::measure;
 use crate::poses::{self, Pose, Refusal, Sheets, Site, Surroundings};
 use crate::reach::{self, Bounds};
 use crate::register::{Anatomy, Registration};
 use crate::scan::{ScanError, ScanFinding, Scanned, cover, fit};
-use crate::sequence;
+use crate::session::{Layer, Sessions};
 use crate::wanted;
-
-/// Time a dot takes besides the arm's motion and the needle's way: settling, checks, dwell. Source: measured on the simulator.
-const OVERHEAD: Time = Time::from_ms(70.0);
-/// How fast the needle stage is taken to move, m/s, for the estimate only.
-const STROKE_SPEED: f64 = 0.1;
 
 /// The stages of planning, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,14 +232,6 @@ fn on_existing(scalp: &Scalp, field: &DotField) -> Option<Finding> {
     })
 }
 
-/// What becomes of the dots of one layer.
-struct Layer {
-    /// Indices into the layout's dots, in the order they are run.
-    order: Vec<u32>,
-    /// The arm's motion to each of them but the first.
-    durations: Vec<Time>,
-}
-
 fn sites(field: &DotField) -> Vec<Site> {
     let site = |dot: &dots::LaidDot| Site {
         position: dot.position,
@@ -316,16 +301,18 @@ pub fn plan(
     let poses = poses::assign(&surroundings, &sheets, &sites, &share);
     let mut poses = poses.ok_or(ComposeError::BrokenOff)?;
     finish(Stage::Poses)?;
-    let orders = orders(&field, &poses);
+    let sessions = Sessions::new(&field, (&scalp.zones, &treatment), work.arm());
+    let orders = sessions.order(&poses);
     finish(Stage::Sequence)?;
     let share = |done| watch(Stage::Hops, done);
-    let layers = prove(&surroundings, orders, &mut poses, &share);
+    let layers = sessions.prove(&surroundings, orders, &mut poses, &share);
     let layers = layers.ok_or(ComposeError::BrokenOff)?;
     finish(Stage::Hops)?;
     let mut findings = of_scan(scan, registration, &head);
     findings.extend(scalp.findings.iter().cloned());
     findings.extend(on_existing(&scalp, &field));
     findings.extend(unwatched(&work));
+    findings.extend(layers.iter().filter_map(Layer::finding));
     let wanted = wanted::pieces(&head, &scalp);
     let joined = join(&field, &poses);
     let measures = measures(&head, &scalp, treatment, (&field, &joined));
@@ -342,7 +329,11 @@ pub fn plan(
         dots: joined,
         sequence: sequence_of(&layers),
         findings,
-        session_estimate: estimate(&layers, &field),
+        needles: sessions.needles(),
+        stops: layers.iter().map(|l| l.stops.clone()).collect(),
+        session_estimate: SessionEstimate {
+            layers: layers.iter().map(|l| l.parts).collect(),
+        },
         patch: scalp.patch,
         keep_outs: scalp.keep_outs,
         zones: scalp.zones,
@@ -352,64 +343,7 @@ pub fn plan(
     Ok(Composed { plan, stages })
 }
 
-/// The order of each layer's dots that have a pose: region after region.
-fn orders(field: &DotField, poses: &[Result<Pose, Refusal>]) -> Vec<Vec<u32>> {
-    let of = |layer: u8| {
-        let mut regions: std::collections::BTreeMap<u16, Vec<u32>> = Default::default();
-        for ((i, dot), pose) in (0u32..).zip(&field.dots).zip(poses) {
-            if let (true, Ok(pose)) = (dot.layer == layer, pose) {
-                regions.entry(pose.region).or_default().push(i);
-            }
-        }
-        let tour = |dots: Vec<u32>| {
-            let points: Vec<Point<Head>> = dots
-                .iter()
-                .map(|i| field.dots[*i as usize].position)
-                .collect();
-            let order = sequence::tour(&points);
-            order.into_iter().map(move |k| dots[k as usize])
-        };
-        regions.into_values().flat_map(tour).collect()
-    };
-    (1..=field.layers).map(of).collect()
-}
-
-/// Proves the hops of all layers. Dots to which no way leads lose their pose.
-fn prove(
-    surroundings: &Surroundings<'_>,
-    orders: Vec<Vec<u32>>,
-    poses: &mut [Result<Pose, Refusal>],
-    watch: &Watch<'_>,
-) -> Option<Vec<Layer>> {
-    let nowhere = surroundings.cell.arm().mid_range();
-    let hovers: Vec<Joints> = poses
-        .iter()
-        .map(|p| p.as_ref().map_or(nowhere, |p| p.hover))
-        .collect();
-    let count = orders.len() as f64;
-    let mut layers = Vec::new();
-    for (k, order) in orders.into_iter().enumerate() {
-        let share = move |done: f64| watch((k as f64 + done) / count);
-        let Proven {
-            order,
-            durations,
-            unconnected,
-        } = hops::prove(
-            surroundings.cell,
-            &surroundings.base_from_head,
-            &hovers,
-            &order,
-            &share,
-        )?;
-        for dot in unconnected {
-            poses[dot as usize] = Err(SkipReason::Unconnected.into());
-        }
-        layers.push(Layer { order, durations });
-    }
-    Some(layers)
-}
-
-fn shades(treatment: &Treatment) -> Vec<Shade> {
+pub(crate) fn shades(treatment: &Treatment) -> Vec<Shade> {
     let shade = |s: &ShadeDesign| Shade {
         name: s.name.clone(),
         rgb: s.rgb,
@@ -473,17 +407,4 @@ fn join(field: &DotField, poses: &[Result<Pose, Refusal>]) -> Vec<Dot> {
 fn sequence_of(layers: &[Layer]) -> Vec<Vec<DotId>> {
     let ids = |layer: &Layer| layer.order.iter().copied().map(DotId).collect();
     layers.iter().map(ids).collect()
-}
-
-/// The arm's motions, the needle's way out and in, and the rest a dot takes, over all layers.
-fn estimate(layers: &[Layer], field: &DotField) -> Time {
-    let seconds = layers.iter().map(|layer| {
-        let motion: f64 = layer.durations.iter().map(|t| t.s()).sum();
-        let needle = layer.order.iter().map(|i| {
-            let depth = field.dots[*i as usize].depth;
-            2.0 * (HOVER + depth).m() / STROKE_SPEED + OVERHEAD.s()
-        });
-        motion + needle.sum::<f64>()
-    });
-    Time::from_s(seconds.fold(0.0, |sum, s| sum + s))
 }

@@ -167,8 +167,10 @@ pub struct Summary {
     /// Stage → seconds, when the planner's timing lies beside the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stages_s: Option<BTreeMap<String, f64>>,
-    /// Expected time of all layers, pauses not counted.
+    /// Expected time of all layers, planned stops counted.
     pub session_estimate_s: f64,
+    /// What it is spent on.
+    pub session_parts_s: BTreeMap<&'static str, f64>,
     /// Where the head is expected.
     pub base_from_head: PoseSummary,
     /// What the operator should know.
@@ -300,7 +302,13 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
             .collect(),
         zones: zones.collect(),
         stages_s,
-        session_estimate_s: plan.session_estimate.s(),
+        session_estimate_s: plan.session_estimate.total().s(),
+        session_parts_s: plan
+            .session_estimate
+            .parts()
+            .named()
+            .map(|(name, part)| (name, part.s()))
+            .into(),
         base_from_head: PoseSummary {
             xyz_m: pose.translation.vector.into(),
             quaternion_xyzw: pose.rotation.coords.into(),

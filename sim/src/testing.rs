@@ -11,7 +11,7 @@ use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
     Anatomy, Dot, DotId, Outcome, Plan, Provenance, Shade, SkipReason, Zone, tip_pose,
 };
-use stipple_model::units::{Angle, Area, Density, Length, Time};
+use stipple_model::units::{Angle, Area, Density, Length};
 
 const RADIUS: f64 = 0.09;
 
@@ -163,7 +163,11 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         sequence: vec![sequence],
         measures: Vec::new(),
         findings: Vec::new(),
-        session_estimate: Time::from_s(60.0),
+        stops: vec![Vec::new()],
+        needles: vec![None],
+        session_estimate: stipple_model::plan::SessionEstimate {
+            layers: vec![stipple_model::plan::SessionParts::default()],
+        },
     };
     plan.check().unwrap();
     (plan, work_cell)

@@ -19,7 +19,7 @@ use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::motion::Trajectory;
 use stipple_model::plan::*;
-use stipple_model::units::{Angle, Area, Density, Length, Time};
+use stipple_model::units::{Angle, Area, Density, Length};
 
 pub const TICK: Micros = Micros::from_ms(2);
 const RADIUS: f64 = 0.09;
@@ -154,7 +154,11 @@ pub fn plan(count: u32) -> Plan {
         sequence: vec![sequence],
         measures: Vec::new(),
         findings: Vec::new(),
-        session_estimate: Time::from_s(1.0),
+        stops: vec![Vec::new()],
+        needles: vec![None],
+        session_estimate: stipple_model::plan::SessionEstimate {
+            layers: vec![stipple_model::plan::SessionParts::default()],
+        },
     }
 }
 

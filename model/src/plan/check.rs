@@ -1,6 +1,6 @@
 //! Whether a plan holds together: every reference leads somewhere, every number makes sense.
 
-use super::{Outcome, Plan, Shade, Wanted};
+use super::{Dot, DotId, Outcome, Plan, Shade, Stop, StopKind, Wanted};
 use crate::frames::{Direction, Head, Point};
 use crate::limits::DEPTH_CAP;
 use crate::units::Length;
@@ -17,6 +17,35 @@ pub enum Inconsistency {
     /// The sequence is not a permutation of the planned dots of its layer.
     #[error("layer {0} is not run exactly once per planned dot")]
     Sequence(u8),
+    /// A stop comes before no dot or out of order, names a needle or shade that does not exist, or has a time that is out of range.
+    #[error(
+        "stop {stop} of layer {layer} is out of order, or names a dot, needle or shade that does not exist"
+    )]
+    Stop {
+        /// The layer, from 1.
+        layer: u8,
+        /// Which of its stops, from 0.
+        stop: usize,
+    },
+    /// There is not one list of stops for each layer.
+    #[error("there are stops for {lists} layers, the plan has {layers}")]
+    StopLists {
+        /// Lists of stops.
+        lists: usize,
+        /// Layers.
+        layers: u8,
+    },
+    /// A dot is run with another needle or shade fitted than its own.
+    #[error("dot {0} is run with another needle or shade fitted than its own")]
+    Fitted(u32),
+    /// A cartridge of a zone is not in the list of needles, or the list names one twice.
+    #[error("the list of needles is not that of the zones")]
+    Needles,
+    /// The estimate has not one entry for each layer, or a time that is not finite or negative.
+    #[error(
+        "the session estimate has a time that is not finite or negative, or another number of layers"
+    )]
+    Estimate,
     /// A stored pose is no rigid transform.
     #[error("a pose of {0} is not a rigid transform")]
     Transform(&'static str),
@@ -76,7 +105,8 @@ impl Plan {
                 return Err(Inconsistency::DotNumber(id));
             }
         }
-        self.check_sequence()
+        self.check_sequence()?;
+        self.check_stops()
     }
 
     fn check_design(&self) -> Result<(), Inconsistency> {
@@ -122,13 +152,20 @@ impl Plan {
             ("the head", rigid(head.is_finite(), head.raw())),
             ("the tool", rigid(tool.is_finite(), tool.raw())),
         ];
+        let station = self.cell.station.as_ref();
+        let station = station.map(|s| ("the station", rigid(s.is_finite(), s.raw())));
         let boxes = self
             .cell
             .boxes
             .iter()
             .map(|b| &b.base_from_box)
             .map(|t| ("a box", rigid(t.is_finite(), t.raw())));
-        match named.into_iter().chain(boxes).find(|(_, ok)| !ok) {
+        match named
+            .into_iter()
+            .chain(station)
+            .chain(boxes)
+            .find(|(_, ok)| !ok)
+        {
             Some((name, _)) => Err(Inconsistency::Transform(name)),
             None => Ok(()),
         }
@@ -155,5 +192,79 @@ impl Plan {
             .zip(&seen)
             .find(|(d, seen)| matches!(d.outcome, Outcome::Planned { .. }) && !**seen);
         missing.map_or(Ok(()), |(dot, _)| Err(Inconsistency::Sequence(dot.layer)))
+    }
+
+    fn check_stops(&self) -> Result<(), Inconsistency> {
+        let mut distinct: Vec<&Option<String>> = Vec::new();
+        for zone in &self.zones {
+            if !distinct.contains(&&zone.needle) {
+                distinct.push(&zone.needle);
+            }
+        }
+        if !self.needles.iter().eq(distinct) {
+            return Err(Inconsistency::Needles);
+        }
+        if self.stops.len() != self.layers as usize {
+            return Err(Inconsistency::StopLists {
+                lists: self.stops.len(),
+                layers: self.layers,
+            });
+        }
+        for ((layer, stops), order) in (1u8..).zip(&self.stops).zip(&self.sequence) {
+            self.check_layer_stops(layer, stops, order)?;
+        }
+        let parts = &self.session_estimate.layers;
+        if parts.len() != self.layers as usize
+            || !parts.iter().all(super::SessionParts::makes_sense)
+        {
+            return Err(Inconsistency::Estimate);
+        }
+        Ok(())
+    }
+
+    /// One layer's stops: in order, before dots that exist, and every dot with its own needle and shade fitted.
+    fn check_layer_stops(
+        &self,
+        layer: u8,
+        stops: &[Stop],
+        order: &[DotId],
+    ) -> Result<(), Inconsistency> {
+        let mut last = 0;
+        for (i, stop) in stops.iter().enumerate() {
+            let named = match stop.kind {
+                StopKind::NeedleChange { needle } => usize::from(needle) < self.needles.len(),
+                StopKind::ShadeChange { shade } | StopKind::InkDip { shade } => {
+                    usize::from(shade) < self.shades.len()
+                }
+                StopKind::Break | StopKind::Rest => true,
+            };
+            let time = stop.expected.is_finite() && stop.expected.s() >= 0.0;
+            if !(named && time && (last..order.len() as u32).contains(&stop.before)) {
+                return Err(Inconsistency::Stop { layer, stop: i });
+            }
+            last = stop.before;
+        }
+        if stops.is_empty() {
+            return Ok(());
+        }
+        let mut fitted = (None, None);
+        let mut stops = stops.iter().peekable();
+        for (at, id) in (0u32..).zip(order) {
+            while let Some(stop) = stops.next_if(|s| s.before == at) {
+                match stop.kind {
+                    StopKind::NeedleChange { needle } => fitted.0 = Some(needle),
+                    StopKind::ShadeChange { shade } => fitted.1 = Some(shade),
+                    StopKind::InkDip { shade } if fitted.1 != Some(shade) => {
+                        return Err(Inconsistency::Fitted(id.0));
+                    }
+                    StopKind::InkDip { .. } | StopKind::Break | StopKind::Rest => {}
+                }
+            }
+            let own = |dot: &Dot| (self.needle_of(dot.zone), Some(dot.shade)) == fitted;
+            if !self.dot(*id).is_some_and(own) {
+                return Err(Inconsistency::Fitted(id.0));
+            }
+        }
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 
 mod check;
 mod file;
+mod stops;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +14,12 @@ use crate::digest::Digest;
 use crate::frames::{Direction, Head, Point, Scan, Tip, Transform};
 use crate::joints::Joints;
 use crate::mesh::SurfaceMesh;
-use crate::units::{Angle, Area, Density, Length, Time};
+use crate::units::{Angle, Area, Density, Length};
 
 pub use crate::files::write_atomically;
 pub use check::Inconsistency;
 pub use file::{FORMAT_VERSION, PlanError};
+pub use stops::{SessionEstimate, SessionParts, Stop, StopKind};
 
 /// A dot's number: its place in [`Plan::dots`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,18 +57,24 @@ pub struct Plan {
     pub wanted: Vec<Wanted>,
     /// The pigment shades, by [`Dot::shade`].
     pub shades: Vec<Shade>,
+    /// The distinct cartridges that the zones name, in the order of the zones; `None` where zones name none. A zone's needle is its place
+    /// in this list.
+    pub needles: Vec<Option<String>>,
     /// How many layers; dots carry 1..=layers.
     pub layers: u8,
     /// Every dot, planned or skipped, by [`DotId`].
     pub dots: Vec<Dot>,
     /// For each layer (index 0 is layer 1), the planned dots in the order they are run.
     pub sequence: Vec<Vec<DotId>>,
+    /// For each layer, its planned pauses in the order of the dots they come before. A layer without any leaves cartridges and shades to
+    /// the operator; in one that has any, every dot is run with its own zone's needle and its own shade fitted.
+    pub stops: Vec<Vec<Stop>>,
     /// What the planner measured, per zone and layer.
     pub measures: Vec<Measure>,
     /// What the operator should know.
     pub findings: Vec<Finding>,
-    /// Expected time of all layers, pauses not counted.
-    pub session_estimate: Time,
+    /// Expected time of every layer, planned stops counted.
+    pub session_estimate: SessionEstimate,
 }
 
 /// Where a plan came from.
@@ -311,6 +319,14 @@ impl Plan {
             Outcome::Planned { hover, .. } => Some(hover),
             Outcome::Skipped(_) => None,
         }
+    }
+
+    /// The place in [`Self::needles`] of the cartridge a zone asks for; `None` when there is no such zone.
+    #[must_use]
+    pub fn needle_of(&self, zone: u8) -> Option<u8> {
+        let wanted = &self.zones.get(usize::from(zone))?.needle;
+        let place = self.needles.iter().position(|needle| needle == wanted)?;
+        u8::try_from(place).ok()
     }
 
     /// One dot.

@@ -26,6 +26,8 @@ pub(super) struct File {
     pub exclusions: Vec<ExclusionFile>,
     #[serde(default)]
     pub existing: ExistingFile,
+    #[serde(default)]
+    pub session: SessionFile,
     pub test_patch: Option<TestPatchFile>,
 }
 
@@ -105,6 +107,20 @@ pub(super) struct ExistingFile {
     pub points_mm: Vec<Mm>,
     #[serde(default)]
     pub points_deg: Vec<Deg>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionFile {
+    pub dots_per_dip: Option<i64>,
+    pub dip_s: Option<f64>,
+    pub dots_per_needle: Option<i64>,
+    pub needle_change_s: Option<f64>,
+    pub shade_change_s: Option<f64>,
+    pub break_every_min: Option<f64>,
+    pub break_min: Option<f64>,
+    pub rest_radius_mm: Option<f64>,
+    pub rest_s: Option<f64>,
 }
 
 #[derive(Deserialize)]

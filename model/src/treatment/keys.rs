@@ -23,6 +23,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "zones",
             "exclusions",
             "existing",
+            "session",
             "test_patch",
         ],
     ),
@@ -82,6 +83,20 @@ pub const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("existing", &["points_mm", "points_deg"]),
+    (
+        "session",
+        &[
+            "dots_per_dip",
+            "dip_s",
+            "dots_per_needle",
+            "needle_change_s",
+            "shade_change_s",
+            "break_every_min",
+            "break_min",
+            "rest_radius_mm",
+            "rest_s",
+        ],
+    ),
     (
         "test_patch",
         &[

@@ -18,6 +18,7 @@ mod keys;
 mod parse;
 mod patch;
 mod region;
+mod session;
 
 use crate::frames::{Point, Scan};
 use crate::units::{Angle, Density, Length};
@@ -25,6 +26,7 @@ use crate::units::{Angle, Density, Length};
 pub use error::TreatmentError;
 pub use keys::KEYS;
 pub use region::Region;
+pub use session::Session;
 
 /// The most dots one treatment may have. Source: a whole scalp is about 50,000; twice that is a mistake.
 pub const MOST_DOTS: u32 = 100_000;
@@ -75,6 +77,8 @@ pub struct Treatment {
     /// Hairs and dots that are there already; new dots keep their distance from them, and their density is taken off in zones that do not
     /// say by [`ZoneDesign::existing`] how dense the hair is.
     pub existing: Vec<Place>,
+    /// Pauses, pigment and rests of a session.
+    pub session: Session,
     /// A small patch on which depths are tried before the treatment.
     pub test_patch: Option<TestPatch>,
 }

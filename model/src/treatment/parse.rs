@@ -1,6 +1,7 @@
 //! From the file's numbers to checked quantities.
 
 mod hairline;
+mod session;
 mod zone;
 
 use hairline::hairline;
@@ -120,6 +121,7 @@ impl Treatment {
             hairline: hairline(&file.hairline)?,
             exclusions: exclusions.collect::<Checked<_>>()?,
             existing,
+            session: session::session(&file.session)?,
             test_patch: file
                 .test_patch
                 .map(|p| test_patch(&p, &shades, &zones))

@@ -176,7 +176,7 @@ fn title(page: &mut Page, plan: &Plan, digest: &Digest, look: &Look) {
         p.planner_version,
         facts::grouped(plan.dots.len()),
         plan.layers,
-        plan.session_estimate.s() / 60.0,
+        plan.session_estimate.total().s() / 60.0,
     );
     page.text(from, 136.0, Style::plain(24.0).pale(), &line);
     let age = if look.healed { "healed" } else { "fresh" };

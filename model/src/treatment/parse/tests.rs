@@ -432,6 +432,37 @@ fn a_test_patch_becomes_a_treatment_of_its_own() {
 }
 
 #[test]
+fn a_session_is_read_and_refused_by_key() {
+    let and = |more: &str| Treatment::parse(&format!("{GOOD}\n[session]\n{more}"));
+    let plain = Treatment::parse(GOOD).unwrap();
+    assert_eq!(plain.session, crate::treatment::Session::default());
+    let read = and("dots_per_dip = 80\nbreak_every_min = 30\nrest_radius_mm = 2\nrest_s = 8.5");
+    let session = read.unwrap().session;
+    assert_eq!(session.dots_per_dip, 80);
+    assert!((session.break_every.s() - 1800.0).abs() < 1e-9);
+    assert!(
+        (session.rest_radius.mm() - 2.0).abs() < 1e-12 && (session.rest.s() - 8.5).abs() < 1e-12
+    );
+    assert_eq!(session.dots_per_needle, plain.session.dots_per_needle);
+    for wrong in [
+        "dots_per_dip = 0",
+        "dip_s = -1",
+        "dots_per_needle = 1e9",
+        "needle_change_s = nan",
+        "shade_change_s = inf",
+        "break_every_min = 0",
+        "break_min = 61",
+        "rest_radius_mm = 6",
+        "rest_s = 61",
+    ] {
+        let key = wrong.split(' ').next().unwrap();
+        let line = and(wrong).unwrap_err().to_string();
+        // What is no whole number is refused by its line and not by its key.
+        assert!(line.contains(key) || wrong.contains("1e9"), "{line}");
+    }
+}
+
+#[test]
 fn the_list_of_keys_is_what_is_read() {
     for (table, keys) in super::super::KEYS {
         let head = match *table {

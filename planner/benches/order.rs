@@ -1,0 +1,61 @@
+//! How long the order of a layer's dots takes, and how long a tour it is. `cargo bench -p stipple-planner --bench order`
+#![allow(clippy::unwrap_used, reason = "a failed step ends the bench")]
+
+#[path = "../tests/support/bumpy.rs"]
+mod bumpy;
+
+use divan::{AllocProfiler, Bencher};
+use stipple_model::frames::{Head, Point};
+use stipple_planner::{dots, sequence};
+
+#[global_allocator]
+static ALLOC: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    for count in [10_000, 30_000, 50_000] {
+        let points = blue_noise(count);
+        let length = sequence::length(&points, &sequence::tour(&points));
+        println!(
+            "{count} dots: tour ratio {:.4}",
+            length / nearest_sum(&points)
+        );
+    }
+    divan::main();
+}
+
+/// Blue noise on a cap of 350 cm².
+fn blue_noise(count: u32) -> Vec<Point<Head>> {
+    let (head, cap) = bumpy::cap(bumpy::PEERS);
+    dots::spread(&head, &cap, count, &[1.0], 1).unwrap()
+}
+
+/// The sum over all points of the distance to the nearest other: no tour is shorter.
+fn nearest_sum(points: &[Point<Head>]) -> f64 {
+    let mut by_x: Vec<&Point<Head>> = points.iter().collect();
+    by_x.sort_by(|a, b| a.raw().x.total_cmp(&b.raw().x));
+    let nearest = |i: usize| {
+        let mut least = f64::INFINITY;
+        let gap = |j: usize| (by_x[i].raw().x - by_x[j].raw().x).abs();
+        for j in (0..i).rev() {
+            if gap(j) >= least {
+                break;
+            }
+            least = least.min(by_x[i].distance(by_x[j]));
+        }
+        for j in i + 1..by_x.len() {
+            if gap(j) >= least {
+                break;
+            }
+            least = least.min(by_x[i].distance(by_x[j]));
+        }
+        least
+    };
+    (0..by_x.len()).map(nearest).sum()
+}
+
+/// The tour of one layer in millimetres.
+#[divan::bench(sample_count = 5, args = [10_000, 30_000, 50_000])]
+fn tour(bencher: Bencher<'_, '_>, count: u32) {
+    let points = blue_noise(count);
+    bencher.bench_local(|| sequence::tour(&points));
+}

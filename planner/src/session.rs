@@ -1,0 +1,179 @@
+//! From poses to sessions: each layer's order, its hops proven, its stops, and how long it takes.
+
+use rayon::prelude::*;
+use stipple_model::arm::Arm;
+use stipple_model::joints::Joints;
+use stipple_model::motion::JointLimits;
+use stipple_model::plan::{Finding, SessionParts, SkipReason, Stop, Zone};
+use stipple_model::treatment::Treatment;
+use stipple_model::units::{Length, Time};
+
+use crate::Watch;
+use crate::compose::shades;
+use crate::dots::DotField;
+use crate::estimate::{self, Pace};
+use crate::hops::{self, Proven};
+use crate::poses::{Pose, Refusal, Surroundings};
+use crate::sequence::{self, Groups, Order, OrderRules, Visit};
+
+/// What the sessions of a layout keep to.
+pub struct Sessions<'a> {
+    field: &'a DotField,
+    groups: Groups,
+    rules: OrderRules,
+    pace: Pace,
+}
+
+/// One layer's session.
+pub struct Layer {
+    /// Indices into the layout's dots, in the order they are run.
+    pub order: Vec<u32>,
+    /// Its planned pauses.
+    pub stops: Vec<Stop>,
+    /// Its expected time.
+    pub parts: SessionParts,
+    /// Dots that wait for the skin near them, and how long together.
+    waits: (u32, Time),
+}
+
+/// A layer's dots that have a pose, and their order.
+pub struct Ordered {
+    dots: Vec<u32>,
+    visits: Vec<Visit>,
+    order: Order,
+}
+
+impl<'a> Sessions<'a> {
+    /// The sessions of a layout for an arm.
+    #[must_use]
+    pub fn new(field: &'a DotField, (zones, treatment): (&[Zone], &Treatment), arm: &Arm) -> Self {
+        let groups = Groups::new(zones, &shades(treatment));
+        let pace = Pace::default();
+        let deepest = field
+            .dots
+            .iter()
+            .map(|d| d.depth)
+            .fold(Length::ZERO, Length::max);
+        let limits: JointLimits = arm.motion_limits();
+        let rules = OrderRules::new(
+            limits,
+            groups.groups.clone(),
+            treatment.session,
+            pace.dot(deepest),
+        );
+        Self {
+            field,
+            groups,
+            rules,
+            pace,
+        }
+    }
+
+    /// The cartridges, by the index that stops name.
+    #[must_use]
+    pub fn needles(&self) -> Vec<Option<String>> {
+        self.groups.needles.clone()
+    }
+
+    /// The order of each layer's dots that have a pose.
+    #[must_use]
+    pub fn order(&self, poses: &[Result<Pose, Refusal>]) -> Vec<Ordered> {
+        let of = |layer: u8| {
+            let (mut dots, mut visits) = (Vec::new(), Vec::new());
+            for ((i, dot), pose) in (0u32..).zip(&self.field.dots).zip(poses) {
+                let Ok(pose) = pose else { continue };
+                if dot.layer != layer {
+                    continue;
+                }
+                dots.push(i);
+                visits.push(Visit {
+                    position: dot.position,
+                    hover: pose.hover,
+                    region: pose.region,
+                    zone: dot.zone,
+                    group: self.groups.of(dot.zone, dot.shade).unwrap_or(u16::MAX),
+                });
+            }
+            Ordered {
+                order: sequence::order(&visits, &self.rules),
+                dots,
+                visits,
+            }
+        };
+        (1..=self.field.layers).into_par_iter().map(of).collect()
+    }
+
+    /// Proves the hops of all layers. Dots to which no way leads lose their pose; `None` when `watch` breaks off.
+    #[must_use]
+    pub fn prove(
+        &self,
+        surroundings: &Surroundings<'_>,
+        layers: Vec<Ordered>,
+        poses: &mut [Result<Pose, Refusal>],
+        watch: &Watch<'_>,
+    ) -> Option<Vec<Layer>> {
+        let count = layers.len() as f64;
+        let mut done = Vec::with_capacity(layers.len());
+        for (k, layer) in layers.into_iter().enumerate() {
+            let share = move |part: f64| watch((k as f64 + part) / count);
+            let hovers: Vec<Joints> = layer.visits.iter().map(|v| v.hover).collect();
+            let proven = hops::prove(
+                surroundings.cell,
+                &surroundings.base_from_head,
+                &hovers,
+                &layer.order.order,
+                &share,
+            )?;
+            for &visit in &proven.unconnected {
+                let dot = layer.dots[visit as usize];
+                poses[dot as usize] = Err(SkipReason::Unconnected.into());
+            }
+            done.push(self.layer(&layer, &proven));
+        }
+        Some(done)
+    }
+
+    /// The stops and the time of a layer whose hops are proven.
+    fn layer(&self, layer: &Ordered, proven: &Proven) -> Layer {
+        let mut piece = vec![0; layer.visits.len()];
+        for (&visit, &of) in layer.order.order.iter().zip(&layer.order.pieces) {
+            piece[visit as usize] = of;
+        }
+        let pieces: Vec<u32> = proven.order.iter().map(|v| piece[*v as usize]).collect();
+        let (stops, waits) = sequence::stops(
+            &layer.visits,
+            (&proven.order, &pieces),
+            &proven.durations,
+            &self.rules,
+        );
+        let order: Vec<u32> = proven
+            .order
+            .iter()
+            .map(|v| layer.dots[*v as usize])
+            .collect();
+        let depths = order.iter().map(|i| self.field.dots[*i as usize].depth);
+        let hops = proven.durations.iter().copied();
+        Layer {
+            parts: estimate::layer(hops, depths, &stops, &self.pace),
+            order,
+            stops,
+            waits,
+        }
+    }
+}
+
+impl Layer {
+    /// That dots wait for skin to rest, when they do.
+    #[must_use]
+    pub fn finding(&self) -> Option<Finding> {
+        let (count, time) = self.waits;
+        (count > 0).then(|| Finding {
+            stage: "sequence".to_owned(),
+            code: "rests".to_owned(),
+            text: format!(
+                "{count} dots wait for the skin beside them to rest, {:.0} s together",
+                time.s()
+            ),
+        })
+    }
+}
