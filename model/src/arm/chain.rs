@@ -3,21 +3,14 @@
 use nalgebra::{Isometry3, Unit, Vector3};
 
 use super::closed_form::Solver;
-use super::shapes::{BodyMesh, ShapeError};
+use super::description::{Finding, Unusable, reduced};
+use super::error::ArmError;
+use super::shapes::BodyMesh;
 use super::source::ArmSource;
 use super::steps::Steps;
+use super::walk::{Walk, is_moving, soft_limits};
 use crate::joints::{Joints, MAX_JOINTS};
 use crate::motion::JointLimits;
-
-/// Acceleration assumed for every joint, rad/s²: URDF has no field for it. Source: default of UR's and Franka's MoveIt configurations
-/// lies between 5 and 15; UR's controller accepts up to 40.
-const DEFAULT_ACCELERATION: f64 = 15.0;
-/// Jerk assumed for every joint, rad/s³. Source: Franka's joint jerk limits lie between 5,000 and 10,000 (FR3 datasheet); ours stays
-/// an order below.
-const DEFAULT_JERK: f64 = 1000.0;
-
-/// Joints slower than this are a mistake in the URDF, rad/s.
-const SLOWEST: f64 = 1e-3;
 
 /// One revolute joint.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,12 +27,17 @@ pub struct Joint {
     pub upper: f64,
     /// Highest speed, rad/s.
     pub velocity: f64,
+    /// Highest acceleration, rad/s²: the URDF's (since version 1.2 of the format), else one that is assumed.
+    pub acceleration: f64,
+    /// Highest jerk, rad/s³: the URDF's, else one that is assumed.
+    pub jerk: f64,
 }
 
 /// A serial arm of six or seven revolute joints. Body 0 stands on the base, body i moves with joint i (from 1).
 ///
-/// The base frame is the URDF's root link. The flange is the link named `tool0`, else `flange`, behind the last joint; else the last
-/// link of the longest chain of fixed joints there.
+/// The base frame is the URDF's root link. The flange is, of the links that move with the last joint: the one the description names; else
+/// the only one called `tool0`, else `flange` (a prefix as in `left_tool0` may stand before it); else the end of the chain of fixed
+/// joints, if there is one end only.
 #[derive(Debug, Clone)]
 pub struct Arm {
     pub(super) name: String,
@@ -50,272 +48,7 @@ pub struct Arm {
     pub(super) solver: Solver,
     base_link: String,
     flange_link: String,
-}
-
-/// Why a URDF is not an arm this program can drive.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ArmError {
-    /// Not XML, or not a URDF.
-    #[error("arm {arm}: not a URDF: {reason}")]
-    Urdf {
-        /// The arm.
-        arm: String,
-        /// What the parser said.
-        reason: String,
-    },
-    /// Links do not form one tree.
-    #[error("arm {arm}: links must form one tree with one root, but {what}")]
-    Tree {
-        /// The arm.
-        arm: String,
-        /// What is wrong.
-        what: String,
-    },
-    /// A joint that is neither revolute nor fixed.
-    #[error(
-        "arm {arm}: joint {joint:?} is {kind}; only revolute (or continuous) and fixed joints can be driven"
-    )]
-    JointType {
-        /// The arm.
-        arm: String,
-        /// The joint.
-        joint: String,
-        /// Its type.
-        kind: &'static str,
-    },
-    /// A joint that follows another one.
-    #[error("arm {arm}: joint {joint:?} mimics another joint, which a serial arm must not")]
-    Mimic {
-        /// The arm.
-        arm: String,
-        /// The joint.
-        joint: String,
-    },
-    /// Moving joints on two branches.
-    #[error(
-        "arm {arm}: moving joints branch at link {link:?}; give a URDF of the bare arm, without gripper or second arm"
-    )]
-    Branch {
-        /// The arm.
-        arm: String,
-        /// Where.
-        link: String,
-    },
-    /// Too few or too many joints.
-    #[error("arm {arm}: {found} revolute joints; six or seven are needed")]
-    JointCount {
-        /// The arm.
-        arm: String,
-        /// How many.
-        found: usize,
-    },
-    /// A limit is missing or makes no sense.
-    #[error(
-        "arm {arm}: joint {joint:?} needs a limit with lower < upper and velocity of at least 0.001 rad/s, all finite"
-    )]
-    Limits {
-        /// The arm.
-        arm: String,
-        /// The joint.
-        joint: String,
-    },
-    /// A joint's axis is zero or not finite.
-    #[error("arm {arm}: joint {joint:?} has no usable axis or origin")]
-    Axis {
-        /// The arm.
-        arm: String,
-        /// The joint.
-        joint: String,
-    },
-    /// Collision geometry that cannot be used.
-    #[error("arm {arm}: link {link:?}: {source}")]
-    Shape {
-        /// The arm.
-        arm: String,
-        /// The link.
-        link: String,
-        /// Why.
-        source: ShapeError,
-    },
-}
-
-/// The URDF's pose as an isometry, `None` when a number is not finite.
-pub(super) fn isometry(pose: &urdf_rs::Pose) -> Option<Isometry3<f64>> {
-    let (t, r) = (pose.xyz.0, pose.rpy.0);
-    t.iter().chain(&r).all(|c| c.is_finite()).then(|| {
-        Isometry3::from_parts(
-            nalgebra::Translation3::new(t[0], t[1], t[2]),
-            nalgebra::UnitQuaternion::from_euler_angles(r[0], r[1], r[2]),
-        )
-    })
-}
-
-/// The names of a type of joint, for messages.
-fn kind(joint: &urdf_rs::JointType) -> &'static str {
-    match joint {
-        urdf_rs::JointType::Revolute => "revolute",
-        urdf_rs::JointType::Continuous => "continuous",
-        urdf_rs::JointType::Prismatic => "prismatic",
-        urdf_rs::JointType::Fixed => "fixed",
-        urdf_rs::JointType::Floating => "floating",
-        urdf_rs::JointType::Planar => "planar",
-        urdf_rs::JointType::Spherical => "spherical",
-    }
-}
-
-fn is_moving(joint: &urdf_rs::Joint) -> bool {
-    joint.joint_type != urdf_rs::JointType::Fixed
-}
-
-/// Walks the tree once.
-struct Walk<'a> {
-    source: &'a ArmSource,
-    robot: &'a urdf_rs::Robot,
-}
-
-impl Walk<'_> {
-    fn name(&self) -> String {
-        self.source.name.clone()
-    }
-
-    fn children<'b>(&'b self, link: &'b str) -> impl Iterator<Item = &'b urdf_rs::Joint> {
-        self.robot
-            .joints
-            .iter()
-            .filter(move |j| j.parent.link == link)
-    }
-
-    fn root(&self) -> Result<String, ArmError> {
-        let tree = |what: String| ArmError::Tree {
-            arm: self.name(),
-            what,
-        };
-        for joint in &self.robot.joints {
-            for end in [&joint.parent.link, &joint.child.link] {
-                if !self.robot.links.iter().any(|l| l.name == *end) {
-                    return Err(tree(format!(
-                        "joint {:?} names link {end:?}, which does not exist",
-                        joint.name
-                    )));
-                }
-            }
-            if self
-                .robot
-                .joints
-                .iter()
-                .filter(|j| j.child.link == joint.child.link)
-                .count()
-                > 1
-            {
-                return Err(tree(format!("link {:?} has two parents", joint.child.link)));
-            }
-        }
-        let mut roots = self
-            .robot
-            .links
-            .iter()
-            .filter(|l| !self.robot.joints.iter().any(|j| j.child.link == l.name));
-        match (roots.next(), roots.next()) {
-            (Some(root), None) => Ok(root.name.clone()),
-            (Some(a), Some(b)) => Err(tree(format!(
-                "{:?} and {:?} are both roots",
-                a.name, b.name
-            ))),
-            (None, _) => Err(tree("there is no root".to_owned())),
-        }
-    }
-
-    /// The links rigidly attached to `link`, itself included, with their pose in it; breadth first.
-    fn rigid_group(&self, link: &str) -> Result<Vec<(String, Isometry3<f64>)>, ArmError> {
-        let mut group = vec![(link.to_owned(), Isometry3::identity())];
-        let mut next = 0;
-        while let Some((parent, pose)) = group.get(next).cloned() {
-            for joint in self.children(&parent).filter(|j| !is_moving(j)) {
-                let origin = isometry(&joint.origin).ok_or_else(|| ArmError::Axis {
-                    arm: self.name(),
-                    joint: joint.name.clone(),
-                })?;
-                group.push((joint.child.link.clone(), pose * origin));
-            }
-            next += 1;
-        }
-        Ok(group)
-    }
-
-    fn joint(
-        &self,
-        joint: &urdf_rs::Joint,
-        body_from_parent: Isometry3<f64>,
-    ) -> Result<Joint, ArmError> {
-        let (arm, name) = (self.name(), joint.name.clone());
-        let continuous = match joint.joint_type {
-            urdf_rs::JointType::Revolute => false,
-            urdf_rs::JointType::Continuous => true,
-            ref other => {
-                return Err(ArmError::JointType {
-                    arm,
-                    joint: name,
-                    kind: kind(other),
-                });
-            }
-        };
-        if joint.mimic.is_some() {
-            return Err(ArmError::Mimic { arm, joint: name });
-        }
-        let axis = Vector3::from(joint.axis.xyz.0);
-        let unit = crate::frames::Direction::<crate::frames::Link>::new(axis).map(|d| d.unit());
-        let (Some(axis), Some(origin)) = (unit, isometry(&joint.origin)) else {
-            return Err(ArmError::Axis { arm, joint: name });
-        };
-        let limit = &joint.limit;
-        let (lower, upper) = if continuous {
-            (-2.0 * core::f64::consts::PI, 2.0 * core::f64::consts::PI)
-        } else {
-            (limit.lower, limit.upper)
-        };
-        let finite = lower.is_finite() && upper.is_finite() && limit.velocity.is_finite();
-        if !finite || lower >= upper || limit.velocity < SLOWEST {
-            return Err(ArmError::Limits { arm, joint: name });
-        }
-        Ok(Joint {
-            name,
-            origin: body_from_parent * origin,
-            axis,
-            lower,
-            upper,
-            velocity: limit.velocity,
-        })
-    }
-
-    /// The collision geometry of links that move together, in the frame of the first.
-    fn body(&self, group: &[(String, Isometry3<f64>)]) -> Result<BodyMesh, ArmError> {
-        let mut body = BodyMesh::new(
-            group
-                .first()
-                .map_or_else(String::new, |(name, _)| name.clone()),
-        );
-        for (name, pose) in group {
-            for link in self.robot.links.iter().filter(|l| l.name == *name) {
-                for collision in &link.collision {
-                    body.add(collision, pose, self.source)
-                        .map_err(|source| ArmError::Shape {
-                            arm: self.name(),
-                            link: name.clone(),
-                            source,
-                        })?;
-                }
-            }
-        }
-        Ok(body)
-    }
-}
-
-/// The link to call flange among those behind the last joint.
-fn flange(group: &[(String, Isometry3<f64>)]) -> Option<&(String, Isometry3<f64>)> {
-    ["tool0", "flange"]
-        .iter()
-        .find_map(|wanted| group.iter().find(|(name, _)| name == wanted))
-        .or(group.last())
+    findings: Vec<Finding>,
 }
 
 impl Arm {
@@ -324,10 +57,18 @@ impl Arm {
     /// # Errors
     /// Anything that makes the URDF not a serial arm of six or seven revolute joints with limits and usable geometry.
     pub fn from_source(source: &ArmSource) -> Result<Self, ArmError> {
-        let robot = urdf_rs::read_from_string(&source.urdf).map_err(|e| ArmError::Urdf {
+        let unusable = |reason: String| ArmError::Urdf {
             arm: source.name.clone(),
-            reason: e.to_string().replace('\n', " "),
+            reason: reason.replace('\n', " "),
+        };
+        let (urdf, mut findings) = reduced(&source.urdf).map_err(|e| match e {
+            Unusable::Text(reason) => unusable(reason),
+            Unusable::Limits(joint) => ArmError::Limits {
+                arm: source.name.clone(),
+                joint,
+            },
         })?;
+        let robot = urdf_rs::read_from_string(&urdf).map_err(|e| unusable(e.to_string()))?;
         let walk = Walk {
             source,
             robot: &robot,
@@ -345,9 +86,7 @@ impl Arm {
             });
             match (moving.next(), moving.next()) {
                 (None, _) => {
-                    let (name, pose) = flange(&group)
-                        .cloned()
-                        .unwrap_or((link, Isometry3::identity()));
+                    let (name, pose) = walk.flange(&group)?;
                     break (pose, name);
                 }
                 (Some(_), Some(_)) => {
@@ -358,6 +97,11 @@ impl Arm {
                 }
                 (Some((joint, pose)), None) => {
                     joints.push(walk.joint(joint, pose)?);
+                    if soft_limits(joint).is_some() {
+                        findings.push(Finding::SoftLimits {
+                            joint: joint.name.clone(),
+                        });
+                    }
                     link.clone_from(&joint.child.link);
                 }
             }
@@ -384,8 +128,21 @@ impl Arm {
             solver: Solver::Numeric,
             base_link: root,
             flange_link,
+            findings,
         };
         arm.solver = Solver::of(&arm);
+        let bare = arm
+            .bodies
+            .iter()
+            .skip(1)
+            .filter(|b| b.triangles().is_empty());
+        let bare = bare.map(|b| Finding::NoCollisionGeometry {
+            link: b.name().to_owned(),
+        });
+        arm.findings.extend(bare);
+        if !arm.has_closed_form() {
+            arm.findings.push(Finding::NoClosedForm);
+        }
         Ok(arm)
     }
 
@@ -431,17 +188,26 @@ impl Arm {
         !matches!(self.solver, Solver::Numeric)
     }
 
-    /// Velocity limits of the URDF, with assumed acceleration and jerk.
+    /// What about its description is worth knowing though no reason to refuse it.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The joints' limits of velocity, acceleration and jerk.
     #[must_use]
     pub fn motion_limits(&self) -> JointLimits {
-        let mut velocity = Joints::zeros(self.dof());
-        for (v, joint) in velocity.as_mut_slice().iter_mut().zip(&self.joints) {
-            *v = joint.velocity;
-        }
+        let each = |of: fn(&Joint) -> f64| {
+            let mut values = Joints::zeros(self.dof());
+            for (v, joint) in values.as_mut_slice().iter_mut().zip(&self.joints) {
+                *v = of(joint);
+            }
+            values
+        };
         JointLimits {
-            velocity,
-            acceleration: velocity.map(|_| DEFAULT_ACCELERATION),
-            jerk: velocity.map(|_| DEFAULT_JERK),
+            velocity: each(|j| j.velocity),
+            acceleration: each(|j| j.acceleration),
+            jerk: each(|j| j.jerk),
         }
     }
 

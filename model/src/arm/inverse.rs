@@ -125,8 +125,15 @@ impl Arm {
             .zip(&self.joints)
             .zip(near.as_slice())
         {
-            let inside = joint.lower <= *v && *v <= joint.upper;
-            if inside && (*v - wish).abs() < PI {
+            // Almost always it is this turn or the next.
+            let apart = wish - *v;
+            let turned = if apart.abs() < PI {
+                *v
+            } else {
+                *v + TAU.copysign(apart)
+            };
+            if joint.lower <= turned && turned <= joint.upper && (turned - wish).abs() < PI {
+                *v = turned;
                 continue;
             }
             let (first, last) = (

@@ -3,6 +3,8 @@
 mod angles;
 mod chain;
 mod closed_form;
+mod description;
+mod error;
 mod inverse;
 mod kinematics;
 mod newton;
@@ -13,11 +15,14 @@ mod spherical_wrist;
 mod steps;
 mod subproblems;
 mod three_parallel;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
-pub use chain::{Arm, ArmError, Joint};
+pub use chain::{Arm, Joint};
+pub use description::Finding;
+pub use error::ArmError;
 pub use inverse::{MAX_SOLUTIONS, Solutions};
 pub use kinematics::{Axis, LinkPoses};
 pub(crate) use shapes::turned_body;

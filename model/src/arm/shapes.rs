@@ -4,8 +4,8 @@ use core::f64::consts::{PI, TAU};
 
 use nalgebra::{Isometry3, Vector3};
 
-use super::chain::isometry;
 use super::source::ArmSource;
+use super::walk::isometry;
 
 /// Facets round a cylinder.
 const FACETS: usize = 24;
@@ -146,6 +146,10 @@ impl BodyMesh {
                     .iter()
                     .map(|p| p.component_mul(&Vector3::from(scale)))
                     .collect();
+                // A mirrored mesh is inside out.
+                let mirrored = scale.iter().product::<f64>() < 0.0;
+                let turn = |&[a, b, c]: &[u32; 3]| if mirrored { [a, c, b] } else { [a, b, c] };
+                let t: Vec<_> = t.iter().map(turn).collect();
                 self.append(&v, &t, &pose, filename)
             }
         }
@@ -187,6 +191,13 @@ impl BodyMesh {
     }
 }
 
+/// Whether a binary STL holds fewer triangles than it says: the loader goes by the file's length, and a body that lacks a part is not safe.
+fn is_cut_short(stl: &[u8]) -> bool {
+    let text = stl.trim_ascii_start().starts_with(b"solid") && stl.is_ascii();
+    let count = stl.get(80..84).and_then(|c| <[u8; 4]>::try_from(c).ok());
+    !text && count.is_some_and(|c| u64::from(u32::from_le_bytes(c)) > (stl.len() as u64 - 84) / 50)
+}
+
 fn read_mesh(file: &str, source: &ArmSource) -> Result<Triangles, ShapeError> {
     let bytes = source
         .meshes
@@ -197,7 +208,16 @@ fn read_mesh(file: &str, source: &ArmSource) -> Result<Triangles, ShapeError> {
         reason,
     };
     let loader = mesh_loader::Loader::default();
-    let is_obj = file.to_ascii_lowercase().ends_with(".obj");
+    let lower = file.to_ascii_lowercase();
+    if lower.ends_with(".dae") {
+        return Err(failed("Collada is not read, convert it".to_owned()));
+    }
+    let is_obj = lower.ends_with(".obj");
+    if !is_obj && is_cut_short(bytes) {
+        return Err(failed(
+            "it ends before the last of its triangles".to_owned(),
+        ));
+    }
     let scene = if is_obj {
         loader.load_obj_from_slice(bytes, file)
     } else {

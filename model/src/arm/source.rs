@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::description::{Unusable, reduced};
 use crate::files::read_limited;
 
 /// Largest URDF or mesh file read, bytes.
@@ -19,6 +20,8 @@ pub struct ArmSource {
     pub urdf: String,
     /// Mesh file bytes by the `filename` the URDF uses.
     pub meshes: BTreeMap<String, Vec<u8>>,
+    /// The link that the tool is mounted on, where it is not to be found by its name or place (see [`super::Arm`]).
+    pub flange: Option<String>,
 }
 
 /// Why an arm description cannot be read.
@@ -80,19 +83,29 @@ impl ArmSource {
             name: "ur5e".to_owned(),
             urdf: include_str!("../../../launch/arms/ur5e.urdf").to_owned(),
             meshes: BTreeMap::new(),
+            flange: None,
         }
     }
 
-    /// Reads a URDF file and the collision meshes it names (relative, `file://` or `package://`).
+    /// Reads a URDF file and the collision meshes it names. A relative name is looked for beside the URDF; `file://` is a path from the
+    /// root; `package://NAME/rest` is looked for under every `share` of `AMENT_PREFIX_PATH`, then beside the URDF and in the three folders
+    /// above it, as `NAME/rest` and as `rest`.
     ///
     /// # Errors
     /// As [`ArmSource::open`].
     pub fn read(path: &Path) -> Result<Self, ArmSourceError> {
         let urdf = String::from_utf8_lossy(&read(path)?).into_owned();
-        let robot = urdf_rs::read_from_string(&urdf).map_err(|e| ArmSourceError::Urdf {
+        let unusable = |reason: String| ArmSourceError::Urdf {
             path: path.to_owned(),
-            reason: e.to_string(),
+            reason: reason.replace('\n', " "),
+        };
+        let (reduced, _) = reduced(&urdf).map_err(|e| match e {
+            Unusable::Text(reason) => unusable(reason),
+            Unusable::Limits(joint) => {
+                unusable(format!("joint {joint:?} has a limit without velocity"))
+            }
         })?;
+        let robot = urdf_rs::read_from_string(&reduced).map_err(|e| unusable(e.to_string()))?;
         let mut meshes = BTreeMap::new();
         for collision in robot.links.iter().flat_map(|link| &link.collision) {
             let urdf_rs::Geometry::Mesh { filename, .. } = &collision.geometry else {
@@ -107,7 +120,12 @@ impl ArmSource {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Ok(Self { name, urdf, meshes })
+        Ok(Self {
+            name,
+            urdf,
+            meshes,
+            flange: None,
+        })
     }
 }
 

@@ -121,8 +121,12 @@ impl Steps {
         let mut rotation = Matrix3::identity();
         let mut position = Vector3::zeros();
         for (k, step) in self.joints.iter().enumerate() {
-            position += rotation * step.offset;
-            rotation *= step.rotation;
+            if k == 0 {
+                (rotation, position) = (step.rotation, step.offset);
+            } else {
+                position += rotation * step.offset;
+                rotation *= step.rotation;
+            }
             let (sine, cosine) = (turns.sin[k], turns.cos[k]);
             let (x, y) = (
                 rotation.column(0).into_owned(),

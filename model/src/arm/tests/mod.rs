@@ -2,11 +2,12 @@ mod made;
 mod properties;
 mod random;
 mod singularities;
+mod urdf;
 
 use super::*;
 use crate::frames::{Base, Flange, Transform};
 use crate::joints::Joints;
-use made::{CROOKED, INDUSTRIAL, MadeJoint, SEVEN, TURNED_ROUND, UPRIGHT, X, Y, Z, urdf};
+use made::{CROOKED, INDUSTRIAL, MadeJoint, SEVEN, TURNED_ROUND, UPRIGHT, X, Y, Z};
 use proptest::prelude::*;
 
 fn shared_arm(path: &str) -> Option<Arm> {
@@ -87,7 +88,7 @@ fn shared_arms_load_and_agree_with_the_shipped_one() {
 /// An arm from its joints' origins (xyz, rpy) and axes, without bodies.
 fn made(joints: &[MadeJoint]) -> Arm {
     let source = ArmSource {
-        urdf: urdf(joints),
+        urdf: made::urdf(joints),
         ..ArmSource::ur5e()
     };
     Arm::from_source(&source).unwrap()
