@@ -5,8 +5,13 @@
 mod bumpy;
 
 use divan::{AllocProfiler, Bencher};
+use stipple_model::arm::{Arm, ArmSource};
 use stipple_model::frames::{Head, Point};
-use stipple_planner::{dots, sequence};
+use stipple_model::joints::Joints;
+use stipple_model::treatment::Session;
+use stipple_model::units::{Area, Time};
+use stipple_planner::dots;
+use stipple_planner::sequence::{self, Group, OrderRules, Visit};
 
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();
@@ -20,7 +25,53 @@ fn main() {
             length / nearest_sum(&points)
         );
     }
+    for count in [3_000, 30_000] {
+        let visits = visits(count);
+        let seconds = |rules: &OrderRules| sequence::order(&visits, rules).motion.s();
+        let mut rules = rules();
+        let pieces = seconds(&rules);
+        rules.piece = Area::from_cm2(1e4);
+        let whole = seconds(&rules);
+        println!(
+            "{count} dots: {:.4} s a hop in pieces of 25 cm², {:.4} without pieces",
+            pieces / f64::from(count),
+            whole / f64::from(count)
+        );
+    }
     divan::main();
+}
+
+/// The same dots for an arm that reaches half a metre: a millimetre is two thousandths of a radian.
+fn visits(count: u32) -> Vec<Visit> {
+    let visit = |position: &Point<Head>| {
+        let p = position.raw() * 2.0;
+        Visit {
+            position: *position,
+            hover: Joints::from_slice(&[p.x, p.y, p.z, 0.7 * p.y, 0.7 * p.z, 0.7 * p.x]).unwrap(),
+            region: 0,
+            zone: 0,
+            group: 0,
+        }
+    };
+    blue_noise(count).iter().map(visit).collect()
+}
+
+fn rules() -> OrderRules {
+    let limits = Arm::from_source(&ArmSource::ur5e())
+        .unwrap()
+        .motion_limits();
+    let groups = vec![Group {
+        needle: 0,
+        shade: 0,
+    }];
+    OrderRules::new(limits, groups, Session::default(), Time::from_ms(100.0))
+}
+
+/// The order of one layer in seconds, with pieces, rests and stops.
+#[divan::bench(sample_count = 5, args = [10_000, 30_000, 50_000])]
+fn order(bencher: Bencher<'_, '_>, count: u32) {
+    let (visits, rules) = (visits(count), rules());
+    bencher.bench_local(|| sequence::order(&visits, &rules));
 }
 
 /// Blue noise on a cap of 350 cm².

@@ -6,6 +6,8 @@
 mod check;
 mod file;
 mod stops;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

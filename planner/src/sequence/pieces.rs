@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nalgebra::Vector3;
-use stipple_model::units::{Area, Length};
+use stipple_model::units::Area;
 
 use super::Visit;
-use super::near::Grid;
 
 /// Edge of the cubes by which area is measured, metres: wider than dots of a sparse shade stand apart.
 const CUBE: f64 = 10e-3;
@@ -16,8 +15,6 @@ const CUBES_PER_SIDE: f64 = 1.5;
 const ROUNDS: usize = 12;
 /// A piece with fewer dots than this share of the least joins another. Source: own.
 const CRUMB: f64 = 0.25;
-/// The most turns over one piece that rests are divided into. Source: own; more would be a sign of a radius far too wide.
-const MOST_TURNS: usize = 16;
 
 /// The size of pieces.
 #[derive(Debug, Clone, Copy)]
@@ -137,26 +134,4 @@ fn join_crumbs(visits: &[&Visit], pieces: &mut Vec<Vec<u32>>, least: usize) {
         pieces[nearest].extend(dots);
         pieces.remove(crumb);
     }
-}
-
-/// In which turn over its piece each visit is made, from 0, so that no two of one turn are nearer than `radius`.
-pub(super) fn turns(visits: &[&Visit], radius: Length) -> Vec<u8> {
-    let mut turn = vec![0u8; visits.len()];
-    for (i, near) in (0u32..).zip(conflicts(visits, radius)) {
-        let taken = |t: u8| near.iter().any(|&j| j < i && turn[j as usize] == t);
-        let free = (0..MOST_TURNS as u8).find(|&t| !taken(t));
-        turn[i as usize] = free.unwrap_or(0);
-    }
-    turn
-}
-
-/// For every visit the others within `radius` of it.
-pub(super) fn conflicts(visits: &[&Visit], radius: Length) -> Vec<Vec<u32>> {
-    if radius.m() <= 0.0 {
-        return vec![Vec::new(); visits.len()];
-    }
-    let points: Vec<_> = visits.iter().map(|v| v.position.raw()).collect();
-    let grid = Grid::new(&points);
-    let of = |(i, p): (u32, &Vector3<f64>)| grid.within(p, &points, radius.m(), i);
-    (0u32..).zip(&points).map(of).collect()
 }

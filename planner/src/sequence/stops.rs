@@ -4,7 +4,7 @@ use stipple_model::plan::{Shade, Stop, StopKind, Zone};
 use stipple_model::treatment::Session;
 use stipple_model::units::Time;
 
-use super::{OrderRules, Visit, pieces};
+use super::{OrderRules, Visit, rest};
 
 /// A cartridge and a shade that are used together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ pub(super) fn plan(
     rules: &OrderRules,
 ) -> (Vec<Stop>, (u32, Time)) {
     let session = &rules.session;
-    let near = pieces::conflicts(sequence, session.rest_radius);
+    let near = rest::conflicts(sequence, session.rest_radius);
     let mut used = Used::default();
     let mut stops = Vec::new();
     let mut waits = (0, Time::ZERO);

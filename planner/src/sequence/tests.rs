@@ -154,8 +154,17 @@ fn pieces_are_finished_one_after_the_other_inside_regions_inside_groups() {
 
 #[test]
 fn the_search_is_for_seconds() {
-    let visits = on_a_ball(2000, 1, 6);
-    let mut rules = rules(1, Session::default());
+    let mut visits = on_a_ball(2000, 1, 6);
+    for visit in &mut visits {
+        (visit.region, visit.zone) = (0, 0);
+        // A joint that turns far for a short way.
+        visit.hover[5] *= 40.0;
+    }
+    let session = Session {
+        rest_radius: Length::ZERO,
+        ..Session::default()
+    };
+    let mut rules = rules(1, session);
     rules.piece = Area::from_cm2(1e4);
     let found = order(&visits, &rules);
     let points: Vec<Point<Head>> = visits.iter().map(|v| v.position).collect();
@@ -172,6 +181,28 @@ fn the_search_is_for_seconds() {
         "{} against {seconds}",
         found.motion.s()
     );
+}
+
+#[test]
+fn a_few_dots_that_stand_too_near_cost_little() {
+    let mut visits = on_a_ball(2000, 1, 8);
+    for visit in &mut visits {
+        (visit.region, visit.zone) = (0, 0);
+    }
+    let motion = |radius: Length| {
+        let session = Session {
+            rest_radius: radius,
+            ..Session::default()
+        };
+        let found = order(&visits, &rules(1, session));
+        (found.motion.s(), found.waits)
+    };
+    let (free, (none, _)) = motion(Length::ZERO);
+    assert_eq!(none, 0);
+    // Points thrown by chance: one in eight has another within a millimetre.
+    let (rested, (waiting, _)) = motion(Length::from_mm(1.0));
+    assert!(rested < 1.08 * free, "{rested} against {free}");
+    assert!(waiting < 10, "{waiting}");
 }
 
 #[test]
@@ -211,6 +242,25 @@ fn a_session_stops_for_ink_needle_shade_and_breaks() {
     assert!(stops.next().is_none());
     // Over 300 s of dots and at least as much motion, a break every 120 s and a piece.
     assert!(breaks >= 3, "{breaks}");
+}
+
+#[test]
+fn an_order_without_some_dots_stops_where_it_then_must() {
+    let visits = on_a_ball(900, 3, 9);
+    let rules = rules(3, Session::default());
+    let found = order(&visits, &rules);
+    assert_eq!(found.without(&visits, &rules, |_| false), found);
+    let fewer = found.without(&visits, &rules, |i| visits[i as usize].group == 1);
+    let kept = found
+        .order
+        .iter()
+        .filter(|&&i| visits[i as usize].group != 1);
+    assert!(kept.eq(&fewer.order));
+    let shades = fewer.stops.iter().filter_map(|s| match s.kind {
+        StopKind::ShadeChange { shade } => Some(shade),
+        _ => None,
+    });
+    assert_eq!(shades.collect::<Vec<u8>>(), [0, 2]);
 }
 
 #[test]
