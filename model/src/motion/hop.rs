@@ -39,6 +39,8 @@ const LOW: Length = Length::from_mm(20.0);
 const LIFTS: [Length; 2] = [Length::from_mm(80.0), Length::from_mm(40.0)];
 /// Farthest turn about the head's middle between two way points on the shell, rad.
 const SHELL_STEP: f64 = 0.35;
+/// How far outside its limits a joint may be where a way begins, rad.
+const OUTSIDE: f64 = 0.05;
 /// The most way points along a shell.
 const MOST_STEPS: f64 = 10.0;
 /// Two configurations this near in every joint are on one branch, rad.
@@ -262,6 +264,13 @@ pub fn hop_to_joints(
     from: &Joints,
     goal: &Joints,
 ) -> Result<Trajectory, HopError> {
+    // Measured joints may lie a little outside their limits, but what is far from them is no place the arm can be.
+    let near_limits = from.dof() == cell.arm().dof()
+        && (cell.arm().joints().iter().zip(from.as_slice()))
+            .all(|(j, q)| (j.lower - OUTSIDE..=j.upper + OUTSIDE).contains(q));
+    if !near_limits || !cell.arm().within_limits(goal) {
+        return Err(HopError::OutOfReach);
+    }
     if let Some(obstacle) = cell.blocked(goal, base_from_head) {
         return Err(HopError::TargetBlocked(obstacle));
     }

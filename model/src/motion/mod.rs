@@ -9,6 +9,8 @@ mod trajectory;
 mod way;
 
 #[cfg(test)]
+mod law_tests;
+#[cfg(test)]
 mod tests;
 
 pub use hop::{HopError, HopTarget, can_lift, hop, hop_to_joints, lift};

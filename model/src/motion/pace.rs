@@ -14,8 +14,11 @@ use crate::joints::Joints;
 const ROUNDS: usize = 40;
 /// What remains too fast after those is taken down outright so often at most.
 const LAST_ROUNDS: usize = 8;
+/// Where legs are too short for their ramps: multiples that are tried of the rate at which each would just have room for ramps from and
+/// to rest. Source: this project's own.
+const MULTIPLES: [f64; 7] = [f64::INFINITY, 2.0, 1.6, 1.3, 1.0, 0.8, 0.6];
 /// A leg is slowed for a corner so often at most before the motion stops there.
-const SLOWED: usize = 3;
+const SLOWED: usize = 4;
 
 /// A corner that would be cut, to be judged.
 pub(super) struct Corner {
@@ -125,6 +128,48 @@ fn roomy(legs: &[Timed], limits: &JointLimits) -> ArrayVec<f64, MAX_LEGS> {
         .collect()
 }
 
+/// As [`settle`], with the caps lowered so that the way takes least: ways of short legs are faster where their ramps are shorter.
+fn settle_best(legs: &mut [Timed], limits: &JointLimits) -> bool {
+    let whole: ArrayVec<Timed, MAX_LEGS> = legs.iter().copied().collect();
+    let mut best: Option<(f64, ArrayVec<Timed, MAX_LEGS>)> = None;
+    for multiple in MULTIPLES {
+        legs.copy_from_slice(&whole);
+        for leg in legs.iter_mut() {
+            leg.cap = leg.cap.min(multiple * leg.rest_to_rest(limits));
+        }
+        if settle(legs, limits) {
+            let time = time(legs, limits);
+            if best.as_ref().is_none_or(|(least, _)| time < *least) {
+                best = Some((time, legs.iter().copied().collect()));
+            }
+            // Every leg at its cap: lower caps only take longer.
+            if legs.iter().all(|l| l.rate >= l.cap) {
+                break;
+            }
+        }
+    }
+    legs.copy_from_slice(&whole);
+    let found = best.is_some();
+    for (leg, settled) in legs.iter_mut().zip(best.into_iter().flat_map(|b| b.1)) {
+        leg.rate = settled.rate;
+    }
+    found
+}
+
+/// How long a way takes, s.
+fn time(legs: &[Timed], limits: &JointLimits) -> f64 {
+    let ramps = ramps(legs, limits);
+    let mut joined = false;
+    legs.iter()
+        .zip(&ramps)
+        .fold(0.0, |sum, (leg, [entry, exit])| {
+            let ends = if joined { 0.0 } else { entry.duration() }
+                + if leg.blended { 0.0 } else { exit.duration() };
+            joined = leg.blended;
+            sum + 1.0 / leg.rate + 0.5 * ends
+        })
+}
+
 /// Sets every rate for the stops as they are; `false` when legs remain too short for their ramps.
 fn settle(legs: &mut [Timed], limits: &JointLimits) -> bool {
     let before: ArrayVec<bool, MAX_LEGS> = core::iter::once(false)
@@ -202,6 +247,10 @@ fn timed(
         }
         let mut cap = least(&limits.velocity, &delta);
         if leg.tip_length > 0.0 {
+            // What is no number bounds nothing.
+            if leg.tip_speed.is_nan() {
+                return Err(MotionError::Limits);
+            }
             cap = cap.min(leg.tip_speed / leg.tip_length);
         }
         let (a, j) = (
@@ -245,7 +294,7 @@ pub(super) fn through(
     legs[..corners].iter_mut().for_each(|l| l.blended = true);
     let mut slowed = [0; MAX_LEGS];
     loop {
-        if !settle(&mut legs, limits) {
+        if !settle_best(&mut legs, limits) {
             return Ok(stopping);
         }
         let ramps = ramps(&legs, limits);
@@ -268,8 +317,8 @@ pub(super) fn through(
                 Verdict::Cut => continue,
                 Verdict::Slower(by) if by > 0.0 && by < 1.0 && slowed[i] < SLOWED => {
                     slowed[i] += 1;
-                    for leg in &mut legs[i..=i + 1] {
-                        leg.cap *= by;
+                    for (leg, asked) in legs[i..=i + 1].iter_mut().zip(&asked[i..]) {
+                        leg.cap = leg.cap.min(asked.rate * by);
                     }
                 }
                 _ => legs[i].blended = false,

@@ -12,7 +12,7 @@ use super::ramp::Ramp;
 use crate::joints::Joints;
 
 /// The most legs of one motion.
-pub const MAX_LEGS: usize = 16;
+pub const MAX_LEGS: usize = 24;
 
 /// A way point this near to the one before it (rad in every joint) adds nothing.
 pub(super) const SAME_PLACE: f64 = 1e-12;

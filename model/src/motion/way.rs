@@ -10,15 +10,36 @@ use super::trajectory::{Leg, MAX_LEGS, MotionError, SAME_PLACE, Trajectory};
 use crate::clearance::{Obstacle, WorkCell};
 use crate::frames::{Base, Head, Tip, Transform};
 use crate::joints::Joints;
-use crate::limits::{HOVER_ZONE, SPEED_FREE, SPEED_HOVER};
+use crate::limits::{SPEED_FREE, SPEED_HOVER};
 use crate::units::{Length, Speed};
 
 /// Samples of a retreat at which the nose must be farther from the head than before.
 const RETREAT_SAMPLES: u32 = 16;
 /// How far above the hover zone a straight leg out of it, or into it, changes its speed: room for the change itself, metres.
-const ABOVE_ZONE: f64 = 2e-3;
+const ABOVE_ZONE: f64 = 1.5e-3;
+/// Parts of a leg that are looked at for whether they are above the hover zone.
+const PARTS: usize = 16;
 /// A corner at which the tip is faster than allowed is slowed by at most this factor; beyond that stopping is faster.
 const SLOWEST: f64 = 0.8;
+
+/// Legs longer than this, metres of the tip's way, may be made at several speeds in parts …
+const EVENED_FROM: f64 = 4e-3;
+/// … of which there are so many …
+const EVENED: usize = 4;
+/// … if together they take at most this share of the time.
+const WORTH_IT: f64 = 0.93;
+
+type Legs = ArrayVec<Leg, MAX_LEGS>;
+
+fn add(legs: &mut Legs, to: &Joints, tip_length: f64, speed: Speed) -> Result<(), HopError> {
+    let leg = Leg {
+        to: *to,
+        tip_length,
+        tip_speed: speed.m_per_s(),
+    };
+    let pushed = legs.try_push(leg);
+    pushed.map_err(|_| HopError::Motion(MotionError::TooLong))
+}
 
 /// Legs from a start, in a cell, near a head.
 #[derive(Clone)]
@@ -132,11 +153,16 @@ impl<'a> Way<'a> {
     /// The motion, as fast as joints and tip may, its corners cut where that is proven clear.
     pub fn timed(&self) -> Result<Trajectory, HopError> {
         let limits = self.cell.arm().motion_limits();
-        let (mut legs, mut retreating) = (ArrayVec::new(), 0);
+        let (mut legs, mut retreating) = (Legs::new(), 0);
+        // Where a way point is: the other corners lie between parts of one straight leg.
+        let mut turns = ArrayVec::<usize, MAX_LEGS>::new();
         let mut from = self.start;
         for (i, to) in self.points.iter().enumerate() {
-            self.add_legs(&from, to, &mut legs)?;
+            let room = MAX_LEGS - legs.len() - (self.points.len() - i - 1);
+            self.add_legs(&from, to, room, &mut legs)?;
             from = *to;
+            // At most one for each of as many way points.
+            let _ = turns.try_push(legs.len() - 1);
             if i + 1 == self.retreating {
                 retreating = legs.len();
             }
@@ -146,79 +172,95 @@ impl<'a> Way<'a> {
             if corner.leg < retreating {
                 Verdict::Stop
             } else {
-                self.judge(corner)
+                self.judge(corner, turns.contains(&corner.leg))
             }
         };
         Ok(through(self.start, &legs, &limits, &mut judge)?)
     }
 
-    /// The leg between two way points, or the two parts of it where one end is above the hover zone and may be faster.
+    /// The leg between two way points; where it is not above the hover zone all along, its parts that are, and those that are not.
     fn add_legs(
         &self,
         from: &Joints,
         to: &Joints,
-        legs: &mut ArrayVec<Leg, MAX_LEGS>,
+        room: usize,
+        legs: &mut Legs,
     ) -> Result<(), HopError> {
         let length = self.tip.length(from, to);
-        let mut add = |to: &Joints, share: f64, speed: Speed| {
-            let leg = Leg {
-                to: *to,
-                tip_length: length * share,
-                tip_speed: speed.m_per_s(),
-            };
-            let pushed = legs.try_push(leg);
-            pushed.map_err(|_| HopError::Motion(MotionError::TooLong))
+        if self.tip.stays_above_zone(from, to, length, 0.0) {
+            return self.add_even(from, to, length, SPEED_FREE, room, legs);
+        }
+        let is_high = |q: &Joints| self.tip.is_above_zone(q, ABOVE_ZONE);
+        // Legs along the skin, by far the most.
+        if !(is_high(from) || is_high(to) || is_high(&from.lerp(to, 0.5))) {
+            return self.add_even(from, to, length, SPEED_HOVER, room, legs);
+        }
+        let at = |k: usize| from.lerp(to, k as f64 / PARTS as f64);
+        let part = length / PARTS as f64;
+        let is_fast = |k: usize| {
+            self.tip
+                .stays_above_zone(&at(k), &at(k + 1), part, ABOVE_ZONE)
         };
-        if self.tip.stays_above_zone(from, to, length) {
-            return add(to, 1.0, SPEED_FREE);
+        let fast: ArrayVec<bool, PARTS> = (0..PARTS).map(is_fast).collect();
+        if fast.windows(2).filter(|w| w[0] != w[1]).count() >= room {
+            return add(legs, to, length, SPEED_HOVER);
         }
-        match self.edge(from, to, length) {
-            Some((share, true)) => {
-                add(&from.lerp(to, share), share, SPEED_HOVER)?;
-                add(to, 1.0 - share, SPEED_FREE)
+        let mut begun = 0;
+        for k in 1..=PARTS {
+            if k < PARTS && fast[k] == fast[begun] {
+                continue;
             }
-            Some((share, false)) => {
-                add(&from.lerp(to, share), share, SPEED_FREE)?;
-                add(to, 1.0 - share, SPEED_HOVER)
-            }
-            None => add(to, 1.0, SPEED_HOVER),
+            let (first, last) = (at(begun), if k == PARTS { *to } else { at(k) });
+            // Its parameter runs over the part alone.
+            let tip_length = self.tip.length(&first, &last);
+            let speed = if fast[begun] { SPEED_FREE } else { SPEED_HOVER };
+            add(legs, &last, tip_length, speed)?;
+            begun = k;
         }
+        Ok(())
     }
 
-    /// Where on a leg, as a share of it, the part above the hover zone begins (`true`) or ends.
-    fn edge(&self, from: &Joints, to: &Joints, length: f64) -> Option<(f64, bool)> {
-        let is_high = |q: &Joints| self.tip.is_above_zone(q, 2.0 * ABOVE_ZONE);
-        let rises = is_high(to);
-        if rises == is_high(from) {
-            return None;
+    /// A leg at one tip speed: in parts of which each is as fast as that allows, where that is worth it.
+    fn add_even(
+        &self,
+        from: &Joints,
+        to: &Joints,
+        length: f64,
+        speed: Speed,
+        room: usize,
+        legs: &mut Legs,
+    ) -> Result<(), HopError> {
+        let at = |k: usize| from.lerp(to, k as f64 / EVENED as f64);
+        if length > EVENED_FROM && room > EVENED {
+            let part = |k: usize| self.tip.length(&at(k), &at(k + 1));
+            let parts: ArrayVec<f64, EVENED> = (0..EVENED).map(part).collect();
+            if parts.iter().sum::<f64>() < WORTH_IT * length {
+                for (k, length) in (1..).zip(parts) {
+                    add(legs, &if k == EVENED { *to } else { at(k) }, length, speed)?;
+                }
+                return Ok(());
+            }
         }
-        let (below, above) = if rises { (from, to) } else { (to, from) };
-        let (bottom, top) = (self.height(below), self.height(above));
-        let share = (HOVER_ZONE.m() + ABOVE_ZONE - bottom) / (top - bottom);
-        let edge = below.lerp(above, share);
-        let found = share > 0.0
-            && share < 1.0
-            && self
-                .tip
-                .stays_above_zone(&edge, above, length * (1.0 - share));
-        found.then_some((if rises { share } else { 1.0 - share }, rises))
-    }
-
-    /// Height of the tip above the skin, metres.
-    fn height(&self, q: &Joints) -> f64 {
-        self.cell.field().exact(&self.tip.place(q))
+        add(legs, to, length, speed)
     }
 
     /// A cut corner stays in the triangle of way point, beginning of the tail and end of the head: the share β of the head that is made is
     /// convex in time (its second derivative is a multiple of dσ/dt, never negative), so β ≤ t/T, and the share of the tail that is left
     /// is 1 − 2t/T + β; together they are one at most. That triangle is proven clear, and the tip's speed is bounded all over it.
-    fn judge(&self, corner: &Corner) -> Verdict {
+    fn judge(&self, corner: &Corner, turns: bool) -> Verdict {
         let (tail, head) = (&corner.tail, &corner.head);
         let farthest = tail.zip(head, |t, h| t.abs().max(h.abs()));
         let speed_there = |v: &Joints| self.tip.speed(&corner.at, v);
-        let strays =
-            speed_there(tail).max(speed_there(head)) + 0.5 * self.tip.bend(&farthest, &farthest);
-        let limit = if self.tip.is_above_zone(&corner.at, strays) {
+        // Every point of the triangle, −αT + βH with α + β ≤ 1, is within ½ (H − T) of one on tail or head.
+        let bent = head.zip(tail, |h, t| if turns { 0.5 * (h - t) } else { 0.0 });
+        let strays = speed_there(&bent) + self.tip.bend(&farthest, &bent);
+        let begin = corner.at.zip(tail, |q, t| q - t);
+        let end = corner.at.zip(head, |q, h| q + h);
+        let above = |from: &Joints, to: &Joints| {
+            let length = self.tip.length(from, to);
+            self.tip.stays_above_zone(from, to, length, strays)
+        };
+        let limit = if above(&begin, &corner.at) && above(&corner.at, &end) {
             SPEED_FREE
         } else {
             SPEED_HOVER
@@ -226,7 +268,7 @@ impl<'a> Way<'a> {
         let speed = corner
             .velocity
             .iter()
-            .map(|v| speed_there(v) + self.tip.bend(&farthest, v))
+            .map(|v| self.tip.speed_in(&corner.at, tail, head, v))
             .fold(0.0, f64::max);
         if !speed.is_finite() || speed * SLOWEST > limit.m_per_s() {
             return Verdict::Stop;
@@ -234,7 +276,10 @@ impl<'a> Way<'a> {
         if speed > limit.m_per_s() {
             return Verdict::Slower(0.999 * limit.m_per_s() / speed);
         }
-        let quarter = head.zip(tail, |h, t| 0.25 * (h - t));
+        if !turns {
+            return Verdict::Cut;
+        }
+        let quarter = bent.map(|d| 0.5 * d);
         let middle = corner.at.zip(&quarter, |q, m| q + m);
         let along = head.zip(tail, |h, t| 0.5 * (h + t));
         match self
