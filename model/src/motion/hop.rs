@@ -286,12 +286,12 @@ pub fn hop_to_joints(
             Err(error) => last = error,
         }
     }
-    // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
-    if cell
-        .blocked(from, base_from_head)
-        .is_some_and(|obstacle| cell.is_nose_to_head(&obstacle))
-    {
-        begun.leave()?;
+    match cell.blocked(from, base_from_head) {
+        None => {}
+        // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
+        Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun.leave()?,
+        // No way that begins within another margin is clear.
+        Some(obstacle) => return Err(HopError::WayBlocked(obstacle)),
     }
     for shell in SHELLS {
         let mut way = begun.clone();

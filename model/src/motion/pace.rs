@@ -17,6 +17,8 @@ const LAST_ROUNDS: usize = 8;
 /// Where legs are too short for their ramps: multiples that are tried of the rate at which each would just have room for ramps from and
 /// to rest. Source: this project's own.
 const MULTIPLES: [f64; 7] = [f64::INFINITY, 2.0, 1.6, 1.3, 1.0, 0.8, 0.6];
+/// They are tried where more than this share of the time is lost for want of room.
+const WORTH_TRYING: f64 = 5e-3;
 /// A leg is slowed for a corner so often at most before the motion stops there.
 const SLOWED: usize = 4;
 
@@ -142,8 +144,9 @@ fn settle_best(legs: &mut [Timed], limits: &JointLimits) -> bool {
             if best.as_ref().is_none_or(|(least, _)| time < *least) {
                 best = Some((time, legs.iter().copied().collect()));
             }
-            // Every leg at its cap: lower caps only take longer.
-            if legs.iter().all(|l| l.rate >= l.cap) {
+            // Next to nothing is lost to ramps that have no room: lower caps only take longer.
+            let lost = legs.iter().map(|l| 1.0 / l.rate - 1.0 / l.cap).sum::<f64>();
+            if lost <= WORTH_TRYING * time {
                 break;
             }
         }
@@ -193,7 +196,7 @@ fn settle(legs: &mut [Timed], limits: &JointLimits) -> bool {
             if joined(legs, i) && legs[i].rate > room[i] {
                 fits = false;
                 let rate = legs[i].rate;
-                legs[i].rate = if round < ROUNDS && rate > room[i] * (1.0 + 1e-9) {
+                legs[i].rate = if round < ROUNDS && rate > room[i] * (1.0 + 1e-4) {
                     (rate * room[i]).sqrt()
                 } else {
                     room[i] * (1.0 - 1e-9)
