@@ -7,7 +7,7 @@ use crate::frames::{Base, Head, Point, Transform};
 use crate::joints::Joints;
 use crate::limits::margin;
 
-/// A segment is halved at most this often before it counts as blocked.
+/// A segment or patch is halved at most this often before it counts as blocked.
 const DEEPEST: u32 = 12;
 
 /// What is too near to what. Indices are those of [`WorkCell`]'s bodies; [`WorkCell::describe`] names them.
@@ -65,18 +65,14 @@ impl Clearance {
     }
 }
 
-/// How far bodies can move from a configuration when the joints move by up to `half` either way.
+/// How far bodies can move from a configuration when the joints move by the sum of the spans, each scaled by -1 to 1.
 struct Sweep<'a> {
-    half: &'a Joints,
+    spans: &'a [Joints],
     /// Bound of the second-order part, metres.
     bend: f64,
 }
 
 impl Sweep<'_> {
-    fn none(dof: usize) -> Joints {
-        Joints::zeros(dof)
-    }
-
     /// Bound of the displacement of every point within `radius` of `center`, on the body moved by the first `joints` joints.
     fn displacement(
         &self,
@@ -85,11 +81,11 @@ impl Sweep<'_> {
         center: &Vector3<f64>,
         radius: f64,
     ) -> f64 {
-        if self.bend == 0.0 {
-            return 0.0;
-        }
-        let (linear, angular) = frames.poses.velocity(joints, center, self.half);
-        linear.norm() + angular.norm() * radius + self.bend
+        // |J (s u + t v)| ≤ |J u| + |J v| for |s|, |t| ≤ 1.
+        self.spans.iter().fold(self.bend, |sum, span| {
+            let (linear, angular) = frames.poses.velocity(joints, center, span);
+            sum + linear.norm() + angular.norm() * radius
+        })
     }
 }
 
@@ -99,11 +95,11 @@ fn box_distance(half: &Vector3<f64>, p: &Vector3<f64>) -> f64 {
 }
 
 impl WorkCell {
-    fn sweep<'a>(&self, half: &'a Joints) -> Sweep<'a> {
-        let turn: f64 = half.as_slice().iter().map(|h| h.abs()).sum();
+    fn sweep<'a>(&self, spans: &'a [Joints]) -> Sweep<'a> {
+        let turn: f64 = spans.iter().map(turned).sum();
         // |p(q+Δ) - p(q) - J Δ| ≤ ½ (Σ|Δ|)² r, with r the farthest any point can be from any axis.
         Sweep {
-            half,
+            spans,
             bend: 0.5 * turn * turn * self.longest_reach,
         }
     }
@@ -151,23 +147,23 @@ impl WorkCell {
         }
     }
 
-    /// The first thing found too near, with the joints anywhere within `q ± half`; `None` proves all margins.
+    /// The first thing found too near, with the joints anywhere in `q + Σ sᵢ spans[i]`, sᵢ in [-1, 1]; `None` proves all margins.
     fn obstacle(
         &self,
         q: &Joints,
-        half: &Joints,
+        spans: &[Joints],
         base_from_head: &Transform<Base, Head>,
         waived: bool,
     ) -> Option<Obstacle> {
         if !q.is_finite()
             || q.dof() != self.arm.dof()
             || !base_from_head.is_finite()
-            || !half.is_finite()
+            || spans.iter().any(|s| !s.is_finite() || s.dof() != q.dof())
         {
             return Some(Obstacle::Unknown);
         }
         let frames = self.body_frames(q);
-        let sweep = self.sweep(half);
+        let sweep = self.sweep(spans);
         let head_from_base = base_from_head.inverse();
         // From the nose back: what is most often in the way is found first.
         let bodies = (0..self.bodies.len())
@@ -264,7 +260,7 @@ impl WorkCell {
     /// What is nearer than its margin at `q` with the head at `base_from_head`; `None` when all is clear.
     #[must_use]
     pub fn blocked(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> Option<Obstacle> {
-        self.obstacle(q, &Sweep::none(self.arm.dof()), base_from_head, false)
+        self.obstacle(q, &[], base_from_head, false)
     }
 
     /// What comes nearer than its margin anywhere on the straight joint-space segment; `None` proves it clear along its whole length.
@@ -275,7 +271,21 @@ impl WorkCell {
         to: &Joints,
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
-        Segment::new(self, base_from_head, false).halve(from, to, 0)
+        Region::new(self, base_from_head, false).segment(from, to)
+    }
+
+    /// What comes nearer than its margin in any configuration `middle + Σ sᵢ spans[i]`, every sᵢ in [-1, 1]; `None` proves them all clear.
+    ///
+    /// No span is one configuration, one span a segment, two the patch that a blended corner of two segments stays in. More are not
+    /// looked at and count as [`Obstacle::Unknown`], as does a number of joints that is not the arm's.
+    #[must_use]
+    pub fn region_blocked(
+        &self,
+        middle: &Joints,
+        spans: &[Joints],
+        base_from_head: &Transform<Base, Head>,
+    ) -> Option<Obstacle> {
+        Region::new(self, base_from_head, false).blocked(middle, spans)
     }
 
     /// As [`WorkCell::segment_blocked`], but the nose cone may be near the head: for leading away from a head that came too near.
@@ -286,7 +296,7 @@ impl WorkCell {
         to: &Joints,
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
-        Segment::new(self, base_from_head, true).halve(from, to, 0)
+        Region::new(self, base_from_head, true).segment(from, to)
     }
 
     /// Whether an obstacle is the nose cone against the head.
@@ -351,15 +361,23 @@ impl WorkCell {
     }
 }
 
-/// A segment being proven.
-struct Segment<'a> {
+/// The sum of the joints' magnitudes, rad.
+fn turned(span: &Joints) -> f64 {
+    span.as_slice().iter().map(|h| h.abs()).sum()
+}
+
+/// A region of joint space being proven: a middle, and everything that up to two spans either way lead to.
+struct Region<'a> {
     cell: &'a WorkCell,
     base_from_head: &'a Transform<Base, Head>,
     /// Whether the nose cone may be near the head.
     waived: bool,
 }
 
-impl<'a> Segment<'a> {
+/// Spans of a region.
+type Spans = arrayvec::ArrayVec<Joints, 2>;
+
+impl<'a> Region<'a> {
     const fn new(
         cell: &'a WorkCell,
         base_from_head: &'a Transform<Base, Head>,
@@ -372,23 +390,44 @@ impl<'a> Segment<'a> {
         }
     }
 
-    fn halve(&self, from: &Joints, to: &Joints, depth: u32) -> Option<Obstacle> {
-        let (middle, half) = (from.lerp(to, 0.5), from.zip(to, |a, b| 0.5 * (b - a)));
-        let found = self
-            .cell
-            .obstacle(&middle, &half, self.base_from_head, self.waived)?;
+    fn segment(&self, from: &Joints, to: &Joints) -> Option<Obstacle> {
+        // Interpolation drops joints that only one end has.
+        if from.dof() != to.dof() {
+            return Some(Obstacle::Unknown);
+        }
+        self.blocked(&from.lerp(to, 0.5), &[from.zip(to, |a, b| 0.5 * (b - a))])
+    }
+
+    fn blocked(&self, middle: &Joints, spans: &[Joints]) -> Option<Obstacle> {
+        match Spans::try_from(spans) {
+            Ok(spans) => self.halve(middle, &spans, 0),
+            Err(_) => Some(Obstacle::Unknown),
+        }
+    }
+
+    fn obstacle(&self, middle: &Joints, spans: &[Joints]) -> Option<Obstacle> {
+        self.cell
+            .obstacle(middle, spans, self.base_from_head, self.waived)
+    }
+
+    fn halve(&self, middle: &Joints, spans: &Spans, depth: u32) -> Option<Obstacle> {
+        let found = self.obstacle(middle, spans)?;
         if depth >= DEEPEST || found == Obstacle::Unknown {
             return Some(found);
         }
         // No use in halving on when the middle itself is blocked.
-        let still = Sweep::none(self.cell.arm.dof());
-        if let Some(found) = self
-            .cell
-            .obstacle(&middle, &still, self.base_from_head, self.waived)
-        {
+        if let Some(found) = self.obstacle(middle, &[]) {
             return Some(found);
         }
-        self.halve(from, &middle, depth + 1)
-            .or_else(|| self.halve(&middle, to, depth + 1))
+        let longest =
+            (0..spans.len()).max_by(|&a, &b| turned(&spans[a]).total_cmp(&turned(&spans[b])));
+        let Some(longest) = longest else {
+            return Some(found);
+        };
+        let mut halved = spans.clone();
+        halved[longest] = spans[longest].map(|h| 0.5 * h);
+        let step = halved[longest];
+        self.halve(&middle.zip(&step, |m, h| m - h), &halved, depth + 1)
+            .or_else(|| self.halve(&middle.zip(&step, |m, h| m + h), &halved, depth + 1))
     }
 }

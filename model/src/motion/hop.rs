@@ -1,40 +1,48 @@
 //! From where the arm is to hovering over a dot, and away from the head: ways in joint space, each piece proven clear, then timed.
 //!
-//! Near dots are reached straight. Farther ones, and those where the straight way is not clear, by lifting along the needle to a shell
-//! round the head, along the shell, and down again; where no shell is clear, over configurations in between. The same code serves planner
-//! and controller.
+//! Near dots are reached straight, or over a point between them a little higher, along the skin. Farther ones, and those where that is not
+//! clear, by lifting along the needle to a shell round the head, along the shell, and down again; where no shell is clear, by a search
+//! through joint space. The same code serves planner and controller.
 
 use nalgebra::{Isometry3, Translation3, Vector3};
 
-use super::detour::detour;
+use super::search::search;
 use super::trajectory::{MotionError, Trajectory};
+use super::way::Way;
 use crate::clearance::{Obstacle, WorkCell};
 use crate::frames::{Base, Head, Point, Tip, Transform};
 use crate::joints::Joints;
-use crate::limits::{HOVER_ZONE, SPEED_FREE, SPEED_HOVER};
+use crate::limits::{HOVER, HOVER_ZONE};
 use crate::units::Length;
 
-/// Up to this tip distance the straight way is tried first.
-const DIRECT: Length = Length::from_mm(25.0);
-/// Up to this change of one joint the straight way is tried first, rad.
-const DIRECT_TURN: f64 = 0.35;
+/// Up to this tip distance the way along the skin is tried first: beyond it, lifting to where the arm may be five times as fast takes less
+/// time.
+const ALONG_SKIN: Length = Length::from_mm(38.0);
+/// Up to this change of one joint the way along the skin is tried first, rad.
+const ALONG_SKIN_TURN: f64 = 0.6;
+/// How much higher than hovering the point in between is, tried in turn, where the straight way along the skin is not clear.
+const RAISED_BETWEEN: [Length; 3] = [
+    Length::from_mm(0.5),
+    Length::from_mm(2.0),
+    Length::from_mm(6.0),
+];
 /// Heights of the shell above the skin tried in turn.
 const SHELLS: [Length; 4] = [
-    Length::from_mm(16.0),
+    LOW,
     Length::from_mm(40.0),
     Length::from_mm(80.0),
     Length::from_mm(130.0),
 ];
-/// Heights to lift to, the highest that works.
-const LIFTS: [Length; 3] = [
-    Length::from_mm(80.0),
-    Length::from_mm(40.0),
-    Length::from_mm(20.0),
-];
+/// Above the skin every way that leaves it leads here first, straight along the needle.
+const LOW: Length = Length::from_mm(20.0);
+/// Heights to lift to from there, the highest that works.
+const LIFTS: [Length; 2] = [Length::from_mm(80.0), Length::from_mm(40.0)];
 /// Farthest turn about the head's middle between two way points on the shell, rad.
 const SHELL_STEP: f64 = 0.35;
-/// Samples of a retreat at which the nose must be farther from the head than before.
-const RETREAT_SAMPLES: u32 = 16;
+/// How far outside its limits a joint may be where a way begins, rad.
+const OUTSIDE: f64 = 0.05;
+/// The most way points along a shell.
+const MOST_STEPS: f64 = 10.0;
 /// Two configurations this near in every joint are on one branch, rad.
 const SAME_BRANCH: f64 = 1e-3;
 
@@ -64,207 +72,122 @@ pub enum HopError {
     Motion(#[from] MotionError),
 }
 
-/// Bound of the tip's speed along the segment per unit of the path parameter, metres.
-fn tip_length(cell: &WorkCell, from: &Joints, to: &Joints, reach: f64) -> f64 {
-    const SAMPLES: usize = 4;
-    let delta = to.zip(from, |b, a| b - a);
-    let turn: f64 = delta.as_slice().iter().map(|d| d.abs()).sum();
-    let bend = turn * turn * reach / (2 * SAMPLES) as f64;
-    let speed = |s: f64| {
-        let q = from.lerp(to, s);
-        let tip = cell.base_from_tip(&q).raw().translation.vector;
-        cell.arm()
-            .link_poses(&q)
-            .velocity(cell.arm().dof(), &tip, &delta)
-            .0
-            .norm()
-    };
-    (0..SAMPLES)
-        .map(|k| speed((k as f64 + 0.5) / SAMPLES as f64))
-        .fold(0.0, f64::max)
-        + bend
-}
-
-/// A way being built.
-#[derive(Clone)]
-struct Way<'a> {
-    cell: &'a WorkCell,
-    base_from_head: &'a Transform<Base, Head>,
-    trajectory: Trajectory,
-}
-
-impl<'a> Way<'a> {
-    fn new(cell: &'a WorkCell, base_from_head: &'a Transform<Base, Head>, from: &Joints) -> Self {
-        Self {
-            cell,
-            base_from_head,
-            trajectory: Trajectory::resting(*from),
-        }
-    }
-
-    /// How high the tip is above the skin at `q`, a lower bound in metres.
-    fn height(&self, q: &Joints) -> f64 {
-        let tip = self.base_from_head.inverse() * self.cell.base_from_tip(q).origin();
-        self.cell.field().bounds(&tip).lower
-    }
-
-    /// Adds a segment without asking whether it is clear.
-    fn push_unproven(&mut self, to: &Joints) -> Result<(), HopError> {
-        let from = self.trajectory.end();
-        let length = tip_length(self.cell, &from, to, self.cell.longest_reach());
-        let lowest = 0.5 * (self.height(&from) + self.height(to) - length);
-        let speed = if lowest >= HOVER_ZONE.m() {
-            SPEED_FREE
-        } else {
-            SPEED_HOVER
+impl Way<'_> {
+    /// From the end so far to hovering at `goal` nearby: straight, or over a point in between that is raised no more than needed.
+    fn along_skin(&mut self, goal: &Joints) -> Result<(), HopError> {
+        let from = self.end();
+        let Err(straight) = self.push(goal) else {
+            return Ok(());
         };
-        Ok(self.trajectory.push(
-            *to,
-            &self.cell.arm().motion_limits(),
-            length,
-            speed.m_per_s(),
-        )?)
-    }
-
-    /// Adds a segment that is proven clear.
-    fn push(&mut self, to: &Joints) -> Result<(), HopError> {
-        match self
-            .cell
-            .segment_blocked(&self.trajectory.end(), to, self.base_from_head)
-        {
-            Some(obstacle) => Err(HopError::WayBlocked(obstacle)),
-            None => self.push_unproven(to),
+        let (start, end) = (
+            *self.head_from_tip(&from).raw(),
+            *self.head_from_tip(goal).raw(),
+        );
+        let between = start
+            .try_lerp_slerp(&end, 0.5, 1e-9)
+            .map(Transform::from_raw);
+        let between = between.ok_or(straight)?;
+        let near = from.lerp(goal, 0.5);
+        for raised in RAISED_BETWEEN {
+            let height = Length::from_m(HOVER.m() + raised.m());
+            let Some(via) = self.raised(&between, &near, height) else {
+                continue;
+            };
+            let mut way = self.clone();
+            if way.push(&via).and_then(|()| way.push(goal)).is_ok() {
+                *self = way;
+                return Ok(());
+            }
         }
+        Err(straight)
     }
 
-    /// Adds a segment that leads the nose away from a head that came too near: every other margin is proven, and the nose's distance must
-    /// grow from sample to sample.
-    fn retreat(&mut self, to: &Joints) -> Result<(), HopError> {
-        let from = self.trajectory.end();
-        if let Some(obstacle) = self.cell.retreat_blocked(&from, to, self.base_from_head) {
-            return Err(HopError::WayBlocked(obstacle));
-        }
-        let nose = |k: u32| {
-            let q = from.lerp(to, f64::from(k) / f64::from(RETREAT_SAMPLES));
-            self.cell.clearance(&q, self.base_from_head).nose_head
-        };
-        let leads_away = (1..=RETREAT_SAMPLES).all(|k| nose(k) > nose(k - 1));
-        if !leads_away {
-            return Err(HopError::WayBlocked(Obstacle::Unknown));
-        }
-        self.push_unproven(to)
-    }
-
-    /// The joints that bring the tip to a pose, on the branch of `near`.
-    fn solve(&self, head_from_tip: &Transform<Head, Tip>, near: &Joints) -> Option<Joints> {
-        let base_from_tip = *self.base_from_head * *head_from_tip;
-        self.cell
-            .arm()
-            .inverse_near(&self.cell.flange_for_tip(&base_from_tip), near)
-    }
-
-    fn head_from_tip(&self, q: &Joints) -> Transform<Head, Tip> {
-        self.base_from_head.inverse() * self.cell.base_from_tip(q)
-    }
-
-    /// From the end of the way so far, which hovers at `start`, over the shell of that height to hovering at `goal`.
+    /// From the end of the way so far over the shell of that height to hovering at `goal`.
     fn over_shell(&mut self, goal: &Joints, shell: Length) -> Result<(), HopError> {
-        let from = self.trajectory.end();
-        let (start, end) = (self.head_from_tip(&from), self.head_from_tip(goal));
-        let up = self
-            .raised(&start, &from, shell)
-            .ok_or(HopError::OutOfReach)?;
-        let down = self.raised(&end, goal, shell).ok_or(HopError::OutOfReach)?;
-        let mut direct = self.trajectory.clone();
-        std::mem::swap(&mut direct, &mut self.trajectory);
-        let along = self
-            .rise_to(&up)
-            .and_then(|()| self.along_shell(&down, shell))
-            .and_then(|()| self.sink_to(&down, goal));
-        if along.is_ok() {
+        self.rise_to(shell)?;
+        let mut sinking = Self::new(self.cell, self.base_from_head, goal);
+        sinking.rise_to(shell)?;
+        let down = sinking.end();
+        let mut along = self.clone();
+        if along
+            .along_shell(&down, shell)
+            .and_then(|()| along.sink_along(&sinking))
+            .is_ok()
+        {
+            *self = along;
             return Ok(());
         }
         // Straight through joint space between the raised ends: longer, but may change branch.
-        self.trajectory = direct;
-        self.rise_to(&up)?;
         self.push(&down)?;
-        self.sink_to(&down, goal)
+        self.sink_along(&sinking)
     }
 
-    /// From the end of the way so far to hovering at `goal`, each end raised as far as is clear, over configurations in between.
-    fn over_detour(&mut self, goal: &Joints) -> Result<(), HopError> {
-        let from = self.trajectory.end();
-        let (start, end) = (self.head_from_tip(&from), self.head_from_tip(goal));
-        let highest = |reached: &dyn Fn(Length) -> Option<Self>| {
-            let ways = SHELLS.iter().rev().find_map(|shell| reached(*shell));
-            ways.ok_or(HopError::OutOfReach)
+    /// From the end of the way so far to hovering at `goal`, each end raised as far as is clear, by a search in between.
+    fn over_search(&mut self, goal: &Joints) -> Result<(), HopError> {
+        let raised = |way: &Self| {
+            let risen = |shell: &Length| {
+                let mut way = way.clone();
+                way.rise_to(*shell).ok().map(|()| way)
+            };
+            // Where not even the lowest is clear, the search begins where the arm is.
+            SHELLS.iter().rev().find_map(risen).unwrap_or(way.clone())
         };
-        let rising = highest(&|shell| {
-            let mut way = self.clone();
-            way.rise_to(&self.raised(&start, &from, shell)?).ok()?;
-            Some(way)
-        })?;
-        let sinking = highest(&|shell| {
-            let down = self.raised(&end, goal, shell)?;
-            let mut way = Way::new(self.cell, self.base_from_head, &down);
-            way.sink_to(&down, goal).ok()?;
-            Some(way)
-        })?;
-        let (up, down) = (rising.trajectory.end(), sinking.trajectory.start());
-        let via = detour(self.cell, self.base_from_head, &up, &down);
-        let via = via.ok_or(HopError::WayBlocked(Obstacle::Unknown))?;
+        let rising = raised(self);
+        let sinking = raised(&Self::new(self.cell, self.base_from_head, goal));
+        let found = search(
+            self.cell,
+            self.base_from_head,
+            &rising.end(),
+            &sinking.end(),
+        );
+        let found = found.ok_or(HopError::WayBlocked(Obstacle::Unknown))?;
         *self = rising;
-        for q in via.iter().skip(1) {
+        for q in found.iter().skip(1) {
             self.push_unproven(q)?;
         }
-        self.sink_to(&down, goal)
+        self.sink_along(&sinking)
     }
 
-    /// The tip drawn back along the needle until it is `height` above the skin; where it already is, it stays.
-    fn raised(
-        &self,
-        head_from_tip: &Transform<Head, Tip>,
-        near: &Joints,
-        height: Length,
-    ) -> Option<Joints> {
-        let missing = height.m() - self.cell.field().exact(&head_from_tip.origin());
-        if missing.is_nan() {
-            return None;
+    /// Along the needle to a height above the skin, over [`LOW`]; where the tip is already as high, it stays.
+    fn rise_to(&mut self, height: Length) -> Result<(), HopError> {
+        let from = self.end();
+        let pose = self.head_from_tip(&from);
+        let low = self.raised(&pose, &from, LOW).ok_or(HopError::OutOfReach)?;
+        if low != from {
+            self.push(&low)?;
         }
-        if missing <= 0.0 {
-            return Some(*near);
-        }
-        self.solve(&drawn_back(head_from_tip, missing), near)
-    }
-
-    fn rise_to(&mut self, up: &Joints) -> Result<(), HopError> {
-        let from = self.trajectory.end();
-        if self.height(&from) < HOVER_ZONE.m() {
-            let pose = self.head_from_tip(&from);
-            let edge = self
-                .raised(&pose, &from, HOVER_ZONE)
+        if height.m() > LOW.m() {
+            let top = self
+                .raised(&pose, &low, height)
                 .ok_or(HopError::OutOfReach)?;
-            self.push(&edge)?;
+            if top != low {
+                self.push(&top)?;
+            }
         }
-        self.push(up)
+        Ok(())
     }
 
-    fn sink_to(&mut self, down: &Joints, goal: &Joints) -> Result<(), HopError> {
-        let pose = self.head_from_tip(goal);
+    /// Down a way that was proven upwards, from its end, where this one ends too, to its start.
+    fn sink_along(&mut self, rise: &Self) -> Result<(), HopError> {
+        rise.points_back()
+            .skip(1)
+            .try_for_each(|q| self.push_unproven(&q))
+    }
+
+    /// Out of the hover zone along the needle, away from a head that came too near.
+    fn leave(&mut self) -> Result<(), HopError> {
+        let from = self.end();
         let edge = self
-            .raised(&pose, goal, HOVER_ZONE)
+            .raised(&self.head_from_tip(&from), &from, HOVER_ZONE)
             .ok_or(HopError::OutOfReach)?;
-        if self.height(down) > self.height(&edge) {
-            self.push(&edge)?;
-        }
-        self.push(goal)
+        self.retreat(&edge)
     }
 
     /// From the raised start along the shell to the raised goal, turning about the head's middle.
     fn along_shell(&mut self, down: &Joints, shell: Length) -> Result<(), HopError> {
         let center = self.cell.field().center().raw();
         let (start, end) = (
-            *self.head_from_tip(&self.trajectory.end()).raw(),
+            *self.head_from_tip(&self.end()).raw(),
             *self.head_from_tip(down).raw(),
         );
         let (a, b) = (
@@ -273,7 +196,7 @@ impl<'a> Way<'a> {
         );
         let turn = a.angle(&b).max(start.rotation.angle_to(&end.rotation));
         let steps = (turn / SHELL_STEP).ceil().max(1.0);
-        if !steps.is_finite() || steps > 10.0 {
+        if !steps.is_finite() || steps > MOST_STEPS {
             return Err(HopError::OutOfReach);
         }
         for k in 1..steps as u32 {
@@ -282,41 +205,35 @@ impl<'a> Way<'a> {
                 .rotation
                 .try_slerp(&end.rotation, s, 1e-6)
                 .unwrap_or(end.rotation);
-            let (da, db) = (a / a.norm(), b / b.norm());
-            let mixed: Vector3<f64> = da * (1.0 - s) + db * s;
-            if mixed.norm() < 1e-3 {
+            let mixed: Vector3<f64> = a.normalize() * (1.0 - s) + b.normalize() * s;
+            if mixed.norm().is_nan() || mixed.norm() < 1e-3 {
                 return Err(HopError::OutOfReach);
             }
-            let direction = mixed / mixed.norm();
+            let direction = mixed.normalize();
             let mut radius = a.norm() * (1.0 - s) + b.norm() * s;
             for _ in 0..8 {
-                let missing = shell.m()
-                    - self
-                        .cell
-                        .field()
-                        .exact(&Point::from_raw(center + direction * radius));
-                radius += missing.max(0.0);
+                let at = Point::from_raw(center + direction * radius);
+                let missing = shell.m() - self.cell.field().exact(&at);
+                if missing <= 1e-4 {
+                    break;
+                }
+                radius += missing;
             }
             let pose =
                 Isometry3::from_parts(Translation3::from(center + direction * radius), rotation);
             let q = self
-                .solve(&Transform::from_raw(pose), &self.trajectory.end())
+                .solve(&Transform::from_raw(pose), &self.end())
                 .ok_or(HopError::OutOfReach)?;
             self.push(&q)?;
         }
         let last = self
-            .solve(&Transform::from_raw(end), &self.trajectory.end())
+            .solve(&Transform::from_raw(end), &self.end())
             .ok_or(HopError::OutOfReach)?;
         if last.max_difference(down) > SAME_BRANCH {
             return Err(HopError::OutOfReach);
         }
         self.push(down)
     }
-}
-
-/// A tip pose moved back along its needle, metres.
-fn drawn_back(head_from_tip: &Transform<Head, Tip>, by: f64) -> Transform<Head, Tip> {
-    Transform::from_raw(head_from_tip.raw() * Translation3::new(0.0, 0.0, -by))
 }
 
 /// The way from `from` to hovering at `target` with the head at `base_from_head`: at rest at both ends, proven clear all along.
@@ -329,9 +246,10 @@ pub fn hop(
     from: &Joints,
     target: &HopTarget,
 ) -> Result<Trajectory, HopError> {
-    let way = Way::new(cell, base_from_head, from);
-    let goal = way
-        .solve(&target.head_from_tip, &target.seed)
+    let base_from_tip = *base_from_head * target.head_from_tip;
+    let goal = cell
+        .arm()
+        .inverse_near(&cell.flange_for_tip(&base_from_tip), &target.seed)
         .ok_or(HopError::OutOfReach)?;
     hop_to_joints(cell, base_from_head, from, &goal)
 }
@@ -346,47 +264,47 @@ pub fn hop_to_joints(
     from: &Joints,
     goal: &Joints,
 ) -> Result<Trajectory, HopError> {
+    // Measured joints may lie a little outside their limits, but what is far from them is no place the arm can be.
+    let near_limits = from.dof() == cell.arm().dof()
+        && (cell.arm().joints().iter().zip(from.as_slice()))
+            .all(|(j, q)| (j.lower - OUTSIDE..=j.upper + OUTSIDE).contains(q));
+    if !near_limits || !cell.arm().within_limits(goal) {
+        return Err(HopError::OutOfReach);
+    }
     if let Some(obstacle) = cell.blocked(goal, base_from_head) {
         return Err(HopError::TargetBlocked(obstacle));
     }
     let mut begun = Way::new(cell, base_from_head, from);
-    // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
-    if cell
-        .blocked(from, base_from_head)
-        .is_some_and(|obstacle| cell.is_nose_to_head(&obstacle))
-    {
-        let pose = begun.head_from_tip(from);
-        let edge = begun
-            .raised(&pose, from, HOVER_ZONE)
-            .ok_or(HopError::OutOfReach)?;
-        begun.retreat(&edge)?;
-    }
     let distance = cell
         .base_from_tip(from)
         .origin()
         .distance(&cell.base_from_tip(goal).origin());
     let mut last = HopError::OutOfReach;
-    if distance <= DIRECT.m() && from.max_difference(goal) <= DIRECT_TURN {
-        let mut way = begun.clone();
-        match way.push(goal) {
-            Ok(()) => return Ok(way.trajectory),
+    if distance <= ALONG_SKIN.m() && from.max_difference(goal) <= ALONG_SKIN_TURN {
+        match begun.along_skin(goal) {
+            Ok(()) => return begun.timed(),
             Err(error) => last = error,
         }
+    }
+    match cell.blocked(from, base_from_head) {
+        None => {}
+        // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
+        Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun.leave()?,
+        // No way that begins within another margin is clear.
+        Some(obstacle) => return Err(HopError::WayBlocked(obstacle)),
     }
     for shell in SHELLS {
         let mut way = begun.clone();
         match way.over_shell(goal, shell) {
-            Ok(()) => return Ok(way.trajectory),
-            // What is in the way says more than that a detour was out of reach.
+            Ok(()) => return way.timed(),
+            // What is in the way says more than that a shell was out of reach.
             Err(HopError::OutOfReach) => {}
             Err(error) => last = error,
         }
     }
-    let mut way = begun.clone();
-    // That there is no detour says less than what stands in the way.
-    way.over_detour(goal)
-        .map(|()| way.trajectory)
-        .map_err(|_| last)
+    // That the search found nothing says less than what stands in the way.
+    begun.over_search(goal).map_err(|_| last)?;
+    begun.timed()
 }
 
 /// Away from the head along the needle, as high as is clear: the first move of every pause, stop and fault.
@@ -401,47 +319,35 @@ pub fn lift(
     base_from_head: &Transform<Base, Head>,
     from: &Joints,
 ) -> Result<Trajectory, HopError> {
-    let mut last = HopError::OutOfReach;
-    for height in LIFTS {
-        match lift_to(cell, base_from_head, from, height) {
-            Ok(trajectory) => return Ok(trajectory),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    let low = lift_low(cell, base_from_head, from)?;
+    let pose = low.head_from_tip(from);
+    let higher = LIFTS.iter().find_map(|height| {
+        let mut way = low.clone();
+        let top = way.raised(&pose, &way.end(), *height)?;
+        way.push(&top).ok().map(|()| way)
+    });
+    higher.unwrap_or(low).timed()
 }
 
 /// Whether [`lift`] gets the arm off the head from here, if only to its lowest height: a pose without a way out is a trap.
 #[must_use]
 pub fn can_lift(cell: &WorkCell, base_from_head: &Transform<Base, Head>, from: &Joints) -> bool {
-    LIFTS
-        .last()
-        .is_some_and(|height| lift_to(cell, base_from_head, from, *height).is_ok())
+    lift_low(cell, base_from_head, from).is_ok()
 }
 
-fn lift_to(
-    cell: &WorkCell,
-    base_from_head: &Transform<Base, Head>,
+/// The first part of every lift, to its lowest height.
+fn lift_low<'a>(
+    cell: &'a WorkCell,
+    base_from_head: &'a Transform<Base, Head>,
     from: &Joints,
-    height: Length,
-) -> Result<Trajectory, HopError> {
+) -> Result<Way<'a>, HopError> {
     let mut way = Way::new(cell, base_from_head, from);
-    let pose = way.head_from_tip(from);
-    let edge = way
-        .raised(&pose, from, HOVER_ZONE)
-        .ok_or(HopError::OutOfReach)?;
-    if edge.max_difference(from) > 0.0 {
-        match way.push(&edge) {
-            Ok(()) => {}
-            Err(HopError::WayBlocked(obstacle)) if cell.is_nose_to_head(&obstacle) => {
-                way.retreat(&edge)?
-            }
-            Err(error) => return Err(error),
+    match way.rise_to(LOW) {
+        Err(HopError::WayBlocked(obstacle)) if cell.is_nose_to_head(&obstacle) => {
+            way.leave()?;
+            way.rise_to(LOW)?;
         }
+        other => other?,
     }
-    let top = way
-        .raised(&pose, &edge, height)
-        .ok_or(HopError::OutOfReach)?;
-    way.push(&top)?;
-    Ok(way.trajectory)
+    Ok(way)
 }

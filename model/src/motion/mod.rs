@@ -1,13 +1,17 @@
 //! Motion from dot to dot: ways in joint space, proven clear, and their jerk-limited time law.
 
-mod detour;
 mod hop;
-mod profile;
+mod pace;
+mod ramp;
+mod search;
+mod tip;
 mod trajectory;
+mod way;
 
+#[cfg(test)]
+mod law_tests;
 #[cfg(test)]
 mod tests;
 
 pub use hop::{HopError, HopTarget, can_lift, hop, hop_to_joints, lift};
-pub use profile::{PathState, Profile};
-pub use trajectory::{JointLimits, JointSample, MAX_SEGMENTS, MotionError, Trajectory};
+pub use trajectory::{JointLimits, JointSample, MAX_LEGS, MotionError, Trajectory};

@@ -1,13 +1,21 @@
-//! A motion of the arm: straight segments in joint space, each rest to rest under its own time law.
+//! A motion of the arm: straight legs in joint space, each at a constant velocity, joined by jerk-limited changes of velocity.
+//!
+//! A change is centred at the moment at which the arm would turn at the way point if it could turn at once. Where the motion may cut the
+//! corner, one change leads from one leg's velocity to the next one's: the arm does not stop, the corner costs no time, and every joint's
+//! velocity stays between its two. Where not, the arm comes to rest on the way point. Either way the acceleration is the difference of
+//! the two velocities times the ramp's rate, so that its extrema, and the jerk's, are known in closed form.
 
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
-use super::profile::Profile;
+use super::ramp::Ramp;
 use crate::joints::Joints;
 
-/// The most segments of one motion.
-pub const MAX_SEGMENTS: usize = 16;
+/// The most legs of one motion.
+pub const MAX_LEGS: usize = 24;
+
+/// A way point this near to the one before it (rad in every joint) adds nothing.
+pub(super) const SAME_PLACE: f64 = 1e-12;
 
 /// What each joint may do; all positive.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -41,22 +49,56 @@ pub enum MotionError {
     #[error("a way point of the motion is not finite or has the wrong number of joints")]
     WayPoint,
     /// Too many way points.
-    #[error("a motion may have at most {MAX_SEGMENTS} segments")]
+    #[error("a motion may have at most {MAX_LEGS} legs")]
     TooLong,
 }
 
+/// A straight leg in joint space.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Leg {
+    /// Where it leads.
+    pub to: Joints,
+    /// Upper bound of the way the tip makes per unit of s, s from 0 to 1 along the leg, metres.
+    pub tip_length: f64,
+    /// What the tip may do at most, m/s.
+    pub tip_speed: f64,
+}
+
+/// A leg with its time law.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Segment {
-    from: Joints,
-    to: Joints,
-    profile: Profile,
+pub(super) struct Segment {
+    pub(super) to: Joints,
+    /// ds/dt between the ramps, 1/s.
+    pub(super) rate: f64,
+    /// From the velocity before (of the leg before, or rest) to this leg's.
+    pub(super) entry: Ramp,
+    /// From this leg's velocity to the one after it; the next leg's entry where the two are blended.
+    pub(super) exit: Ramp,
+    /// Whether the next leg follows without a stop.
+    pub(super) blended: bool,
 }
 
 /// A timed motion, at rest at both ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trajectory {
     start: Joints,
-    segments: ArrayVec<Segment, MAX_SEGMENTS>,
+    segments: ArrayVec<Segment, MAX_LEGS>,
+}
+
+/// A segment laid on the time axis.
+pub(super) struct Placed<'a> {
+    pub(super) from: Joints,
+    pub(super) segment: &'a Segment,
+    /// Velocity between the ramps, rad/s.
+    pub(super) velocity: Joints,
+    /// Velocity behind the exit ramp, rad/s.
+    pub(super) after: Joints,
+    /// Whether it begins at rest.
+    pub(super) rests_before: bool,
+    /// Middle of the entry ramp, s.
+    pub(super) begin: f64,
+    /// Middle of the exit ramp, s.
+    pub(super) end: f64,
 }
 
 impl Trajectory {
@@ -81,7 +123,7 @@ impl Trajectory {
         self.segments.last().map_or(self.start, |s| s.to)
     }
 
-    /// Adds a straight joint-space segment to `to`, as fast as `limits` and the tip allow.
+    /// Adds a straight joint-space segment to `to`, from rest to rest, as fast as `limits` and the tip allow.
     ///
     /// `tip_length` is an upper bound of the way the tip makes along this segment for s from 0 to 1, per unit of s, in metres;
     /// `tip_speed` is what the tip may do at most, m/s.
@@ -95,61 +137,89 @@ impl Trajectory {
         tip_length: f64,
         tip_speed: f64,
     ) -> Result<(), MotionError> {
-        let from = self.end();
-        if to.dof() != from.dof() || !to.is_finite() || !tip_length.is_finite() {
-            return Err(MotionError::WayPoint);
-        }
-        let delta = to.zip(&from, |b, a| (b - a).abs());
-        if delta.max_abs() < 1e-12 {
-            return Ok(());
-        }
-        let slowest = |limit: &Joints| {
-            delta
-                .as_slice()
-                .iter()
-                .zip(limit.as_slice())
-                .fold(f64::INFINITY, |least, (d, l)| {
-                    if *d > 0.0 { least.min(l / d) } else { least }
-                })
+        let leg = Leg {
+            to,
+            tip_length,
+            tip_speed,
         };
-        let mut velocity = slowest(&limits.velocity);
-        if tip_length > 0.0 {
-            velocity = velocity.min(tip_speed / tip_length);
-        }
-        let profile = Profile::fastest(
-            velocity,
-            slowest(&limits.acceleration),
-            slowest(&limits.jerk),
-        )
-        .ok_or(MotionError::Limits)?;
+        let more = super::pace::through(self.end(), &[leg], limits, &mut |_| {
+            super::pace::Verdict::Stop
+        })?;
         self.segments
-            .try_push(Segment { from, to, profile })
+            .try_extend_from_slice(&more.segments)
             .map_err(|_| MotionError::TooLong)
+    }
+
+    pub(super) fn from_segments(start: Joints, segments: ArrayVec<Segment, MAX_LEGS>) -> Self {
+        Self { start, segments }
+    }
+
+    /// The segments on the time axis, in order.
+    pub(super) fn placed(&self) -> impl Iterator<Item = Placed<'_>> {
+        let (mut from, mut velocity, mut rest, mut corner) = (self.start, None, 0.0, 0.0);
+        (0..self.segments.len()).map(move |i| {
+            let segment = &self.segments[i];
+            let own = |from: &Joints, s: &Segment| s.to.zip(from, |b, a| (b - a) * s.rate);
+            let rests_before = velocity.is_none();
+            let here = velocity.unwrap_or_else(|| own(&from, segment));
+            let next = self.segments.get(i + 1).filter(|_| segment.blended);
+            let begin = if rests_before {
+                rest + 0.5 * segment.entry.duration()
+            } else {
+                corner
+            };
+            let end = begin + 1.0 / segment.rate;
+            velocity = next.map(|next| own(&segment.to, next));
+            let placed = Placed {
+                from,
+                segment,
+                velocity: here,
+                after: velocity.unwrap_or_else(|| Joints::zeros(here.dof())),
+                rests_before,
+                begin,
+                end,
+            };
+            (from, corner, rest) = (segment.to, end, end + 0.5 * segment.exit.duration());
+            placed
+        })
     }
 
     /// How long it takes, seconds.
     #[must_use]
     pub fn duration(&self) -> f64 {
-        self.segments.iter().map(|s| s.profile.duration()).sum()
+        self.placed()
+            .last()
+            .map_or(0.0, |p| p.end + 0.5 * p.segment.exit.duration())
     }
 
     /// Where the arm should be `t` seconds after the start.
     #[must_use]
     pub fn at(&self, t: f64) -> JointSample {
         // NaN is no time; the start is the safe answer.
-        let mut left = if t.is_nan() { 0.0 } else { t };
-        for segment in &self.segments {
-            let duration = segment.profile.duration();
-            if left < duration {
-                let state = segment.profile.at(left);
-                let delta = segment.to.zip(&segment.from, |b, a| b - a);
+        let t = if t.is_nan() { 0.0 } else { t.max(0.0) };
+        for p in self.placed() {
+            let zeros = Joints::zeros(p.velocity.dof());
+            let half = 0.5 * p.segment.entry.duration();
+            if p.rests_before && t < p.begin + half {
+                return turning(&p.from, &zeros, &p.velocity, &p.segment.entry, t - p.begin);
+            }
+            let half = 0.5 * p.segment.exit.duration();
+            if t < p.end - half {
                 return JointSample {
-                    position: segment.from.zip(&delta, |a, d| a + d * state.s),
-                    velocity: delta.map(|d| d * state.ds),
-                    acceleration: delta.map(|d| d * state.dds),
+                    position: p.from.zip(&p.velocity, |q, v| q + v * (t - p.begin)),
+                    velocity: p.velocity,
+                    acceleration: zeros,
                 };
             }
-            left -= duration;
+            if t < p.end + half {
+                return turning(
+                    &p.segment.to,
+                    &p.velocity,
+                    &p.after,
+                    &p.segment.exit,
+                    t - p.end,
+                );
+            }
         }
         let end = self.end();
         JointSample {
@@ -159,12 +229,27 @@ impl Trajectory {
         }
     }
 
-    /// The way points: the start, then the end of each segment, with the time in seconds at which each is reached.
+    /// The way as it is made: the start, where the arm is at the moment each way point would be reached if it turned at once (on it where
+    /// the motion stops, beside it where the corner is cut), and the end; with the time of each in seconds.
     pub fn way_points(&self) -> impl Iterator<Item = (f64, Joints)> + '_ {
-        let mut t = 0.0;
-        core::iter::once((0.0, self.start)).chain(self.segments.iter().map(move |s| {
-            t += s.profile.duration();
-            (t, s.to)
+        core::iter::once((0.0, self.start)).chain(self.placed().map(|p| {
+            if p.segment.blended {
+                (p.end, self.at(p.end).position)
+            } else {
+                (p.end + 0.5 * p.segment.exit.duration(), p.segment.to)
+            }
         }))
+    }
+}
+
+/// `t` seconds after the middle of the change of velocity at a way point.
+fn turning(corner: &Joints, before: &Joints, after: &Joints, ramp: &Ramp, t: f64) -> JointSample {
+    let share = ramp.at(t + 0.5 * ramp.duration());
+    let change = after.zip(before, |b, a| b - a);
+    let straight = corner.zip(before, |q, v| q + v * t);
+    JointSample {
+        position: straight.zip(&change, |q, c| q + c * share.integral),
+        velocity: before.zip(&change, |v, c| v + c * share.share),
+        acceleration: change.map(|c| c * share.rate),
     }
 }

@@ -1,0 +1,293 @@
+//! A way being built, leg by leg, each proven clear; timed when it is whole.
+
+use arrayvec::ArrayVec;
+use nalgebra::Translation3;
+
+use super::hop::HopError;
+use super::pace::{Corner, Verdict, through};
+use super::tip::TipBounds;
+use super::trajectory::{Leg, MAX_LEGS, MotionError, SAME_PLACE, Trajectory};
+use crate::clearance::{Obstacle, WorkCell};
+use crate::frames::{Base, Head, Tip, Transform};
+use crate::joints::Joints;
+use crate::limits::{SPEED_FREE, SPEED_HOVER};
+use crate::units::{Length, Speed};
+
+/// Samples of a retreat at which the nose must be farther from the head than before.
+const RETREAT_SAMPLES: u32 = 16;
+/// How far above the hover zone a straight leg out of it, or into it, changes its speed: room for the change itself, metres.
+const ABOVE_ZONE: f64 = 1.5e-3;
+/// Parts of a leg that are looked at for whether they are above the hover zone.
+const PARTS: usize = 16;
+/// A corner at which the tip is faster than allowed is slowed by at most this factor; beyond that stopping is faster.
+const SLOWEST: f64 = 0.8;
+
+/// Legs longer than this, metres of the tip's way, may be made at several speeds in parts …
+const EVENED_FROM: f64 = 4e-3;
+/// … of which there are so many …
+const EVENED: usize = 4;
+/// … if together they take at most this share of the time.
+const WORTH_IT: f64 = 0.93;
+
+type Legs = ArrayVec<Leg, MAX_LEGS>;
+
+fn add(legs: &mut Legs, to: &Joints, tip_length: f64, speed: Speed) -> Result<(), HopError> {
+    let leg = Leg {
+        to: *to,
+        tip_length,
+        tip_speed: speed.m_per_s(),
+    };
+    let pushed = legs.try_push(leg);
+    pushed.map_err(|_| HopError::Motion(MotionError::TooLong))
+}
+
+/// Legs from a start, in a cell, near a head.
+#[derive(Clone)]
+pub(super) struct Way<'a> {
+    pub cell: &'a WorkCell,
+    pub base_from_head: &'a Transform<Base, Head>,
+    tip: TipBounds<'a>,
+    start: Joints,
+    points: ArrayVec<Joints, MAX_LEGS>,
+    /// Legs at the beginning on which the nose may be within its margin of the head.
+    retreating: usize,
+}
+
+impl<'a> Way<'a> {
+    pub fn new(
+        cell: &'a WorkCell,
+        base_from_head: &'a Transform<Base, Head>,
+        from: &Joints,
+    ) -> Self {
+        Self {
+            cell,
+            base_from_head,
+            tip: TipBounds::new(cell, base_from_head),
+            start: *from,
+            points: ArrayVec::new(),
+            retreating: 0,
+        }
+    }
+
+    /// Where it leads so far.
+    pub fn end(&self) -> Joints {
+        self.points.last().copied().unwrap_or(self.start)
+    }
+
+    /// The way points from the end back to the start.
+    pub fn points_back(&self) -> impl Iterator<Item = Joints> + '_ {
+        let points = self.points.iter().rev().copied();
+        points.chain(core::iter::once(self.start))
+    }
+
+    /// Adds a leg without asking whether it is clear.
+    pub fn push_unproven(&mut self, to: &Joints) -> Result<(), HopError> {
+        if to.max_difference(&self.end()) <= SAME_PLACE {
+            return Ok(());
+        }
+        let pushed = self.points.try_push(*to);
+        pushed.map_err(|_| HopError::Motion(MotionError::TooLong))
+    }
+
+    /// Adds a leg that is proven clear.
+    pub fn push(&mut self, to: &Joints) -> Result<(), HopError> {
+        match self
+            .cell
+            .segment_blocked(&self.end(), to, self.base_from_head)
+        {
+            Some(obstacle) => Err(HopError::WayBlocked(obstacle)),
+            None => self.push_unproven(to),
+        }
+    }
+
+    /// Adds a leg that leads the nose away from a head that came too near: every other margin is proven, and the nose's distance must
+    /// grow from sample to sample.
+    pub fn retreat(&mut self, to: &Joints) -> Result<(), HopError> {
+        let from = self.end();
+        if let Some(obstacle) = self.cell.retreat_blocked(&from, to, self.base_from_head) {
+            return Err(HopError::WayBlocked(obstacle));
+        }
+        let nose = |k: u32| {
+            let q = from.lerp(to, f64::from(k) / f64::from(RETREAT_SAMPLES));
+            self.cell.clearance(&q, self.base_from_head).nose_head
+        };
+        let leads_away = (1..=RETREAT_SAMPLES).all(|k| nose(k) > nose(k - 1));
+        if !leads_away {
+            return Err(HopError::WayBlocked(Obstacle::Unknown));
+        }
+        self.push_unproven(to)?;
+        self.retreating = self.points.len();
+        Ok(())
+    }
+
+    /// The joints that bring the tip to a pose, on the branch of `near`.
+    pub fn solve(&self, head_from_tip: &Transform<Head, Tip>, near: &Joints) -> Option<Joints> {
+        let base_from_tip = *self.base_from_head * *head_from_tip;
+        self.cell
+            .arm()
+            .inverse_near(&self.cell.flange_for_tip(&base_from_tip), near)
+    }
+
+    pub fn head_from_tip(&self, q: &Joints) -> Transform<Head, Tip> {
+        self.base_from_head.inverse() * self.cell.base_from_tip(q)
+    }
+
+    /// The tip drawn back along the needle until it is `height` above the skin; where it already is, it stays.
+    pub fn raised(
+        &self,
+        head_from_tip: &Transform<Head, Tip>,
+        near: &Joints,
+        height: Length,
+    ) -> Option<Joints> {
+        let missing = height.m() - self.cell.field().exact(&head_from_tip.origin());
+        if missing.is_nan() {
+            return None;
+        }
+        if missing <= 0.0 {
+            return Some(*near);
+        }
+        let back = head_from_tip.raw() * Translation3::new(0.0, 0.0, -missing);
+        self.solve(&Transform::from_raw(back), near)
+    }
+
+    /// The motion, as fast as joints and tip may, its corners cut where that is proven clear.
+    pub fn timed(&self) -> Result<Trajectory, HopError> {
+        let limits = self.cell.arm().motion_limits();
+        let (mut legs, mut retreating) = (Legs::new(), 0);
+        // Where a way point is: the other corners lie between parts of one straight leg.
+        let mut turns = ArrayVec::<usize, MAX_LEGS>::new();
+        let mut from = self.start;
+        for (i, to) in self.points.iter().enumerate() {
+            let room = MAX_LEGS - legs.len() - (self.points.len() - i - 1);
+            self.add_legs(&from, to, room, &mut legs)?;
+            from = *to;
+            // At most one for each of as many way points.
+            let _ = turns.try_push(legs.len() - 1);
+            if i + 1 == self.retreating {
+                retreating = legs.len();
+            }
+        }
+        // Corners of a retreat are not cut: the head is within the nose's margin there.
+        let mut judge = |corner: &Corner| {
+            if corner.leg < retreating {
+                Verdict::Stop
+            } else {
+                self.judge(corner, turns.contains(&corner.leg))
+            }
+        };
+        Ok(through(self.start, &legs, &limits, &mut judge)?)
+    }
+
+    /// The leg between two way points; where it is not above the hover zone all along, its parts that are, and those that are not.
+    fn add_legs(
+        &self,
+        from: &Joints,
+        to: &Joints,
+        room: usize,
+        legs: &mut Legs,
+    ) -> Result<(), HopError> {
+        let length = self.tip.length(from, to);
+        if self.tip.stays_above_zone(from, to, length, 0.0) {
+            return self.add_even(from, to, length, SPEED_FREE, room, legs);
+        }
+        let is_high = |q: &Joints| self.tip.is_above_zone(q, ABOVE_ZONE);
+        // Legs along the skin, by far the most.
+        if !(is_high(from) || is_high(to) || is_high(&from.lerp(to, 0.5))) {
+            return self.add_even(from, to, length, SPEED_HOVER, room, legs);
+        }
+        let at = |k: usize| from.lerp(to, k as f64 / PARTS as f64);
+        let part = length / PARTS as f64;
+        let is_fast = |k: usize| {
+            self.tip
+                .stays_above_zone(&at(k), &at(k + 1), part, ABOVE_ZONE)
+        };
+        let fast: ArrayVec<bool, PARTS> = (0..PARTS).map(is_fast).collect();
+        if fast.windows(2).filter(|w| w[0] != w[1]).count() >= room {
+            return add(legs, to, length, SPEED_HOVER);
+        }
+        let mut begun = 0;
+        for k in 1..=PARTS {
+            if k < PARTS && fast[k] == fast[begun] {
+                continue;
+            }
+            let (first, last) = (at(begun), if k == PARTS { *to } else { at(k) });
+            // Its parameter runs over the part alone.
+            let tip_length = self.tip.length(&first, &last);
+            let speed = if fast[begun] { SPEED_FREE } else { SPEED_HOVER };
+            add(legs, &last, tip_length, speed)?;
+            begun = k;
+        }
+        Ok(())
+    }
+
+    /// A leg at one tip speed: in parts of which each is as fast as that allows, where that is worth it.
+    fn add_even(
+        &self,
+        from: &Joints,
+        to: &Joints,
+        length: f64,
+        speed: Speed,
+        room: usize,
+        legs: &mut Legs,
+    ) -> Result<(), HopError> {
+        let at = |k: usize| from.lerp(to, k as f64 / EVENED as f64);
+        if length > EVENED_FROM && room > EVENED {
+            let part = |k: usize| self.tip.length(&at(k), &at(k + 1));
+            let parts: ArrayVec<f64, EVENED> = (0..EVENED).map(part).collect();
+            if parts.iter().sum::<f64>() < WORTH_IT * length {
+                for (k, length) in (1..).zip(parts) {
+                    add(legs, &if k == EVENED { *to } else { at(k) }, length, speed)?;
+                }
+                return Ok(());
+            }
+        }
+        add(legs, to, length, speed)
+    }
+
+    /// A cut corner stays in the triangle of way point, beginning of the tail and end of the head: the share β of the head that is made is
+    /// convex in time (its second derivative is a multiple of dσ/dt, never negative), so β ≤ t/T, and the share of the tail that is left
+    /// is 1 − 2t/T + β; together they are one at most. That triangle is proven clear, and the tip's speed is bounded all over it.
+    fn judge(&self, corner: &Corner, turns: bool) -> Verdict {
+        let (tail, head) = (&corner.tail, &corner.head);
+        let farthest = tail.zip(head, |t, h| t.abs().max(h.abs()));
+        let speed_there = |v: &Joints| self.tip.speed(&corner.at, v);
+        // Every point of the triangle, −αT + βH with α + β ≤ 1, is within ½ (H − T) of one on tail or head.
+        let bent = head.zip(tail, |h, t| if turns { 0.5 * (h - t) } else { 0.0 });
+        let strays = speed_there(&bent) + self.tip.bend(&farthest, &bent);
+        let begin = corner.at.zip(tail, |q, t| q - t);
+        let end = corner.at.zip(head, |q, h| q + h);
+        let above = |from: &Joints, to: &Joints| {
+            let length = self.tip.length(from, to);
+            self.tip.stays_above_zone(from, to, length, strays)
+        };
+        let limit = if above(&begin, &corner.at) && above(&corner.at, &end) {
+            SPEED_FREE
+        } else {
+            SPEED_HOVER
+        };
+        let speed = corner
+            .velocity
+            .iter()
+            .map(|v| self.tip.speed_in(&corner.at, tail, head, v))
+            .fold(0.0, f64::max);
+        if !speed.is_finite() || speed * SLOWEST > limit.m_per_s() {
+            return Verdict::Stop;
+        }
+        if speed > limit.m_per_s() {
+            return Verdict::Slower(0.999 * limit.m_per_s() / speed);
+        }
+        if !turns {
+            return Verdict::Cut;
+        }
+        let quarter = bent.map(|d| 0.5 * d);
+        let middle = corner.at.zip(&quarter, |q, m| q + m);
+        let along = head.zip(tail, |h, t| 0.5 * (h + t));
+        match self
+            .cell
+            .region_blocked(&middle, &[along, quarter], self.base_from_head)
+        {
+            None => Verdict::Cut,
+            Some(_) => Verdict::Stop,
+        }
+    }
+}
