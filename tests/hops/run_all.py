@@ -21,7 +21,7 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WANTED, CHECK = ROOT / "tests/hops/requirements.txt", ROOT / "tests/hops/check.py"
 # Whose landmarks make a head frame, and whose surface a planner accepts.
-HEADS = ("mesh2hrtf_head.ply", "lee_perry_smith_mm.stl")
+HEADS = ("mesh2hrtf_head.ply", "lee_perry_smith.obj")
 ARMS = ("ur5e/ur5e_local.urdf", "fr3/fr3_local.urdf")
 
 
@@ -85,9 +85,7 @@ class Stage:
         """One arm a head, so that the time stays short; the arms with their own meshes."""
         for head, arm in zip(HEADS, ARMS):
             scan, urdf = shared / "scans" / head, shared / "arms" / arm
-            landmarks = scan.with_name(scan.stem.removesuffix("_mm") + ".landmarks.json")
-            landmarks = next((p for p in (scan.with_suffix(".landmarks.json"), landmarks) if p.exists()), landmarks)
-            self.count(f"{arm}, {head}", self.check(urdf, urdf, scan, landmarks, "--every", str(self.args.every)))
+            self.count(f"{arm}, {head}", self.check(urdf, urdf, scan, scan.with_suffix(".landmarks.json"), "--every", str(self.args.every)))
 
 
 def main():
