@@ -171,8 +171,14 @@ pub struct Summary {
     pub session_estimate_s: f64,
     /// What it is spent on.
     pub session_parts_s: BTreeMap<&'static str, f64>,
+    /// Metres per unit of the scan file.
+    pub metres_per_scan_unit: f64,
+    /// The head frame against the scan's, the latter scaled to metres.
+    pub head_from_scan: PoseSummary,
     /// Where the head is expected.
     pub base_from_head: PoseSummary,
+    /// Spheres no tip may enter, in the head frame.
+    pub keep_outs: Vec<KeepOutSummary>,
     /// What the operator should know.
     pub findings: Vec<stipple_model::plan::Finding>,
 }
@@ -249,6 +255,17 @@ pub struct UniformSummary {
     pub cv_nn: Option<f64>,
 }
 
+/// A keep-out in plan.json.
+#[derive(Debug, Serialize)]
+pub struct KeepOutSummary {
+    /// What it protects.
+    pub name: String,
+    /// Its centre, metres.
+    pub center_m: [f64; 3],
+    /// Its radius, metres.
+    pub radius_m: f64,
+}
+
 /// A pose in plan.json.
 #[derive(Debug, Serialize)]
 pub struct PoseSummary {
@@ -280,7 +297,6 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
             .map(|m| layer_summary(plan, m, zone.area.cm2()))
             .collect(),
     });
-    let pose = plan.cell.base_from_head.raw();
     Summary {
         digest: digest.to_string(),
         planner_version: plan.provenance.planner_version.clone(),
@@ -309,11 +325,26 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
             .named()
             .map(|(name, part)| (name, part.s()))
             .into(),
-        base_from_head: PoseSummary {
-            xyz_m: pose.translation.vector.into(),
-            quaternion_xyzw: pose.rotation.coords.into(),
-        },
+        metres_per_scan_unit: plan.provenance.metres_per_scan_unit,
+        head_from_scan: pose_summary(plan.head_from_scan.raw()),
+        base_from_head: pose_summary(plan.cell.base_from_head.raw()),
+        keep_outs: plan
+            .keep_outs
+            .iter()
+            .map(|k| KeepOutSummary {
+                name: k.name.clone(),
+                center_m: k.center.raw().into(),
+                radius_m: k.radius.m(),
+            })
+            .collect(),
         findings: plan.findings.clone(),
+    }
+}
+
+fn pose_summary(pose: &nalgebra::Isometry3<f64>) -> PoseSummary {
+    PoseSummary {
+        xyz_m: pose.translation.vector.into(),
+        quaternion_xyzw: pose.rotation.coords.into(),
     }
 }
 

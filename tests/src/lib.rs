@@ -47,6 +47,20 @@ pub fn treatment(dots: u32) -> (String, Treatment) {
     reason = "a test helper: its failure is the test's"
 )]
 pub fn plan(head_seed: u64, dots: u32, seed: u64) -> Plan {
+    let cell = Cell::shipped(ArmSource::ur5e()).expect("the shipped cell");
+    in_cell(head_seed, dots, seed, cell)
+}
+
+/// As [`plan`], in another cell.
+///
+/// # Panics
+/// When any stage fails.
+#[must_use]
+#[allow(
+    clippy::expect_used,
+    reason = "a test helper: its failure is the test's"
+)]
+pub fn in_cell(head_seed: u64, dots: u32, seed: u64, cell: Cell) -> Plan {
     let folder = tempfile::tempdir().expect("a folder");
     let (ply, json) = (
         folder.path().join("head.ply"),
@@ -70,7 +84,7 @@ pub fn plan(head_seed: u64, dots: u32, seed: u64) -> Plan {
         landmarks_digest: stipple_model::digest::Digest::of(&bytes),
         treatment: &treatment,
         treatment_text: &treatment_text,
-        cell: Cell::shipped(ArmSource::ur5e()).expect("the shipped cell"),
+        cell,
         place: None,
         seed,
     };

@@ -63,6 +63,25 @@ impl Marks {
         self
     }
 
+    /// With what is not placed yet out of sight: of `layer` and after nothing is shown, what is before it counts as placed.
+    #[must_use]
+    pub(super) fn only_before(mut self, plan: &Plan, layer: u8) -> Self {
+        for (mark, dot) in self.0.iter_mut().zip(&plan.dots) {
+            *mark = match *mark {
+                Mark::Planned if dot.layer < layer => Mark::Placed,
+                _ => Mark::Hidden,
+            };
+        }
+        self
+    }
+
+    /// Marks one dot.
+    pub(super) fn set(&mut self, dot: DotId, mark: Mark) {
+        if let Some(at) = self.0.get_mut(dot.index()) {
+            *at = mark;
+        }
+    }
+
     /// Each dot's mark.
     #[must_use]
     pub fn as_slice(&self) -> &[Mark] {

@@ -8,12 +8,14 @@ use stipple_controller::record::RecordError;
 use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::plan::{Plan, PlanError};
 
+mod animation;
 mod marks;
 mod picture;
 mod record;
 mod stage;
 mod window;
 
+pub use animation::{Animation, FRAMES_PER_SECOND, Progress, animate};
 pub use marks::{Mark, Marks};
 pub use picture::{Picture, Viewpoint, draw};
 pub use record::{Recorded, is_record, read_record};
@@ -43,6 +45,20 @@ pub enum ViewError {
         path: PathBuf,
         /// What the encoder or the system said.
         reason: String,
+    },
+    /// There is nothing to animate.
+    #[error("layer {layer} has no planned dots")]
+    NoDots {
+        /// The layer.
+        layer: u8,
+    },
+    /// A hop that the plan promises does not exist.
+    #[error("the plan's hop to dot {} does not hold; plan again{}", dot.0, reason.map_or_else(String::new, |r| format!(": {r}")))]
+    Hop {
+        /// The dot.
+        dot: stipple_model::plan::DotId,
+        /// Why.
+        reason: Option<stipple_model::motion::HopError>,
     },
     /// The plan.
     #[error(transparent)]

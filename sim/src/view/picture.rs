@@ -57,12 +57,9 @@ pub(super) fn legend(marks: &Marks) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// Draws into a PNG file.
-///
-/// # Errors
-/// No graphics driver, or a file that cannot be written.
-pub fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), ViewError> {
-    let [width, height] = picture.size.map(|n| n.clamp(16, 8192));
+/// A surface to draw on without a window, and its size in pixels.
+pub(super) fn surface(size: [u32; 2]) -> Result<(OffscreenSurface, [u32; 2]), ViewError> {
+    let [width, height] = size.map(|n| n.clamp(16, 8192));
     let setup = CanvasSetup {
         samples: NumSamples::Four,
         ..CanvasSetup::default()
@@ -72,6 +69,15 @@ pub fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), ViewError> {
     surface.set_background_color(BACKGROUND);
     surface.set_ambient(0.15);
     surface.window_mut().set_shadows_enabled(false);
+    Ok((surface, [width, height]))
+}
+
+/// Draws into a PNG file.
+///
+/// # Errors
+/// No graphics driver, or a file that cannot be written.
+pub fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), ViewError> {
+    let (mut surface, [_, height]) = surface(picture.size)?;
     let mut stage = Stage::new(picture.subject, &picture.joints);
     stage.set_dots(picture.marks);
     let mut camera = camera(picture.subject, picture.from);

@@ -59,6 +59,8 @@ pub struct Stage {
     needle: SceneNode3d,
     room: Vec<(SceneNode3d, Isometry3<f64>)>,
     discs: SceneNode3d,
+    /// How many times as wide as in a window dots are drawn.
+    pub(super) widen: f32,
     shades: Vec<Color>,
     places: Vec<Place>,
     shade_of: Vec<u8>,
@@ -136,6 +138,7 @@ impl Stage {
             needle,
             room,
             discs,
+            widen: 1.0,
             shades: shades.collect(),
             places: plan.dots.iter().map(place).collect(),
             shade_of: plan.dots.iter().map(|d| d.shade).collect(),
@@ -147,6 +150,7 @@ impl Stage {
 
     /// Colours the dots.
     pub fn set_dots(&mut self, marks: &Marks) {
+        let disc = DISC * self.widen;
         let shown = self
             .places
             .iter()
@@ -161,7 +165,7 @@ impl Stage {
                 let (color, size) = look(*mark, shade)?;
                 Some(InstanceData3d {
                     position: place.position,
-                    deformation: place.frame * Mat3::from_diagonal(Vec3::splat(DISC * size)),
+                    deformation: place.frame * Mat3::from_diagonal(Vec3::splat(disc * size)),
                     color,
                     ..InstanceData3d::default()
                 })

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Makes small plans and has tests/hops/check.py check their motion: the shipped arm on a generated head, and, where ../shared lies beside
+the checkout, real arms with their meshes on real heads. Begins with the check of the check.
+
+    cargo build --release --bins && tests/hops/run_all.py [--dots 400] [--every 4]
+
+Packages come from tests/hops/requirements.txt into .ros/hops; when they cannot be had, that is said and nothing is checked. The last
+line counts: `N passed, N failed, N skipped`. Exit code 0 if none failed.
+"""
+
+import argparse
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WANTED, CHECK = ROOT / "tests/hops/requirements.txt", ROOT / "tests/hops/check.py"
+# Whose landmarks make a head frame, and whose surface a planner accepts.
+HEADS = ("mesh2hrtf_head.ply", "lee_perry_smith.obj")
+ARMS = ("ur5e/ur5e_local.urdf", "fr3/fr3_local.urdf")
+
+
+def environment():
+    """The Python with the packages, or why there is none."""
+    folder = ROOT / ".ros/hops"
+    key = hashlib.sha256(WANTED.read_bytes() + sys.version.encode()).hexdigest()
+    python, stamp = folder / "bin/python", folder / "stamp"
+    if python.exists() and stamp.exists() and stamp.read_text() == key:
+        return python, None
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        venv.create(folder, with_pip=True)
+        install = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-q", "-r", WANTED]
+        done = subprocess.run(install, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return None, str(error).splitlines()[0]
+    if done.returncode:
+        return None, (done.stdout.strip().splitlines() or ["pip failed"])[-1]
+    stamp.write_text(key)
+    return python, None
+
+
+def run(*command):
+    print("$", *(str(part) for part in command), flush=True)
+    return subprocess.run(command, check=False).returncode
+
+
+class Stage:
+    def __init__(self, python, args, folder):
+        self.python, self.args, self.folder = python, args, folder
+        self.passed = self.failed = 0
+        target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+        self.planner, self.sim = target / "release/stipple-planner", target / "release/stipple-sim"
+        text = (ROOT / "planner/treatments/default.toml").read_text()
+        self.treatment = folder / "treatment.toml"
+        self.treatment.write_text(text.replace("layers = [", f"dots = {args.dots}\nlayers = [", 1))
+
+    def count(self, name, code):
+        self.passed, self.failed = self.passed + (code == 0), self.failed + (code != 0)
+        print(f"{name}: {'ok' if code == 0 else 'FAILED'}", flush=True)
+
+    def check(self, arm, urdf, scan, landmarks, *more):
+        """Plans, exports and checks; the exit code of what went wrong."""
+        place = self.folder / "session.plan"
+        dots, hops, plan = (self.folder / name for name in ("dots.csv", "hops.csv", "plan.json"))
+        return (
+            run(self.planner, "plan", "--scan", scan, "--landmarks", landmarks, "--treatment", self.treatment, "--arm", arm, "--out", place)
+            or run(self.planner, "export", place, "--dots", dots, "--trajectory", hops, "--json", plan)
+            or run(self.python, CHECK, "--urdf", urdf, "--scan", scan, "--dots", dots, "--hops", hops, "--plan", plan, *more)
+        )
+
+    def generated(self):
+        scan, landmarks = self.folder / "head.ply", self.folder / "landmarks.json"
+        urdf = ROOT / "launch/arms/ur5e.urdf"
+        code = run(self.sim, "head", "--out", scan, "--landmarks", landmarks, "--seed", "7")
+        self.count("self-test", code or self.check("ur5e", urdf, scan, landmarks, "--self-test"))
+        self.count("shipped arm, generated head", code or self.check("ur5e", urdf, scan, landmarks, "--every", str(self.args.every)))
+
+    def shared(self, shared):
+        """One arm a head, so that the time stays short; the arms with their own meshes."""
+        for head, arm in zip(HEADS, ARMS):
+            scan, urdf = shared / "scans" / head, shared / "arms" / arm
+            self.count(f"{arm}, {head}", self.check(urdf, urdf, scan, scan.with_suffix(".landmarks.json"), "--every", str(self.args.every)))
+
+
+def main():
+    parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parse.add_argument("--dots", type=int, default=400)
+    parse.add_argument("--every", type=int, default=4)
+    args = parse.parse_args()
+    python, why = environment()
+    if python is None:
+        print(f"SKIP hops: the packages of {WANTED.relative_to(ROOT)} cannot be installed: {why}")
+        print("0 passed, 0 failed, 1 skipped")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        stage, skipped = Stage(python, args, pathlib.Path(folder)), 0
+        stage.generated()
+        shared = ROOT.parent / "shared"
+        if (shared / "arms").is_dir() and (shared / "scans").is_dir():
+            stage.shared(shared)
+        else:
+            skipped = 1
+            print("SKIP shared_arms: no ../shared beside the checkout")
+        print(f"{stage.passed} passed, {stage.failed} failed, {skipped} skipped")
+    return 1 if stage.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
