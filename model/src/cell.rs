@@ -165,6 +165,7 @@ impl Cell {
             floor_z_mm: self.floor_z * 1e3,
             place: None,
             head: pose_file(&self.base_from_head),
+            station: self.station.as_ref().map(pose_file),
             tool: ToolFile {
                 mount_xyz_mm: mount.xyz_mm,
                 mount_rpy_deg: mount.rpy_deg,
