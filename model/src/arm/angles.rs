@@ -1,6 +1,8 @@
-//! Sines, cosines and arctangents without branches, so that those of all joints are computed side by side; the same bits on every machine.
+//! Sines, cosines and arctangents without branches, so that those of all joints are computed side by side; the same bits on every
+//! machine.
 //!
-//! Polynomials: sine and cosine as in fdlibm (`k_sin.c`, `k_cos.c`), arctangent as in Cephes (`atan.c`). Within a few units in the last place.
+//! Polynomials: sine and cosine as in fdlibm (`k_sin.c`, `k_cos.c`), arctangent as in Cephes (`atan.c`). Within a few units in the last
+//! place.
 
 use core::f64::consts::{FRAC_2_PI, FRAC_PI_2, FRAC_PI_4, PI};
 

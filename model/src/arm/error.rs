@@ -61,7 +61,7 @@ pub enum ArmError {
     },
     /// A limit is missing or makes no sense.
     #[error(
-        "arm {arm}: joint {joint:?} needs a limit with lower < upper (soft limits too) and velocity (and acceleration and jerk, if stated) of at least 0.001, all finite"
+        "arm {arm}: joint {joint:?} needs a limit with lower < upper (soft ones too), velocity (acceleration, jerk) from 0.001, all finite"
     )]
     Limits {
         /// The arm.

@@ -43,7 +43,9 @@ struct Search<'a> {
 impl Arm {
     /// Every branch that brings the flange to `target` within the joint limits.
     ///
-    /// Closed-form where the arm allows, of a 7-axis arm for `near`'s angle of one joint and 24 more over its range; else numeric from
+    /// Closed-form where the arm allows; where its axes are a few millimetres or milliradians off such a shape (a calibrated arm) by Newton
+    /// steps from there, which near a singularity may miss a branch; of a 7-axis arm for `near`'s angle of one joint and 24 more over its
+    /// range; else numeric from
     /// `near` and a fixed set of starts (all branches of a 6-axis arm are then found with high probability, not with certainty). Each
     /// angle is the turn nearest to `near` that lies within its limits; one that a singularity leaves free is `near`'s. Every solution is
     /// verified by forward kinematics to 1e-9 m and rad. Nearest to `near` first (largest difference of a joint), the 64 nearest of more.

@@ -1,8 +1,9 @@
 //! Where the bodies are for given joints, and how they move.
 
 use arrayvec::ArrayVec;
-use nalgebra::{Isometry3, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, Quaternion, UnitQuaternion, Vector3};
 
+use super::angles::SinCos;
 use super::chain::Arm;
 use crate::frames::{Base, Flange, Transform};
 use crate::joints::{Joints, MAX_JOINTS};
@@ -35,16 +36,17 @@ impl Arm {
         let mut axes = ArrayVec::new();
         let mut pose = Isometry3::identity();
         bodies.push(pose);
-        let values = q.as_slice().iter().copied().chain(core::iter::repeat(0.0));
-        for (joint, value) in self.joints.iter().zip(values) {
+        let halves = SinCos::of(q.map(|v| 0.5 * v).as_slice());
+        for (k, joint) in self.joints.iter().enumerate() {
             let frame = pose * joint.origin;
             axes.push(Axis {
                 point: frame.translation.vector,
                 direction: frame.rotation * joint.axis.into_inner(),
             });
+            let turn = Quaternion::from_parts(halves.cos[k], joint.axis.scale(halves.sin[k]));
             pose = Isometry3::from_parts(
                 frame.translation,
-                frame.rotation * UnitQuaternion::from_axis_angle(&joint.axis, value),
+                frame.rotation * UnitQuaternion::new_unchecked(turn),
             );
             bodies.push(pose);
         }

@@ -1,5 +1,5 @@
-//! Closed-form inverse kinematics of arms with a spherical wrist: axes 4, 5, 6 meet in one point, the wrist's centre. The first three joints
-//! bring that point to its place, the last three turn about it.
+//! Closed-form inverse kinematics of arms with a spherical wrist: axes 4, 5, 6 meet in one point, the wrist's centre. The first three
+//! joints bring that point to its place, the last three turn about it.
 //!
 //! Two kinds of first three are known: axes 2 and 3 parallel (most industrial arms), and axes 1 and 2 meeting (a shoulder, as the arms
 //! with seven axes have it when one joint stands still). Recognised from the axes at zero, never from names.

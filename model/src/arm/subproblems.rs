@@ -1,7 +1,7 @@
 //! The small problems closed-form inverse kinematics is put together from.
 //!
-//! After Paden, Kahan, and Elias and Wen, "IK-Geo: Unified robot inverse kinematics using subproblem decomposition" (2022). Turns are kept as
-//! cosine and sine and become angles only in a solution; two answers of one problem lie at equal angles on both sides of a middle.
+//! After Paden, Kahan, and Elias and Wen, "IK-Geo: Unified robot inverse kinematics using subproblem decomposition" (2022). Turns are kept
+//! as cosine and sine and become angles only in a solution; two answers of one problem lie at equal angles on both sides of a middle.
 
 use nalgebra::{Isometry3, Matrix3, Unit, Vector3};
 
@@ -233,8 +233,8 @@ impl Bend {
         half(d - self.along, self.radius).map(|half| both(self.middle, half))
     }
 
-    /// As [`Bend::solve`] for unit vectors, where `sine` is that of the angle between `h` and the turned `p`: near a singularity it is known
-    /// far better than its cosine `d` tells.
+    /// As [`Bend::solve`] for unit vectors, where `sine` is that of the angle between `h` and the turned `p`: near a singularity it is
+    /// known far better than its cosine `d` tells.
     pub fn solve_unit(&self, d: f64, sine: f64) -> Option<[Turn; 2]> {
         let c = d - self.along;
         if c.abs() > self.radius * (1.0 + STRETCH) {

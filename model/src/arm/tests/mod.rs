@@ -249,6 +249,28 @@ fn broken_descriptions_are_refused_by_name() {
 }
 
 #[test]
+fn texts_that_are_no_urdf_are_refused_and_cost_nothing() {
+    let bomb = "<!DOCTYPE r [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">]><robot name=\"&b;\"/>";
+    let long = format!("<robot name=\"{}\"/>", " ".repeat(9 << 20));
+    let many = format!(
+        "<robot name=\"x\">{}</robot>",
+        "<link name=\"l\"/>".repeat(1001)
+    );
+    let deep = "<robot>".repeat(100_000);
+    for text in ["", "robot", "<sdf/>", "<robot", bomb, &long, &many, &deep] {
+        let source = ArmSource {
+            urdf: text.to_owned(),
+            ..ArmSource::ur5e()
+        };
+        let error = Arm::from_source(&source).unwrap_err();
+        assert!(
+            matches!(error, ArmError::Urdf { .. }) && !error.to_string().contains('\n'),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn what_is_out_of_reach_has_no_solution() {
     let far = Transform::from_xyz_rpy([2.0, 0.0, 0.0], [0.0; 3]);
     assert!(ur5e().inverse(&far, &Joints::zeros(6)).is_empty());
