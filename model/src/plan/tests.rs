@@ -128,11 +128,15 @@ fn what_contradicts_itself_is_refused() {
         Inconsistency::Fitted(0)
     );
     assert_eq!(
-        refused(&|p| drop(p.stops[0].remove(3))),
+        refused(&|p| {
+            p.stops[0].remove(3);
+        }),
         Inconsistency::Fitted(2)
     );
     assert_eq!(
-        refused(&|p| drop(p.stops[0].remove(5))),
+        refused(&|p| {
+            p.stops[0].remove(5);
+        }),
         Inconsistency::Fitted(3)
     );
     assert_eq!(

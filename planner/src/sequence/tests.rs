@@ -201,7 +201,8 @@ fn a_few_dots_that_stand_too_near_cost_little() {
     assert_eq!(none, 0);
     // Points thrown by chance: one in eight has another within a millimetre.
     let (rested, (waiting, _)) = motion(Length::from_mm(1.0));
-    assert!(rested < 1.08 * free, "{rested} against {free}");
+    // Each of them costs about two hops more than where it would be made at once.
+    assert!(rested < 1.16 * free, "{rested} against {free}");
     assert!(waiting < 10, "{waiting}");
 }
 
