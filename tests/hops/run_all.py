@@ -2,7 +2,7 @@
 """Makes small plans and has tests/hops/check.py check their motion: the shipped arm on a generated head, and, where ../shared lies beside
 the checkout, real arms with their meshes on real heads. Begins with the check of the check.
 
-    cargo build --release --bins && tests/hops/run_all.py [--dots 400] [--every 4]
+    cargo build --release --bins && tests/hops/run_all.py [--dots 150] [--every 8]
 
 Packages come from tests/hops/requirements.txt into .ros/hops; when they cannot be had, that is said and nothing is checked. The last
 line counts: `N passed, N failed, N skipped`. Exit code 0 if none failed.
@@ -90,8 +90,8 @@ class Stage:
 
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parse.add_argument("--dots", type=int, default=400)
-    parse.add_argument("--every", type=int, default=4)
+    parse.add_argument("--dots", type=int, default=150)
+    parse.add_argument("--every", type=int, default=8)
     args = parse.parse_args()
     python, why = environment()
     if python is None:

@@ -252,6 +252,7 @@ class World:
     def always_near(self, pairs):
         """Pairs of bodies (by joint) whose shapes are within the margin wherever the arm is."""
         trial = pin.GeometryModel(self.geometry)
+        trial.removeAllCollisionPairs()
         for a, b in pairs:
             trial.addCollisionPair(pin.CollisionPair(a, b))
         data, near = self.model.createData(), trial.createData()
