@@ -11,9 +11,9 @@ const LEVELS: u32 = 11;
 /// Levels at which building starts anew, block by block: within a block every corner is computed once, and blocks are built in parallel.
 const TIERS: [u32; 3] = [7, 4, 0];
 
-/// Where the surface is so large that about this many cells would lie along it, the smallest are larger: never more memory than a few
-/// hundred megabytes. A head and shoulders of 0.5 m² makes a quarter of it.
-const MOST_CELLS: f64 = 2e6;
+/// Where the surface is so large that about this many cells would lie along it, the smallest are larger: never more memory than some
+/// tens of megabytes. A head and shoulders of 0.5 m² is just below it.
+const MOST_CELLS: f64 = 5e5;
 /// Layers of smallest cells along a surface.
 const LAYERS: f64 = 6.0;
 

@@ -16,7 +16,7 @@ const COARSE: f64 = 0.04;
 
 /// Lower bounds of the distances, metres; negative when touching or overlapping, infinite when there is nothing to meet.
 ///
-/// How much smaller than the true distance they can be: to head, floor and boxes by what a sphere of the body's cover sticks out (3 mm or
+/// How much smaller than the true distance they can be: to head, floor and boxes by what a sphere of the body's cover sticks out (4 mm or
 /// 1 % of the body's own radius at its leaves, and 4 % of the distance farther away; the nose's tip is a sphere itself), and to the head by
 /// what [`super::HeadField`] loses as well, except for the nose nearer than 15 mm, which is asked exactly. Between bodies of the arm by
 /// nothing, as the distance of their convex hulls.

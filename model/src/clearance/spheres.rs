@@ -11,11 +11,11 @@ use super::surface::{Surface, welded};
 use crate::arm::BodyMesh;
 
 /// Leaves stick out by no more than this, metres …
-const LEAF_LOSS: f64 = 0.003;
+const LEAF_LOSS: f64 = 0.004;
 /// … or this share of the body's own radius.
 const LOSS_SHARE: f64 = 0.01;
 /// No body has more spheres; patches left are covered by what spheres they have got.
-const MOST_SPHERES: usize = 1 << 15;
+const MOST_SPHERES: usize = 1 << 17;
 /// A body of more pieces is covered as one.
 const MOST_SHELLS: usize = 64;
 /// Patches of more triangles get a sphere about the middle of their box: tries would take long and gain little.
