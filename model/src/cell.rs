@@ -25,6 +25,21 @@ pub struct Tool {
     pub stroke: Length,
 }
 
+/// A cable, hose or dress pack along the arm, as all points near a line that moves with a link. Checked like every body of the arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Guard {
+    /// What it is, for messages ("tool cable").
+    pub name: String,
+    /// The link it is fixed to: the first link of a moving body of the arm, or the flange's.
+    pub link: String,
+    /// One end of the line in that link's frame, metres.
+    pub from: [f64; 3],
+    /// Its other end, metres.
+    pub to: [f64; 3],
+    /// How far from the line it reaches, and may swing.
+    pub radius: Length,
+}
+
 /// A box in the room that nothing may touch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SceneBox {
@@ -43,6 +58,8 @@ pub struct Cell {
     pub arm: ArmSource,
     /// The tool on its flange.
     pub tool: Tool,
+    /// Cables and hoses that move with the arm.
+    pub guards: Vec<Guard>,
     /// Where the head is expected; the tracked pose replaces it at run time.
     pub base_from_head: Transform<Base, Head>,
     /// Height of the floor in the base frame, metres.
@@ -88,10 +105,22 @@ struct CellFile {
     tool: ToolFile,
     station: Option<PoseFile>,
     #[serde(default)]
+    guards: Vec<GuardFile>,
+    #[serde(default)]
     boxes: Vec<BoxFile>,
 }
 
 #[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct GuardFile {
+    name: String,
+    link: String,
+    from_mm: [f64; 3],
+    to_mm: [f64; 3],
+    radius_mm: f64,
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PoseFile {
     xyz_mm: [f64; 3],
@@ -166,6 +195,17 @@ impl Cell {
             place: None,
             head: pose_file(&self.base_from_head),
             station: self.station.as_ref().map(pose_file),
+            guards: self
+                .guards
+                .iter()
+                .map(|g| GuardFile {
+                    name: g.name.clone(),
+                    link: g.link.clone(),
+                    from_mm: g.from.map(|c| c * 1e3),
+                    to_mm: g.to.map(|c| c * 1e3),
+                    radius_mm: g.radius.mm(),
+                })
+                .collect(),
             tool: ToolFile {
                 mount_xyz_mm: mount.xyz_mm,
                 mount_rpy_deg: mount.rpy_deg,
@@ -220,6 +260,18 @@ impl Cell {
             body_length: length("tool.body_length_mm", file.tool.body_length_mm)?,
             stroke: length("tool.stroke_mm", file.tool.stroke_mm)?,
         };
+        let guards = file.guards.into_iter().map(|g| {
+            for c in g.from_mm.iter().chain(&g.to_mm) {
+                number("guards.from_mm and to_mm", *c, false)?;
+            }
+            Ok(Guard {
+                name: g.name,
+                link: g.link,
+                from: g.from_mm.map(|c| c * 1e-3),
+                to: g.to_mm.map(|c| c * 1e-3),
+                radius: length("guards.radius_mm", g.radius_mm)?,
+            })
+        });
         let boxes = file.boxes.into_iter().map(|b| {
             for edge in b.size_mm {
                 number("boxes.size_mm", edge, true)?;
@@ -234,6 +286,7 @@ impl Cell {
         Ok(Self {
             arm,
             tool,
+            guards: guards.collect::<Result<_, CellFileError>>()?,
             base_from_head: pose("head", file.head.xyz_mm, file.head.rpy_deg)?,
             floor_z: number("floor_z_mm", file.floor_z_mm, false)? * 1e-3,
             station: file
@@ -277,6 +330,21 @@ mod tests {
                 .to_string()
                 .contains("tool.stroke_mm")
         );
+        let wired = SHIPPED.replace("\n# [[guards]]\n# name", "\n[[guards]]\nname");
+        let wired = wired
+            .replace("\n# link =", "\nlink =")
+            .replace("\n# from_mm =", "\nfrom_mm =")
+            .replace("\n# to_mm =", "\nto_mm =")
+            .replace("\n# radius_mm =", "\nradius_mm =");
+        let guards = Cell::parse(&wired, ArmSource::ur5e()).unwrap().guards;
+        assert_eq!((guards.len(), guards[0].link.as_str()), (1, "wrist_3_link"));
+        assert!(
+            (guards[0].from[1] - 0.06).abs() < 1e-12
+                && (guards[0].radius.m() - 0.012).abs() < 1e-12
+        );
+        let swollen = wired.replace("radius_mm = 12", "radius_mm = -1");
+        let error = Cell::parse(&swollen, ArmSource::ur5e()).unwrap_err();
+        assert!(error.to_string().contains("guards.radius_mm"));
         assert!(
             refuse("floor_z_mm = -750", "floor_z_mm = nan")
                 .to_string()

@@ -23,17 +23,19 @@ pub const SPEED_FREE: Speed = Speed::from_mm_per_s(250.0);
 /// Up to this height above the skin the hover speed holds; above it the free speed. Source: this project's own.
 pub const HOVER_ZONE: Length = Length::from_mm(15.0);
 
-/// Margins that clearance must exceed, by pair class. Source: this project's own; the nose hovers at [`HOVER`], so its margin is what
-/// head motion between two looks at the tracker may take away.
+/// Margins that clearance must exceed, by pair class. Allowed to touch at all times are only neighbours on the arm, the tool and the flange
+/// it is on, a cable guard and its link, and pairs that touch in every configuration (`WorkCell::unwatched_pairs` names those). The
+/// needle is no body: while the arm moves it is inside the nose.
 pub mod margin {
     use crate::units::Length;
-    /// Nose cone to head.
+    /// Nose cone to head. Source: this project's own; the nose hovers at [`super::HOVER`], so this is what is left after head motion
+    /// between two looks at the tracker.
     pub const NOSE_HEAD: Length = Length::from_mm(1.0);
-    /// Arm links and tool body to head.
+    /// Arm links, cable guards and tool body to head. Source: this project's own.
     pub const LINKS_HEAD: Length = Length::from_mm(10.0);
-    /// Arm and tool to floor and boxes.
+    /// Arm, cable guards and tool to floor and boxes. Source: this project's own.
     pub const SCENE: Length = Length::from_mm(10.0);
-    /// Arm and tool to the arm itself.
+    /// Arm, cable guards and tool to the arm itself. Source: this project's own.
     pub const SELF: Length = Length::from_mm(5.0);
 }
 

@@ -43,3 +43,44 @@ pub fn cell() -> crate::cell::Cell {
     cell.boxes.clear();
     cell
 }
+
+/// An egg of 75 × 95 × 110 mm half axes with bumps of some millimetres, about `4 rings²` triangles: larger and less convex than a head.
+pub fn bumpy_head(rings: usize) -> SurfaceMesh<Head> {
+    let ball = ball(1.0, rings, true);
+    let vertices = ball.vertices().iter().map(|p| {
+        let d = p.raw();
+        let bump = (11.0 * d.x).sin() * (9.0 * d.y).cos() * 0.02
+            + (23.0 * d.z).sin() * (21.0 * d.x).sin() * 0.006;
+        Point::from_raw(
+            d.component_mul(&nalgebra::Vector3::new(0.095, 0.075, 0.110)) * (1.0 + bump),
+        )
+    });
+    SurfaceMesh::new(vertices.collect(), ball.triangles().to_vec()).unwrap()
+}
+
+/// Where shared files lie, if they do: beside the project, or where the environment says.
+pub fn shared(path: &str) -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("STIPPLE_SHARED").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        std::path::PathBuf::from,
+    );
+    let file = folder.join(path);
+    if !file.exists() {
+        eprintln!("SKIPPED: no {}", file.display());
+        return None;
+    }
+    Some(file)
+}
+
+/// A scanned head in millimetres, as it is, in metres.
+pub fn shared_scan(name: &str) -> Option<SurfaceMesh<Head>> {
+    let scene = mesh_loader::Loader::default()
+        .load(shared(&format!("scans/{name}"))?)
+        .unwrap();
+    let mesh = &scene.meshes[0];
+    let vertices = mesh
+        .vertices
+        .iter()
+        .map(|v| Point::from_raw(nalgebra::Vector3::from(v.map(|c| f64::from(c) * 1e-3))));
+    Some(SurfaceMesh::new(vertices.collect(), mesh.faces.clone()).unwrap())
+}

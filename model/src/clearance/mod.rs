@@ -1,15 +1,25 @@
-//! Signed clearance of the whole arm and its tool against the head, the room and itself, and motions proven clear.
+//! Signed clearance of the whole arm, its cable guards and its tool against the head, the room and itself, and motions proven clear.
 //!
 //! Every distance reported is a lower bound: bodies are covered by spheres (against head and room) or their convex hulls (against each
-//! other), the head's distance is bounded by [`HeadField`]. What cannot be computed is not clear. A straight segment in joint space is
-//! proven, not sampled: a configuration is checked with every sphere inflated by the farthest it can move until the segment's ends, and
-//! where that does not pass, the segment is halved.
+//! other), the head's distance is bounded by [`HeadField`]. What cannot be computed is not clear. A straight segment in joint space, or a
+//! patch spanned by two, is proven, not sampled: a configuration is checked with every sphere inflated by the farthest it can move within
+//! the region, and where that does not pass, the region is halved. Margins stand in [`crate::limits::margin`].
 
 mod field;
+mod nearest;
+mod octree;
+mod pairs;
 mod query;
+mod signed;
 mod spheres;
+mod surface;
+mod sweep;
 mod work_cell;
 
+#[cfg(test)]
+mod tests;
+
 pub use field::{Bounds, FieldError, HeadField};
-pub use query::{Clearance, Obstacle};
+pub use query::Obstacle;
+pub use signed::{Clearance, Nearest};
 pub use work_cell::{CellError, WorkCell};

@@ -2,6 +2,7 @@
 
 use nalgebra::{Isometry3, Vector3};
 
+use super::sweep::{MOST_SPANS, Motion, Sweep};
 use super::work_cell::{Frames, WorkCell};
 use crate::frames::{Base, Head, Point, Transform};
 use crate::joints::Joints;
@@ -41,110 +42,26 @@ pub enum Obstacle {
     Unknown,
 }
 
-/// Lower bounds of the distances, metres; negative when touching or overlapping, infinite when there is nothing to meet.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Clearance {
-    /// Nose cone to head.
-    pub nose_head: f64,
-    /// Arm and tool body to head.
-    pub links_head: f64,
-    /// Arm and tool to floor and boxes.
-    pub scene: f64,
-    /// Arm and tool to themselves.
-    pub itself: f64,
-}
-
-impl Clearance {
-    /// Whether every margin of [`crate::limits::margin`] is kept. NaN is not clear.
-    #[must_use]
-    pub fn is_enough(&self) -> bool {
-        self.nose_head >= margin::NOSE_HEAD.m()
-            && self.links_head >= margin::LINKS_HEAD.m()
-            && self.scene >= margin::SCENE.m()
-            && self.itself >= margin::SELF.m()
-    }
-}
-
-/// How far bodies can move from a configuration when the joints move by the sum of the spans, each scaled by -1 to 1.
-struct Sweep<'a> {
-    spans: &'a [Joints],
-    /// Bound of the second-order part, metres.
-    bend: f64,
-}
-
-impl Sweep<'_> {
-    /// Bound of the displacement of every point within `radius` of `center`, on the body moved by the first `joints` joints.
-    fn displacement(
-        &self,
-        frames: &Frames,
-        joints: usize,
-        center: &Vector3<f64>,
-        radius: f64,
-    ) -> f64 {
-        // |J (s u + t v)| ≤ |J u| + |J v| for |s|, |t| ≤ 1.
-        self.spans.iter().fold(self.bend, |sum, span| {
-            let (linear, angular) = frames.poses.velocity(joints, center, span);
-            sum + linear.norm() + angular.norm() * radius
-        })
-    }
-}
-
 fn box_distance(half: &Vector3<f64>, p: &Vector3<f64>) -> f64 {
     let q = p.abs() - half;
     q.sup(&Vector3::zeros()).norm() + q.max().min(0.0)
 }
 
+/// What a sphere's own children are still to be asked about.
+#[derive(Clone, Copy)]
+struct Pending {
+    node: u32,
+    head: bool,
+    scene: bool,
+}
+
+/// Spheres waiting at most: two a level of the deepest tree, of which none has so many.
+type Waiting<T> = arrayvec::ArrayVec<T, 96>;
+
 impl WorkCell {
-    fn sweep<'a>(&self, spans: &'a [Joints]) -> Sweep<'a> {
-        let turn: f64 = spans.iter().map(turned).sum();
-        // |p(q+Δ) - p(q) - J Δ| ≤ ½ (Σ|Δ|)² r, with r the farthest any point can be from any axis.
-        Sweep {
-            spans,
-            bend: 0.5 * turn * turn * self.longest_reach,
-        }
-    }
-
-    fn moving_joints(&self, body: usize) -> usize {
-        body.min(self.arm.dof())
-    }
-
-    /// Distance of two bodies' hulls, metres; minus infinity when parry cannot tell.
-    pub(super) fn hull_distance(&self, frames: &Frames, a: usize, b: usize) -> f64 {
-        let (Some(one), Some(other)) = (&self.bodies[a].hull, &self.bodies[b].hull) else {
-            return f64::INFINITY;
-        };
-        let pose = |iso: &Isometry3<f64>| {
-            let q = iso.rotation.coords;
-            parry3d::math::Pose::from_parts(
-                crate::to_parry_vector(&iso.translation.vector),
-                parry3d::math::Rotation::from_xyzw(q.x, q.y, q.z, q.w),
-            )
-        };
-        match parry3d::query::distance(
-            &pose(&frames.bodies[a]),
-            one,
-            &pose(&frames.bodies[b]),
-            other,
-        ) {
-            Ok(found) if found.distance.is_finite() => found.distance,
-            _ => f64::NEG_INFINITY,
-        }
-    }
-
-    /// Distance of two bodies' enclosing spheres, metres.
-    fn sphere_gap(&self, frames: &Frames, a: usize, b: usize) -> f64 {
-        let at = |i: usize| {
-            self.bodies[i].spheres.root().map(|s| {
-                (
-                    frames.bodies[i] * nalgebra::Point3::from(s.center),
-                    s.radius,
-                )
-            })
-        };
-        match (at(a), at(b)) {
-            (Some((p, r)), Some((q, s))) => (p - q).norm() - r - s,
-            _ => f64::INFINITY,
-        }
+    /// Whether joints and head pose are something a distance can be computed for.
+    pub(super) fn is_usable(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> bool {
+        q.is_finite() && q.dof() == self.arm.dof() && base_from_head.is_finite()
     }
 
     /// The first thing found too near, with the joints anywhere in `q + Σ sᵢ spans[i]`, sᵢ in [-1, 1]; `None` proves all margins.
@@ -155,90 +72,80 @@ impl WorkCell {
         base_from_head: &Transform<Base, Head>,
         waived: bool,
     ) -> Option<Obstacle> {
-        if !q.is_finite()
-            || q.dof() != self.arm.dof()
-            || !base_from_head.is_finite()
-            || spans.iter().any(|s| !s.is_finite() || s.dof() != q.dof())
-        {
+        let usable = |s: &Joints| s.is_finite() && s.dof() == q.dof();
+        if !self.is_usable(q, base_from_head) || !spans.iter().all(usable) {
             return Some(Obstacle::Unknown);
         }
         let frames = self.body_frames(q);
-        let sweep = self.sweep(spans);
+        let sweep = Sweep::new(&frames, spans);
         let head_from_base = base_from_head.inverse();
         // From the nose back: what is most often in the way is found first.
-        let bodies = (0..self.bodies.len())
+        let moving = (0..self.bodies.len())
             .rev()
-            .filter(|i| self.bodies[*i].moves);
-        for body in bodies {
+            .filter(|i| self.bodies[*i].carrier > 0);
+        for body in moving {
             let nose = body + 1 == self.bodies.len();
-            let head = if nose && waived {
-                None
-            } else {
-                Some(&head_from_base)
-            };
-            if let Some(found) = self.body_obstacle(&frames, &sweep, head, body) {
+            let head = (!(nose && waived)).then_some(head_from_base.raw());
+            let motion = self.motion_of(&sweep, body);
+            if let Some(found) = self.body_obstacle(&frames, &motion, head, body) {
                 return Some(found);
             }
         }
-        let swept = |i: usize| {
-            self.bodies[i].spheres.root().map_or(0.0, |s| {
-                let center = frames.bodies[i] * nalgebra::Point3::from(s.center);
-                sweep.displacement(&frames, self.moving_joints(i), &center.coords, s.radius)
-            })
-        };
-        self.watched.iter().find_map(|&(a, b)| {
-            let needed = margin::SELF.m() + swept(a) + swept(b);
-            let clear = self.sphere_gap(&frames, a, b) >= needed
-                || self.hull_distance(&frames, a, b) >= needed;
-            (!clear).then_some(Obstacle::Itself { body: a, other: b })
-        })
+        self.pair_obstacle(&frames, &sweep)
     }
 
     fn body_obstacle(
         &self,
         frames: &Frames,
-        sweep: &Sweep<'_>,
-        head_from_base: Option<&Transform<Head, Base>>,
+        motion: &Motion,
+        head_from_base: Option<&Isometry3<f64>>,
         body: usize,
     ) -> Option<Obstacle> {
         let part = &self.bodies[body];
-        let mut pending = arrayvec::ArrayVec::<u32, 64>::new();
-        if !part.spheres.spheres.is_empty() {
-            pending.push(0);
-        }
-        while let Some(node) = pending.pop() {
-            let sphere = &part.spheres.spheres[node as usize];
-            let center = (frames.bodies[body] * nalgebra::Point3::from(sphere.center)).coords;
-            let grown = sphere.radius
-                + sweep.displacement(frames, self.moving_joints(body), &center, sphere.radius);
-            let is_leaf = sphere.children == 0;
-            let needed = grown + part.head_margin;
-            let head_clear = head_from_base.is_none_or(|head_from_base| {
-                let in_head = *head_from_base * Point::<Base>::from_raw(center);
-                if is_leaf {
-                    self.field.farther_than(&in_head, needed)
-                } else {
-                    self.field.bounds(&in_head).lower >= needed
-                }
+        let base_from_body = frames.places[part.place];
+        let head_from_body = head_from_base.map(|h| h * base_from_body);
+        let mut pending = Waiting::new();
+        if part.spheres.root().is_some() {
+            pending.push(Pending {
+                node: 0,
+                head: true,
+                scene: true,
             });
-            let scene = self.scene_obstacle(body, &center, grown + margin::SCENE.m());
-            if head_clear && scene.is_none() {
+        }
+        while let Some(asked) = pending.pop() {
+            let sphere = &part.spheres.spheres[asked.node as usize];
+            let middle = nalgebra::Point3::from(sphere.center);
+            let center = (base_from_body * middle).coords;
+            let grown = sphere.radius + motion.reach(&center, sphere.radius);
+            // What a sphere is clear of, the smaller ones in it are clear of too.
+            let too_near_head = asked.head
+                && head_from_body.is_some_and(|h| {
+                    let in_head = Point::<Head>::from_raw((h * middle).coords);
+                    // NaN is above nothing, so it is too near.
+                    let clear = self.field.lower(&in_head) >= grown + part.head_margin;
+                    !clear
+                });
+            let scene = if asked.scene {
+                self.scene_obstacle(body, &center, grown + margin::SCENE.m())
+            } else {
+                None
+            };
+            if !too_near_head && scene.is_none() {
                 continue;
             }
-            if is_leaf {
-                return Some(if head_clear {
-                    scene.unwrap_or(Obstacle::Unknown)
-                } else {
-                    Obstacle::Head { body }
-                });
+            if sphere.children == 0 {
+                return Some(scene.unwrap_or(Obstacle::Head { body }));
             }
-            // A full stack cannot happen with trees this deep; if it did, nothing would be known.
-            if pending
-                .try_push(sphere.children)
-                .and_then(|()| pending.try_push(sphere.children + 1))
-                .is_err()
-            {
-                return Some(Obstacle::Unknown);
+            for node in [sphere.children, sphere.children + 1] {
+                let child = Pending {
+                    node,
+                    head: too_near_head,
+                    scene: scene.is_some(),
+                };
+                // A full stack cannot happen with trees this deep; if it did, nothing would be known.
+                if pending.try_push(child).is_err() {
+                    return Some(Obstacle::Unknown);
+                }
             }
         }
         None
@@ -255,6 +162,19 @@ impl WorkCell {
             let clear = box_distance(&b.half, &local) >= needed;
             (!clear).then_some(Obstacle::Box { body, index })
         })
+    }
+
+    /// The nearest of floor and boxes to a point of the base frame, metres; NaN when the point is.
+    pub(super) fn nearest_scene(&self, body: usize, center: &Vector3<f64>) -> (f64, Obstacle) {
+        let mut best = (center.z - self.floor_z, Obstacle::Floor { body });
+        for (index, b) in self.boxes.iter().enumerate() {
+            let local = (b.box_from_base * nalgebra::Point3::from(*center)).coords;
+            let distance = box_distance(&b.half, &local);
+            if distance < best.0 {
+                best = (distance, Obstacle::Box { body, index });
+            }
+        }
+        best
     }
 
     /// What is nearer than its margin at `q` with the head at `base_from_head`; `None` when all is clear.
@@ -307,58 +227,6 @@ impl WorkCell {
                 body: self.bodies.len() - 1,
             }
     }
-
-    /// Lower bounds of all distances at `q`; all minus infinity when an input is not finite.
-    #[must_use]
-    pub fn clearance(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> Clearance {
-        let nothing = f64::NEG_INFINITY;
-        if !q.is_finite() || q.dof() != self.arm.dof() || !base_from_head.is_finite() {
-            return Clearance {
-                nose_head: nothing,
-                links_head: nothing,
-                scene: nothing,
-                itself: nothing,
-            };
-        }
-        let frames = self.body_frames(q);
-        let head_from_base = base_from_head.inverse();
-        let mut out = Clearance {
-            nose_head: f64::INFINITY,
-            links_head: f64::INFINITY,
-            scene: f64::INFINITY,
-            itself: f64::INFINITY,
-        };
-        let nose = self.bodies.len() - 1;
-        for (body, part) in self.bodies.iter().enumerate().filter(|(_, p)| p.moves) {
-            let head = if body == nose {
-                &mut out.nose_head
-            } else {
-                &mut out.links_head
-            };
-            let leaves = part.spheres.spheres.iter().filter(|s| s.children == 0);
-            for sphere in leaves {
-                let center = (frames.bodies[body] * nalgebra::Point3::from(sphere.center)).coords;
-                let in_head = head_from_base * Point::<Base>::from_raw(center);
-                if self.field.bounds(&in_head).lower - sphere.radius < *head {
-                    *head = head.min(self.field.exact(&in_head) - sphere.radius);
-                }
-                let floor = center.z - self.floor_z;
-                let boxes = self.boxes.iter().map(|b| {
-                    box_distance(
-                        &b.half,
-                        &(b.box_from_base * nalgebra::Point3::from(center)).coords,
-                    )
-                });
-                out.scene = out.scene.min(boxes.fold(floor, f64::min) - sphere.radius);
-            }
-        }
-        for &(a, b) in &self.watched {
-            if self.sphere_gap(&frames, a, b) < out.itself {
-                out.itself = out.itself.min(self.hull_distance(&frames, a, b));
-            }
-        }
-        out
-    }
 }
 
 /// The sum of the joints' magnitudes, rad.
@@ -375,7 +243,7 @@ struct Region<'a> {
 }
 
 /// Spans of a region.
-type Spans = arrayvec::ArrayVec<Joints, 2>;
+type Spans = arrayvec::ArrayVec<Joints, MOST_SPANS>;
 
 impl<'a> Region<'a> {
     const fn new(

@@ -1,15 +1,16 @@
 //! The arm with its tool in its surroundings, ready for queries.
 
 use nalgebra::{Isometry3, Vector3};
-use parry3d::shape::ConvexPolyhedron;
+use parry3d::shape::{ConvexPolyhedron, SharedShape};
+use rayon::prelude::*;
 
 use super::field::{FieldError, HeadField};
 use super::query::Obstacle;
-use super::spheres::SphereTree;
+use super::spheres::{Sphere, SphereTree};
 use crate::arm::{Arm, ArmError, BodyMesh};
-use crate::cell::{Cell, Tool};
+use crate::cell::{Cell, Guard, Tool};
 use crate::frames::{Base, Flange, Head, Tip, Transform};
-use crate::joints::Joints;
+use crate::joints::{Joints, MAX_JOINTS};
 use crate::limits::margin;
 use crate::mesh::SurfaceMesh;
 use crate::units::Length;
@@ -22,12 +23,14 @@ const LARGEST_TOOL: f64 = 2.0;
 
 pub(super) struct Body {
     pub(super) name: String,
+    /// Which of [`Frames::places`] it is fixed to: a body of the arm, then the flange, then the tip.
+    pub(super) place: usize,
+    /// The arm body it is carried by: so many joints move it.
+    pub(super) carrier: usize,
     pub(super) spheres: SphereTree,
-    pub(super) hull: Option<ConvexPolyhedron>,
+    pub(super) hull: Option<SharedShape>,
     /// Margin to the head.
     pub(super) head_margin: f64,
-    /// Whether it can move at all relative to head and room.
-    pub(super) moves: bool,
 }
 
 pub(super) struct Boxed {
@@ -41,12 +44,16 @@ pub struct WorkCell {
     pub(super) arm: Arm,
     pub(super) tool: Tool,
     pub(super) field: HeadField,
-    /// Arm bodies (index as in [`Arm::bodies`]), then the tool's body and its nose cone.
+    /// Arm bodies (index as in [`Arm::bodies`]), then the cable guards, the tool's body and its nose cone.
     pub(super) bodies: Vec<Body>,
     pub(super) boxes: Vec<Boxed>,
     pub(super) floor_z: f64,
     /// Pairs of bodies whose distance is watched.
     pub(super) watched: Vec<(usize, usize)>,
+    /// Pairs that could be watched, but always touch.
+    touching: Vec<(usize, usize)>,
+    /// By body and joint: no point of the body is ever farther than this from the joint's axis, metres.
+    pub(super) arms: Vec<[f64; MAX_JOINTS]>,
     /// No point of arm or tool is farther than this from any joint axis, metres.
     pub(super) longest_reach: f64,
     tool_mesh: BodyMesh,
@@ -87,6 +94,22 @@ pub enum CellError {
     Hull {
         /// The body.
         body: String,
+    },
+    /// A cable guard.
+    #[error("guard {name:?} names link {link:?}, which is not among the arm's: {known}")]
+    GuardLink {
+        /// The guard.
+        name: String,
+        /// The link it names.
+        link: String,
+        /// The links there are.
+        known: String,
+    },
+    /// A cable guard's dimensions.
+    #[error("guard {name:?} needs finite ends and a positive radius, all at most {LARGEST_TOOL} m")]
+    Guard {
+        /// The guard.
+        name: String,
     },
     /// A box of the room.
     #[error("box {name:?} of the room needs positive finite edges and a finite pose")]
@@ -130,40 +153,84 @@ fn outlines(tool: &Tool) -> Result<(Outline, Outline), CellError> {
     ))
 }
 
-fn hull(name: &str, mesh: &BodyMesh) -> Result<Option<ConvexPolyhedron>, CellError> {
-    if mesh.triangles().is_empty() {
+fn hull(name: &str, points: &[Vector3<f64>]) -> Result<Option<SharedShape>, CellError> {
+    if points.is_empty() {
         return Ok(None);
     }
-    let points: Vec<_> = mesh.vertices().iter().map(crate::to_parry_vector).collect();
+    let points: Vec<_> = points.iter().map(crate::to_parry_vector).collect();
     let hull = ConvexPolyhedron::from_convex_hull(&points).ok_or_else(|| CellError::Hull {
         body: name.to_owned(),
     })?;
-    Ok(Some(hull))
+    Ok(Some(SharedShape::new(hull)))
+}
+
+/// The bodies of the arm itself.
+fn arm_bodies(arm: &Arm) -> Result<Vec<Body>, CellError> {
+    let bodies: Vec<&BodyMesh> = arm.bodies().iter().collect();
+    let covered: Vec<_> = bodies.par_iter().map(|m| SphereTree::of_body(m)).collect();
+    let covered = bodies.iter().zip(covered).enumerate();
+    covered
+        .map(|(i, (mesh, spheres))| {
+            if i > 0 && spheres.root().is_none() {
+                return Err(CellError::NoGeometry {
+                    body: mesh.name().to_owned(),
+                });
+            }
+            Ok(Body {
+                name: mesh.name().to_owned(),
+                place: i,
+                carrier: i,
+                spheres,
+                hull: hull(mesh.name(), mesh.vertices())?,
+                head_margin: margin::LINKS_HEAD.m(),
+            })
+        })
+        .collect()
+}
+
+/// Cables and hoses along the arm.
+fn guard_body(guard: &Guard, arm: &Arm) -> Result<Body, CellError> {
+    let moving = arm.bodies().iter().skip(1).map(BodyMesh::name);
+    let known: Vec<&str> = moving.chain([arm.flange_link()]).collect();
+    let place = known.iter().position(|name| *name == guard.link);
+    let Some(place) = place.map(|i| i + 1) else {
+        return Err(CellError::GuardLink {
+            name: guard.name.clone(),
+            link: guard.link.clone(),
+            known: known.join(", "),
+        });
+    };
+    let [a, b] = [guard.from, guard.to].map(Vector3::from);
+    let radius = guard.radius.m();
+    let sound = a.iter().chain(b.iter()).all(|c| c.abs() <= LARGEST_TOOL);
+    if !sound || !(radius > 0.0 && radius <= LARGEST_TOOL) {
+        return Err(CellError::Guard {
+            name: guard.name.clone(),
+        });
+    }
+    let [start, end] = [a, b].map(|p| crate::to_parry_vector(&p));
+    Ok(Body {
+        name: guard.name.clone(),
+        place,
+        carrier: place.min(arm.dof()),
+        spheres: SphereTree::of_capsule(&a, &b, radius),
+        hull: Some(SharedShape::capsule(start, end, radius)),
+        head_margin: margin::LINKS_HEAD.m(),
+    })
 }
 
 impl WorkCell {
     /// Builds the cell around a head.
     ///
     /// # Errors
-    /// An arm, tool, box or head that cannot be used.
+    /// An arm, tool, guard, box or head that cannot be used.
     pub fn new(cell: &Cell, head: &SurfaceMesh<Head>) -> Result<Self, CellError> {
         let arm = Arm::from_source(&cell.arm)?;
-        let field = HeadField::new(head)?;
         let (cone, behind) = outlines(&cell.tool)?;
-        let mut bodies = Vec::new();
-        for (i, mesh) in arm.bodies().iter().enumerate() {
-            if i > 0 && mesh.triangles().is_empty() {
-                return Err(CellError::NoGeometry {
-                    body: mesh.name().to_owned(),
-                });
-            }
-            bodies.push(Body {
-                name: mesh.name().to_owned(),
-                spheres: SphereTree::of_body(mesh),
-                hull: hull(mesh.name(), mesh)?,
-                head_margin: margin::LINKS_HEAD.m(),
-                moves: i > 0,
-            });
+        let (field, bodies) = rayon::join(|| HeadField::new(head), || arm_bodies(&arm));
+        let (field, mut bodies) = (field?, bodies?);
+        for guard in &cell.guards {
+            bodies.push(guard_body(guard, &arm)?);
         }
         for (name, outline, head_margin) in [
             ("tool body", &behind, margin::LINKS_HEAD),
@@ -174,10 +241,11 @@ impl WorkCell {
             let mesh = crate::arm::turned_body(name, &[nose, outline[0], outline[1]]);
             bodies.push(Body {
                 name: name.to_owned(),
-                spheres: SphereTree::of_profile(outline),
-                hull: hull(name, &mesh)?,
+                place: arm.dof() + 2,
+                carrier: arm.dof(),
+                spheres: SphereTree::of_outline(outline, outline == &cone),
+                hull: hull(name, mesh.vertices())?,
                 head_margin: head_margin.m(),
-                moves: true,
             });
         }
         let tool_mesh = crate::arm::turned_body(
@@ -189,20 +257,22 @@ impl WorkCell {
             .iter()
             .map(boxed)
             .collect::<Result<Vec<_>, _>>()?;
-        let tool = cell.tool.clone();
         let mut built = Self {
+            tool: cell.tool.clone(),
+            arms: arms(&arm, &cell.tool, &bodies),
+            longest_reach: 0.0,
             arm,
-            tool,
             field,
             bodies,
             boxes,
             floor_z: cell.floor_z,
             watched: Vec::new(),
-            longest_reach: 0.0,
+            touching: Vec::new(),
             tool_mesh,
         };
-        built.longest_reach = built.reach_bound();
-        built.watched = built.learn_watched_pairs()?;
+        let farthest = built.arms.iter().flatten();
+        built.longest_reach = farthest.fold(0.0, |m, r| r.max(m));
+        built.learn_watched_pairs()?;
         Ok(built)
     }
 
@@ -216,83 +286,67 @@ impl WorkCell {
         Ok(())
     }
 
-    /// Bound of the distance between any two points of arm and tool: all offsets strung out, and the largest body at the end.
-    fn reach_bound(&self) -> f64 {
-        let poses = self.arm.link_poses(&Joints::zeros(self.arm.dof()));
-        let steps: f64 = poses
-            .bodies
-            .windows(2)
-            .map(|w| (w[1].translation.vector - w[0].translation.vector).norm())
-            .sum();
-        let tool = (poses.base_from_flange.raw().translation.vector
-            - poses
-                .bodies
-                .last()
-                .map_or_else(Vector3::zeros, |b| b.translation.vector))
-        .norm()
-            + self.tool.flange_from_tip.raw().translation.vector.norm();
-        let body = self
-            .bodies
-            .iter()
-            .filter_map(|b| b.spheres.root())
-            .map(|s| s.center.norm() + s.radius)
-            .fold(0.0, f64::max);
-        steps + tool + body
+    /// Whether two bodies are to be kept apart. Allowed to touch are: neighbours on the arm; the tool, its own parts and the flange's
+    /// body; a guard and what it is fixed to.
+    fn kept_apart(&self, a: usize, b: usize) -> bool {
+        let (one, other) = (&self.bodies[a], &self.bodies[b]);
+        let between = one.carrier.abs_diff(other.carrier);
+        let on_arm = |i: usize| i <= self.arm.dof();
+        one.hull.is_some()
+            && other.hull.is_some()
+            && if on_arm(a) && on_arm(b) {
+                between >= 2
+            } else {
+                between >= 1
+            }
     }
 
-    /// Every pair but neighbours on the chain and pairs that touch in every sampled configuration.
-    fn learn_watched_pairs(&self) -> Result<Vec<(usize, usize)>, CellError> {
-        let (tool, last) = (self.arm.dof() + 1, self.arm.dof());
-        // The tool's two parts belong to the last body; the last body and the one before it turn about one axis.
-        let link = |i: usize| if i >= tool { last } else { i };
-        let mut pairs: Vec<(usize, usize)> = Vec::new();
-        for a in 0..self.bodies.len() {
-            for b in a + 1..self.bodies.len() {
-                let geometry = self.bodies[a].hull.is_some() && self.bodies[b].hull.is_some();
-                // The nose is as far from the wrist's last two bodies as the tool is long; the tool's body touches its own flange.
-                let apart = if b >= tool {
-                    last.saturating_sub(link(a)) >= 1 && a < tool
-                } else {
-                    b - a >= 2
-                };
-                if geometry && apart {
-                    pairs.push((a, b));
-                }
-            }
-        }
-        let mut free = vec![false; pairs.len()];
-        for k in 1..=SELF_SAMPLES {
-            let q = self.arm.spread(k);
-            let frames = self.body_frames(&q);
-            for ((a, b), free) in pairs.iter().zip(&mut free) {
-                let distance = self.hull_distance(&frames, *a, *b);
+    /// Every pair to be kept apart but those that touch in every sampled configuration.
+    fn learn_watched_pairs(&mut self) -> Result<(), CellError> {
+        let all = 0..self.bodies.len();
+        let pairs: Vec<(usize, usize)> = all
+            .flat_map(|b| (0..b).map(move |a| (a, b)))
+            .filter(|&(a, b)| self.kept_apart(a, b))
+            .collect();
+        let samples: Vec<Frames> = (1..=SELF_SAMPLES)
+            .map(|k| self.body_frames(&self.arm.spread(k)))
+            .collect();
+        let frees = pairs.par_iter().map(|&(a, b)| {
+            for frames in &samples {
+                let distance = self.hull_distance(frames, a, b);
                 if distance == f64::NEG_INFINITY {
                     let name = |i: usize| self.bodies[i].name.clone();
                     return Err(CellError::SelfCheck {
-                        a: name(*a),
-                        b: name(*b),
+                        a: name(a),
+                        b: name(b),
                     });
                 }
-                *free = *free || distance > margin::SELF.m();
+                if distance > margin::SELF.m() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        });
+        let frees: Vec<Result<bool, CellError>> = frees.collect();
+        for (pair, free) in pairs.into_iter().zip(frees) {
+            if free? {
+                self.watched.push(pair);
+            } else {
+                self.touching.push(pair);
             }
         }
-        Ok(pairs
-            .into_iter()
-            .zip(free)
-            .filter(|(_, free)| *free)
-            .map(|(pair, _)| pair)
-            .collect())
+        Ok(())
     }
 
-    /// The pose of every body (arm, tool body, nose cone) in the base frame.
+    /// The pose of everything bodies are fixed to, in the base frame.
     pub(super) fn body_frames(&self, q: &Joints) -> Frames {
         let poses = self.arm.link_poses(q);
         let base_from_tip = *(poses.base_from_flange * self.tool.flange_from_tip).raw();
-        let mut bodies: arrayvec::ArrayVec<Isometry3<f64>, 10> =
+        let mut places: arrayvec::ArrayVec<Isometry3<f64>, { MAX_JOINTS + 3 }> =
             poses.bodies.iter().copied().collect();
-        bodies.push(base_from_tip);
-        bodies.push(base_from_tip);
-        Frames { bodies, poses }
+        places.push(*poses.base_from_flange.raw());
+        places.push(base_from_tip);
+        Frames { places, poses }
     }
 
     /// The arm.
@@ -355,13 +409,9 @@ impl WorkCell {
     #[must_use]
     pub fn unwatched_pairs(&self) -> Vec<(String, String)> {
         let name = |i: usize| self.bodies[i].name.clone();
-        let arm = 0..=self.arm.dof();
-        let pairs = arm
-            .clone()
-            .flat_map(|a| (a + 2..=self.arm.dof()).map(move |b| (a, b)));
-        pairs
-            .filter(|pair| !self.watched.contains(pair))
-            .map(|(a, b)| (name(a), name(b)))
+        self.touching
+            .iter()
+            .map(|(a, b)| (name(*a), name(*b)))
             .collect()
     }
 
@@ -392,7 +442,36 @@ fn boxed(scene: &crate::cell::SceneBox) -> Result<Boxed, CellError> {
     })
 }
 
+/// Where everything is for given joints.
 pub(super) struct Frames {
-    pub(super) bodies: arrayvec::ArrayVec<Isometry3<f64>, 10>,
+    /// The arm's bodies, the flange, the tip.
+    pub(super) places: arrayvec::ArrayVec<Isometry3<f64>, { MAX_JOINTS + 3 }>,
     pub(super) poses: crate::arm::LinkPoses,
+}
+
+/// How far the points of every body can be from every joint's axis at most: the chain between them strung out, and the body at its end.
+fn arms(arm: &Arm, tool: &Tool, bodies: &[Body]) -> Vec<[f64; MAX_JOINTS]> {
+    let poses = arm.link_poses(&Joints::zeros(arm.dof()));
+    let origins: Vec<_> = poses.bodies.iter().map(|b| b.translation.vector).collect();
+    let to_flange = poses.base_from_flange.origin().raw();
+    bodies
+        .iter()
+        .map(|body| {
+            let around = |root: &Sphere| root.center.norm() + root.radius;
+            let mut far = body.spheres.root().map_or(0.0, around);
+            if body.place > arm.dof() {
+                far += (to_flange - origins[arm.dof()]).norm();
+            }
+            if body.place > arm.dof() + 1 {
+                far += tool.flange_from_tip.origin().raw().norm();
+            }
+            let mut out = [0.0; MAX_JOINTS];
+            // Body i + 1 turns about an axis through its own origin.
+            for joint in (0..body.carrier).rev() {
+                out[joint] = far;
+                far += (origins[joint + 1] - origins[joint]).norm();
+            }
+            out
+        })
+        .collect()
 }
