@@ -120,7 +120,7 @@ struct GuardFile {
     radius_mm: f64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct PoseFile {
     xyz_mm: [f64; 3],

@@ -16,7 +16,6 @@ use stipple_model::plan::{
 use stipple_model::treatment::{ShadeDesign, Treatment};
 use stipple_model::units::Length;
 
-use crate::Watch;
 use crate::design::{self, DesignError, Scalp};
 use crate::dots::existing::Existing;
 use crate::dots::{self, DotField, LayoutError};

@@ -285,3 +285,19 @@ fn senseless_limits_and_way_points_are_refused() {
     let pushed = (1..100).map(|k| far.push(to.map(|_| f64::from(k)), &sane, 0.0, 1.0));
     assert_eq!(pushed.filter(Result::is_ok).count(), super::MAX_LEGS);
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, rng_seed: RngSeed::Fixed(5), ..ProptestConfig::default() })]
+    #[test]
+    fn the_time_of_a_straight_hop_is_its_time(way in 1e-4f64..3.0, v in 0.1f64..4.0, a in 0.5f64..40.0, j in 5.0f64..5000.0) {
+        let limits = JointLimits {
+            velocity: Joints::from_slice(&[v]).unwrap(),
+            acceleration: Joints::from_slice(&[a]).unwrap(),
+            jerk: Joints::from_slice(&[j]).unwrap(),
+        };
+        let mut hop = Trajectory::resting(Joints::zeros(1));
+        hop.push(Joints::from_slice(&[way]).unwrap(), &limits, 0.0, 1.0).unwrap();
+        let time = super::rest_to_rest(v / way, a / way, j / way);
+        prop_assert!((hop.duration() - time).abs() < 1e-9 * time, "{} {time}", hop.duration());
+    }
+}

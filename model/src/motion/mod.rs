@@ -14,4 +14,5 @@ mod law_tests;
 mod tests;
 
 pub use hop::{HopError, HopTarget, can_lift, hop, hop_to_joints, lift};
+pub use ramp::rest_to_rest;
 pub use trajectory::{JointLimits, JointSample, MAX_LEGS, MotionError, Trajectory};

@@ -110,3 +110,33 @@ impl Ramp {
         }
     }
 }
+
+/// Seconds from rest to rest over a path of length 1 whose rate, its change and that one's change stay within the limits: the time of a
+/// straight hop, for those who only compare hops. Infinite unless every limit is positive.
+///
+/// Source: Biagiotti and Melchiorri, Trajectory Planning for Automatic Machines and Robots (2008), section 3.4, with zero end velocities.
+#[must_use]
+pub fn rest_to_rest(velocity: f64, acceleration: f64, jerk: f64) -> f64 {
+    if [velocity, acceleration, jerk]
+        .iter()
+        .any(|l| l.is_nan() || *l <= 0.0)
+    {
+        return f64::INFINITY;
+    }
+    // Time to reach the rate: with constant acceleration where that is reached, else in two jerk phases.
+    let ramp = if velocity * jerk > acceleration * acceleration {
+        velocity / acceleration + acceleration / jerk
+    } else {
+        2.0 * (velocity / jerk).sqrt()
+    };
+    // Both ramps together cover velocity · ramp.
+    if velocity * ramp <= 1.0 {
+        return ramp + 1.0 / velocity;
+    }
+    let jerking = acceleration / jerk;
+    if 2.0 * jerk * jerking.powi(3) < 1.0 {
+        jerking + (jerking * jerking + 4.0 / acceleration).sqrt()
+    } else {
+        4.0 * (0.5 / jerk).cbrt()
+    }
+}

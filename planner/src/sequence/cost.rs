@@ -2,7 +2,7 @@
 
 use stipple_model::joints::MAX_JOINTS;
 use stipple_model::limits::SPEED_HOVER;
-use stipple_model::motion::{JointLimits, Profile};
+use stipple_model::motion::{JointLimits, rest_to_rest};
 use stipple_model::units::Time;
 
 use super::Visit;
@@ -58,8 +58,7 @@ impl HopTime {
         let squares = (0..3).map(|k| (from[k] - to[k]).powi(2));
         let tip = squares.sum::<f64>().sqrt();
         velocity = velocity.max(tip / SPEED_HOVER.m_per_s());
-        let law = Profile::fastest(velocity.recip(), acceleration.recip(), jerk.recip());
-        law.map_or(UNTIMED, |law| law.duration().min(UNTIMED))
+        rest_to_rest(velocity.recip(), acceleration.recip(), jerk.recip()).min(UNTIMED)
     }
 
     /// The same as a quantity.
