@@ -145,7 +145,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let anatomy = &registration.anatomy;
     let subject = design::Subject::new(&head, anatomy).on_scan(&registration.head_from_scan);
     let scalp = design::lay(&subject, &treatment, 1).with_context(in_treatment)?;
-    let sites = reach::sites(&head, &scalp.patch);
+    let mut sites = reach::sites(&head, &scalp.patch);
+    sites.retain(|site| scalp.at(&site.position).is_some());
     let mut work = WorkCell::new(&cell, &head)?;
     let mut place = None;
     if arguments.best {

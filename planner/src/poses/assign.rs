@@ -7,6 +7,7 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 use stipple_model::frames::{Direction, Head};
 use stipple_model::joints::Joints;
+use stipple_model::plan::SkipReason;
 use stipple_model::units::Angle;
 
 use super::sheets::{Node, Sheets};
@@ -19,6 +20,8 @@ const AROUND: usize = 6;
 const BESIDE: [f64; 9] = [0.0, 0.12, -0.12, 0.25, -0.25, 0.45, -0.45, 0.7, -0.7];
 /// A dot belongs to the region of a node when no joint differs by more, rad.
 const SAME_REGION: f64 = 0.8;
+/// Usable ways from which the arm cannot lift off that are looked at before a dot is given up.
+const TRAPS: usize = 3;
 /// Dots placed between two looks at whether to go on.
 const BATCH: usize = 256;
 
@@ -100,7 +103,8 @@ fn place(surroundings: &Surroundings<'_>, sheets: &Sheets, site: &Site) -> Resul
             let roll = wish + offset;
             let hover = surroundings.solve(site, &needle, roll, &nearest.hover)?;
             let same = hover.max_difference(&nearest.hover) < SAME_REGION;
-            (same && surroundings.tenable(&hover).is_ok()).then_some((roll, hover))
+            (same && surroundings.usable(&hover).is_ok() && surroundings.can_leave(&hover))
+                .then_some((roll, hover))
         });
         if let Some((roll, hover)) = found {
             return Ok(Pose {
@@ -133,12 +137,25 @@ fn search(
             a.1.max_difference(&near)
                 .total_cmp(&b.1.max_difference(&near))
         });
+        let mut trapped = 0;
         for (roll, hover) in ways {
-            match surroundings.tenable(&hover) {
-                Ok(()) => return Ok(found(needle, roll, hover, nearest)),
-                // Only what stands in the way of the straight needle is told.
-                Err(refusal) if needle == -site.normal => reasons.add(refusal),
-                Err(_) => {}
+            let refusal = match surroundings.usable(&hover) {
+                Ok(()) if surroundings.can_leave(&hover) => {
+                    return Ok(found(needle, roll, hover, nearest));
+                }
+                Ok(()) => {
+                    trapped += 1;
+                    SkipReason::Unconnected.into()
+                }
+                Err(refusal) => refusal,
+            };
+            // Only what stands in the way of the straight needle is told.
+            if needle == -site.normal {
+                reasons.add(refusal);
+            }
+            // Where so many ways lead into a trap, another will hardly lead out of it.
+            if trapped >= TRAPS {
+                break;
             }
         }
     }

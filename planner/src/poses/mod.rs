@@ -33,8 +33,8 @@ const ROLLS_REDUNDANT: usize = 8;
 const LIMIT_MARGIN: f64 = 0.02;
 /// Least singular value of the Jacobian: below, joints race to follow the tip. Source: this project's own.
 const SINGULAR: f64 = 0.02;
-/// Leans of the needle tried where none along the normal is usable, of [`TILT_CAP`]. Source: this project's own.
-const LEANS: [f64; 2] = [0.4, 0.8];
+/// Leans of the needle tried where none along the normal is usable, as shares of [`TILT_CAP`]. Source: this project's own.
+const LEANS: [f64; 1] = [0.8];
 /// Directions in which it leans.
 const LEAN_SIDES: usize = 6;
 
@@ -220,14 +220,9 @@ impl Surroundings<'_> {
         (ways, (ways == 0).then(|| reasons.most()))
     }
 
-    /// Whether the arm may stay at a configuration: usable, and every pause, stop and fault can lift off from it.
-    fn tenable(&self, q: &Joints) -> Result<(), Refusal> {
-        self.usable(q)?;
-        if can_lift(self.cell, &self.base_from_head, q) {
-            Ok(())
-        } else {
-            Err(SkipReason::Unconnected.into())
-        }
+    /// Whether every pause, stop and fault can lift off from a configuration.
+    fn can_leave(&self, q: &Joints) -> bool {
+        can_lift(self.cell, &self.base_from_head, q)
     }
 }
 

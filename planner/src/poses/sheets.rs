@@ -21,8 +21,14 @@ const NEIGHBOURS: usize = 8;
 const STEP: f64 = 0.6;
 /// Price of two neighbouring ways that do not continue into each other.
 const TORN: f64 = 40.0;
-/// Passes over all places that choose each one's way anew.
-const PASSES: usize = 12;
+/// How often a place may choose its way anew.
+const PASSES: usize = 8;
+/// Grown regions that are smoothed and compared.
+const BEST: usize = 3;
+/// Places and ways at each from which regions are grown.
+const STARTS: (usize, usize) = (5, 8);
+/// A region of fewer places is none: its dots are found one by one.
+const FEWEST: usize = 2;
 /// Regions made at most.
 const MOST_REGIONS: usize = 48;
 /// Below this share of half a joint's range to its limit, a way is dearer.
@@ -82,18 +88,20 @@ pub(crate) fn spread(sites: &[Site], most: usize) -> Vec<Site> {
     }
 }
 
-/// The largest difference of one joint, full turns not counted, rad.
-fn turnless_difference(a: &Joints, b: &Joints) -> f64 {
-    a.zip(b, |a, b| wrap(a - b)).max_abs()
-}
-
-/// Price of going from one way to another at a neighbouring place; `None` when they do not continue into each other.
+/// Price of going from one way to another at a neighbouring place, full turns not counted; `None` when they do not continue into each
+/// other.
 fn price_between(a: &Way, b: &Way) -> Option<f64> {
-    let difference = a.q.zip(&b.q, |a, b| wrap(a - b));
-    if difference.max_abs() > STEP {
-        return None;
+    let mut sum = 0.0;
+    for (a, b) in a.q.as_slice().iter().zip(b.q.as_slice()) {
+        let far = (a - b).abs();
+        // Most joints are not a turn apart: a comparison spares the rounding.
+        let far = if far > STEP { wrap(far).abs() } else { far };
+        if far > STEP {
+            return None;
+        }
+        sum += far * far;
     }
-    Some(difference.as_slice().iter().map(|d| d * d).sum::<f64>() / 0.02)
+    Some(sum / 0.02)
 }
 
 /// Places, their neighbours, and which ways continue into which.
@@ -150,30 +158,28 @@ impl Graph {
         chosen
     }
 
-    /// Lets every place choose anew what suits its neighbours best, a few times over.
+    /// Lets every place choose anew what suits its neighbours best, until none has a reason to.
     fn smooth(&self, chosen: &mut [Option<usize>]) {
-        for _ in 0..PASSES {
-            let mut changed = false;
-            for place in 0..chosen.len() {
-                let Some(now) = chosen[place] else { continue };
-                let price = |w: usize| {
-                    let here = &self.places[place].ways[w];
-                    let around = self.near[place].iter().filter_map(|n| {
-                        let there = &self.places[*n].ways[chosen[*n]?];
-                        Some(price_between(here, there).unwrap_or(TORN))
-                    });
-                    here.price + around.sum::<f64>()
-                };
-                let best = self
-                    .left(place)
-                    .min_by(|a, b| price(*a).total_cmp(&price(*b)));
-                if let Some(best) = best.filter(|b| price(*b) + 1e-9 < price(now)) {
-                    chosen[place] = Some(best);
-                    changed = true;
-                }
-            }
-            if !changed {
-                return;
+        let mut waiting: VecDeque<usize> = (0..chosen.len()).collect();
+        let mut asked = vec![0; chosen.len()];
+        while let Some(place) = waiting.pop_front() {
+            let Some(now) = chosen[place].filter(|_| asked[place] < PASSES) else {
+                continue;
+            };
+            asked[place] += 1;
+            let price = |w: usize| {
+                let here = &self.places[place].ways[w];
+                let around = self.near[place].iter().filter_map(|n| {
+                    let there = &self.places[*n].ways[chosen[*n]?];
+                    Some(price_between(here, there).unwrap_or(TORN))
+                });
+                here.price + around.sum::<f64>()
+            };
+            let best = self.left(place).map(|w| (price(w), w));
+            let best = best.min_by(|a, b| a.0.total_cmp(&b.0));
+            if let Some((_, best)) = best.filter(|(p, _)| p + 1e-9 < price(now)) {
+                chosen[place] = Some(best);
+                waiting.extend(&self.near[place]);
             }
         }
     }
@@ -380,21 +386,28 @@ fn next_region(surroundings: &Surroundings<'_>, graph: &Graph, open: &[bool]) ->
     let places: Vec<usize> = (0..graph.places.len())
         .filter(|p| open[*p] && graph.left(*p).next().is_some())
         .collect();
-    let stride = (places.len() / 6).max(1);
+    let stride = places.len().div_ceil(STARTS.0).max(1);
     let mut starts: Vec<(usize, usize)> = Vec::new();
     for &place in places.iter().step_by(stride) {
         let mut kept: Vec<usize> = Vec::new();
         for way in graph.left(place) {
-            let q = &graph.places[place].ways[way].q;
-            let new = |k: &usize| turnless_difference(&graph.places[place].ways[*k].q, q) > STEP;
-            if kept.len() < 8 && kept.iter().all(new) {
+            let ways = &graph.places[place].ways;
+            let new = |k: &usize| price_between(&ways[*k], &ways[way]).is_none();
+            if kept.len() < STARTS.1 && kept.iter().all(new) {
                 kept.push(way);
             }
         }
         starts.extend(kept.into_iter().map(|w| (place, w)));
     }
     let grown = starts.into_par_iter().map(|start| {
-        let mut chosen = graph.grow(start, open);
+        let chosen = graph.grow(start, open);
+        (graph.largest_part(&chosen).len(), chosen)
+    });
+    let mut grown: Vec<(usize, Vec<Option<usize>>)> = grown.collect();
+    // The first of equals wins, whatever the number of threads.
+    grown.sort_by_key(|(size, _)| core::cmp::Reverse(*size));
+    grown.truncate(BEST);
+    let smoothed = grown.into_par_iter().map(|(_, mut chosen)| {
         graph.smooth(&mut chosen);
         let part = graph.largest_part(&chosen);
         let inside = wound(surroundings, &part);
@@ -404,10 +417,10 @@ fn next_region(surroundings: &Surroundings<'_>, graph: &Graph, open: &[bool]) ->
             inside,
         }
     });
-    let grown: Vec<Region> = grown.collect();
-    grown
+    let smoothed: Vec<Region> = smoothed.collect();
+    let best = smoothed
         .into_iter()
         .rev()
-        .max_by_key(|r| (r.inside.len(), r.part.len()))
-        .filter(|r| !r.part.is_empty())
+        .max_by_key(|r| (r.inside.len(), r.part.len()));
+    best.filter(|r| r.part.len() >= FEWEST.min(places.len()))
 }

@@ -12,13 +12,17 @@ use crate::compose::expected_head;
 use crate::poses::{Site, Surroundings, spread};
 
 /// Places of the scalp that are looked at for each place of the base.
-const PLACES: usize = 110;
+const PLACES: usize = 400;
+/// Every so many of them is asked how many ways lead there, not only whether one does.
+const ASKED: usize = 8;
 /// Ways beyond which a place of the scalp counts as reached with ease.
-const EASE: u32 = 12;
+const EASE: u32 = 48;
+/// What full ease is worth beside reaching everything.
+const WORTH: f64 = 0.01;
 /// Places of the base looked at first, spread evenly within the bounds.
-const FIRST: usize = 160;
+const FIRST: usize = 240;
 /// The best of them from which the search goes on.
-const KEPT: usize = 5;
+const KEPT: usize = 4;
 /// Times the step of the search is halved.
 const HALVINGS: usize = 4;
 /// What is searched: azimuth, away, sideways, up, nod.
@@ -206,18 +210,15 @@ impl Trial<'_> {
             base_from_head: expected_head(&cell.base_from_head, self.anatomy),
             keep_outs: self.keep_outs,
         };
-        let ways: Vec<u32> = self
-            .sites
-            .par_iter()
-            .map(|site| surroundings.ways(site, EASE).0)
-            .collect();
-        let reached = ways.iter().filter(|w| **w > 0).count() as f64;
-        let ease: f64 = ways
-            .iter()
-            .map(|w| f64::from((*w).min(EASE)) / f64::from(EASE))
-            .sum();
-        let count = ways.len().max(1) as f64;
-        Ok((reached / count, (reached + 0.1 * ease) / count))
+        let reached = self.sites.par_iter();
+        let reached = reached
+            .filter(|site| surroundings.ways(site, 1).0 > 0)
+            .count() as f64;
+        let asked: Vec<&Site> = self.sites.iter().step_by(ASKED).collect();
+        let ease = asked.par_iter().map(|site| surroundings.ways(site, EASE).0);
+        let ease = f64::from(ease.sum::<u32>()) / f64::from(EASE) / asked.len().max(1) as f64;
+        let share = reached / self.sites.len().max(1) as f64;
+        Ok((share, share + WORTH * ease))
     }
 }
 
@@ -259,7 +260,7 @@ pub fn best(
     found.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
     found.truncate(KEPT);
     for (shares, score) in &mut found {
-        let mut step = 0.08;
+        let mut step = 0.1;
         for _ in 0..HALVINGS {
             for (axis, sign) in (0..DIMENSIONS).flat_map(|a| [(a, 1.0), (a, -1.0)]) {
                 let mut next = *shares;
