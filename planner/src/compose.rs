@@ -11,7 +11,7 @@ use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
     Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance,
-    SessionEstimate, Shade,
+    SessionEstimate, Shade, SkipReason,
 };
 use stipple_model::treatment::{ShadeDesign, Treatment};
 use stipple_model::units::Length;
@@ -204,6 +204,30 @@ fn unwatched(work: &WorkCell) -> Option<Finding> {
     })
 }
 
+/// A finding for each reason why dots are skipped, and each pair of things that stands in the way: how many, and what would help.
+fn skips(work: &WorkCell, poses: &[Result<Pose, Refusal>]) -> Vec<Finding> {
+    let mut counts = std::collections::BTreeMap::new();
+    for refusal in poses.iter().filter_map(|p| p.as_ref().err()) {
+        let what = (refusal.reason, refusal.describe(work));
+        *counts.entry(what).or_insert(0_usize) += 1;
+    }
+    let finding = |((reason, what), count): ((SkipReason, String), usize)| Finding {
+        stage: "poses".to_owned(),
+        code: format!("skipped_{}", reason.key()),
+        text: format!("{count} dots, {what}; {}", reason.help()),
+    };
+    counts.into_iter().map(finding).collect()
+}
+
+/// What the arm's description leaves out or has wrong.
+fn of_arm(work: &WorkCell) -> impl Iterator<Item = Finding> + '_ {
+    work.arm().findings().iter().map(|found| Finding {
+        stage: "arm".to_owned(),
+        code: "description".to_owned(),
+        text: found.to_string(),
+    })
+}
+
 /// Holds every dot against the exclusions themselves, which the layout sees through the design's map only.
 fn check_exclusions(scalp: &Scalp, field: &DotField) -> Result<(), ComposeError> {
     let violation = |(i, d): (usize, &dots::LaidDot)| {
@@ -300,7 +324,7 @@ pub fn plan(
     let poses = poses::assign(&surroundings, &sheets, &sites, &share);
     let mut poses = poses.ok_or(ComposeError::BrokenOff)?;
     finish(Stage::Poses)?;
-    let sessions = Sessions::new(&field, (&scalp.zones, &treatment), work.arm());
+    let sessions = Sessions::new(&field, (&scalp.zones, treatment), work.arm());
     let orders = sessions.order(&poses);
     finish(Stage::Sequence)?;
     let share = |done| watch(Stage::Hops, done);
@@ -310,7 +334,9 @@ pub fn plan(
     let mut findings = of_scan(scan, registration, &head);
     findings.extend(scalp.findings.iter().cloned());
     findings.extend(on_existing(&scalp, &field));
+    findings.extend(of_arm(&work));
     findings.extend(unwatched(&work));
+    findings.extend(skips(&work, &poses));
     findings.extend(layers.iter().filter_map(Layer::finding));
     let wanted = wanted::pieces(&head, &scalp);
     let joined = join(&field, &poses);

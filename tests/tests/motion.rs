@@ -246,7 +246,7 @@ fn slower_joints_never_make_a_shorter_session() {
         let rows = hops(&plan, &cell);
         let ends = rows.windows(2).filter(|w| w[1].t < w[0].t).map(|w| w[0].t);
         let time: f64 = ends.sum::<f64>() + rows.last().unwrap().t;
-        (time, plan.session_estimate.s(), order(&plan).len())
+        (time, plan.session_estimate.total().s(), order(&plan).len())
     };
     let mut before = slower(1.0);
     for share in [0.5, 0.25, 0.1] {

@@ -75,9 +75,9 @@ impl Sweep {
     pub(super) fn motion(&self, from: usize, body: &Body, arms: &[f64; MAX_JOINTS]) -> Motion {
         let mut before = 0.0;
         let mut bend = 0.0;
-        for joint in from..body.carrier {
-            let turn = self.turns[joint];
-            bend += 0.5 * arms[joint] * turn * (turn + 2.0 * before);
+        let joints = arms.iter().zip(&self.turns);
+        for (arm, turn) in joints.take(body.carrier).skip(from) {
+            bend += 0.5 * arm * turn * (turn + 2.0 * before);
             before += turn;
         }
         let twists = self.twists.iter().map(|twists| Twist {

@@ -203,7 +203,9 @@ fn guard_body(guard: &Guard, arm: &Arm) -> Result<Body, CellError> {
     let [a, b] = [guard.from, guard.to].map(Vector3::from);
     let radius = guard.radius.m();
     let sound = a.iter().chain(b.iter()).all(|c| c.abs() <= LARGEST_TOOL);
-    if !sound || !(radius > 0.0 && radius <= LARGEST_TOOL) {
+    // Written so that NaN is refused.
+    let sound = sound && radius > 0.0 && radius <= LARGEST_TOOL;
+    if !sound {
         return Err(CellError::Guard {
             name: guard.name.clone(),
         });

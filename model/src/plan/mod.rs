@@ -253,6 +253,32 @@ impl SkipReason {
             Self::Unconnected => "unconnected",
         }
     }
+
+    /// What would help, for the operator.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::OutOfReach => {
+                "bring head and base nearer to each other (`reach --best` looks for a place), or give the tool another mount"
+            }
+            Self::JointLimit => "turn base or head, or look for a place with `reach --best`",
+            Self::Singular => {
+                "move base or head by some centimetres, so that the arm is neither stretched out nor folded over its wrist"
+            }
+            Self::CollisionHead => {
+                "look for another place with `reach --best`, or use a longer or slimmer tool"
+            }
+            Self::CollisionSelf => {
+                "bring head and base farther from each other, or look for a place with `reach --best`"
+            }
+            Self::CollisionScene => "move what is named, or look for a place with `reach --best`",
+            Self::Angle => "the skin lies so that the needle would lean too much; scan it better",
+            Self::KeepOut => "leave the surroundings of eyes and ears out of the treatment",
+            Self::Unconnected => {
+                "give the arm more room round the head, or look for a place with `reach --best`"
+            }
+        }
+    }
 }
 
 /// What the planner measured of one layer in one zone. `layer` 1..=k means layers 1 to k together: what the head shows after it.

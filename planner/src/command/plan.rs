@@ -48,6 +48,9 @@ pub struct Arguments {
     /// The arm: `ur5e`, or a URDF file.
     #[arg(long, default_value = "ur5e")]
     arm: String,
+    /// The arm's link that carries the tool, where its description leaves that open.
+    #[arg(long, value_name = "LINK")]
+    flange: Option<String>,
     /// The work cell: tool, expected head pose, surroundings. Default: the one shipped (launch/cells/default.toml).
     #[arg(long, value_name = "TOML")]
     cell: Option<PathBuf>,
@@ -97,8 +100,13 @@ pub fn text_file(path: &Path) -> anyhow::Result<String> {
 }
 
 /// The arm in its cell, and where base and head may be placed.
-pub fn cell(arm: &str, file: Option<&Path>) -> anyhow::Result<(Cell, Bounds)> {
-    let arm = ArmSource::open(arm).context("--arm")?;
+pub fn cell(
+    arm: &str,
+    flange: Option<&str>,
+    file: Option<&Path>,
+) -> anyhow::Result<(Cell, Bounds)> {
+    let mut arm = ArmSource::open(arm).context("--arm")?;
+    arm.flange = flange.map(str::to_owned);
     let Some(path) = file else {
         return Ok((Cell::shipped(arm)?, Bounds::default()));
     };
@@ -127,7 +135,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.test_patch {
         treatment = treatment.for_test_patch().with_context(in_treatment)?;
     }
-    let (cell, bounds) = cell(&arguments.arm, arguments.cell.as_deref())?;
+    let (cell, bounds) = cell(
+        &arguments.arm,
+        arguments.flange.as_deref(),
+        arguments.cell.as_deref(),
+    )?;
     let landmarks_digest = Digest::of(&show::read(&arguments.landmarks, LANDMARKS_LIMIT)?);
     let landmarks = read_landmarks(&arguments.landmarks)?;
     let scan = read_scan(&arguments.scan, arguments.unit, Some(&landmarks))?;
@@ -225,7 +237,7 @@ fn text(
     );
     let _ = writeln!(
         text,
-        "estimate    {:.0} min for all layers, pauses not counted",
+        "estimate    {:.0} min for all layers, planned stops counted",
         summary.session_estimate_s / 60.0
     );
     let times = stages

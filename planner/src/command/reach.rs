@@ -34,6 +34,9 @@ pub struct Arguments {
     /// The arm: `ur5e`, or a URDF file.
     #[arg(long, default_value = "ur5e")]
     arm: String,
+    /// The arm's link that carries the tool, where its description leaves that open.
+    #[arg(long, value_name = "LINK")]
+    flange: Option<String>,
     /// The scan: PLY, STL, OBJ or glTF.
     #[arg(long)]
     scan: PathBuf,
@@ -136,7 +139,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         path.map_or_else(|| "the whole scalp".to_owned(), |p| p.display().to_string())
     };
     let treatment = Treatment::parse(&text).with_context(in_treatment)?;
-    let (mut cell, bounds) = super::plan::cell(&arguments.arm, arguments.cell.as_deref())?;
+    let (mut cell, bounds) = super::plan::cell(
+        &arguments.arm,
+        arguments.flange.as_deref(),
+        arguments.cell.as_deref(),
+    )?;
     let landmarks = read_landmarks(&arguments.landmarks)?;
     let scan = read_scan(&arguments.scan, arguments.unit, Some(&landmarks))?;
     let registration = register::head_from_scan(&landmarks, &scan)
