@@ -27,6 +27,10 @@ const PASSES: usize = 8;
 const BEST: usize = 3;
 /// Places and ways at each from which regions are grown.
 const STARTS: (usize, usize) = (5, 8);
+/// Passes in which the rolls are turned towards each other, the most a pass turns one, and the most it may turn a joint, rad.
+const ROUNDS: usize = 15;
+const MOST_TURN: f64 = 0.25;
+const STEP_ALLOWED: f64 = 0.5;
 /// A region of fewer places is none: its dots are found one by one.
 const FEWEST: usize = 2;
 /// Regions made at most.
@@ -331,6 +335,7 @@ impl Sheets {
             places: graph.places.len(),
         };
         let mut open = vec![true; graph.places.len()];
+        let mut nodes_at = vec![None; graph.places.len()];
         for _ in 0..MOST_REGIONS {
             let Some(region) = next_region(surroundings, &graph, &open) else {
                 break;
@@ -338,6 +343,7 @@ impl Sheets {
             for (place, hover) in &region.inside {
                 open[*place] = false;
                 let way = &graph.places[*place].ways[region.chosen[*place].unwrap_or(0)];
+                nodes_at[*place] = Some(sheets.nodes.len());
                 sheets.nodes.push(Node {
                     site: graph.places[*place].site,
                     x: way.x,
@@ -355,7 +361,75 @@ impl Sheets {
                 sheets.regions += 1;
             }
         }
+        let mut near = vec![Vec::new(); sheets.nodes.len()];
+        for (place, node) in nodes_at.iter().enumerate() {
+            if let Some(node) = *node {
+                near[node] = graph.near[place]
+                    .iter()
+                    .filter_map(|n| nodes_at[*n])
+                    .collect();
+            }
+        }
+        sheets.relax(surroundings, &near);
         sheets
+    }
+
+    /// Turns the rolls of the nodes until the joints change as little as can be from each to its neighbours, given by index: the rolls
+    /// looked at so far are far apart, and what a joint turns between two dots takes time. Nodes that it would make unusable stay.
+    fn relax(&mut self, surroundings: &Surroundings<'_>, near: &[Vec<usize>]) {
+        let before: Vec<Node> = self.nodes.clone();
+        for _ in 0..ROUNDS {
+            for i in 0..self.nodes.len() {
+                if let Some(turned) = self.turned(surroundings, i, &near[i]) {
+                    self.nodes[i] = turned;
+                }
+            }
+        }
+        let stays = self
+            .nodes
+            .par_iter()
+            .map(|n| surroundings.usable(&n.hover).is_err());
+        for (i, stays) in stays.collect::<Vec<bool>>().into_iter().enumerate() {
+            if stays {
+                self.nodes[i] = before[i];
+            }
+        }
+    }
+
+    /// A node with the roll at which its joints are nearest to its neighbours', to first order; `None` where there is none.
+    fn turned(&self, surroundings: &Surroundings<'_>, i: usize, near: &[usize]) -> Option<Node> {
+        const STEP: f64 = 0.02;
+        let node = self.nodes[i];
+        let needle = -node.site.normal;
+        let roll = super::roll_towards(&node.site, &needle, &node.x)?;
+        let at = |roll: f64| surroundings.solve(&node.site, &needle, roll, &node.hover);
+        let slope = at(roll + STEP)?.zip(&at(roll - STEP)?, |a, b| (a - b) / (2.0 * STEP));
+        let steep: f64 = slope.as_slice().iter().map(|s| s * s).sum();
+        let same = near
+            .iter()
+            .map(|j| &self.nodes[*j])
+            .filter(|n| n.region == node.region);
+        let wish = |n: &Node| {
+            let missing = n.hover.zip(&node.hover, |a, b| a - b);
+            missing
+                .as_slice()
+                .iter()
+                .zip(slope.as_slice())
+                .map(|(m, s)| m * s)
+                .sum::<f64>()
+        };
+        let (count, sum) = same.fold((0.0, 0.0), |(c, s), n| (c + 1.0, s + wish(n)));
+        let turn = sum / (count * steep);
+        if !turn.is_finite() {
+            return None;
+        }
+        let roll = roll + turn.clamp(-MOST_TURN, MOST_TURN);
+        let hover = at(roll).filter(|q| q.max_difference(&node.hover) < STEP_ALLOWED)?;
+        let x = Surroundings::head_from_tip(&node.site, &needle, roll)
+            .raw()
+            .rotation
+            * Vector3::x();
+        Some(Node { x, hover, ..node })
     }
 
     /// How many regions there are.
