@@ -176,3 +176,62 @@ fn entries(stretch: &Stretch) -> impl Iterator<Item = usize> + use<> {
     let tried = count.min(ENTRIES);
     (0..tried).map(move |k| k * count / tried)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stipple_model::arm::ArmSource;
+    use stipple_model::cell::Cell;
+
+    #[test]
+    fn a_stretch_is_cut_without_losing_a_dot_or_a_hop() {
+        let times = [None, Some(1.0), Some(2.0), None, Some(3.0), Some(4.0)];
+        let times: Vec<Option<Time>> = times.map(|t| t.map(Time::from_s)).into();
+        let cut = stretches(&[5, 6, 7, 8, 9, 10, 11], &times);
+        let dots: Vec<&[u32]> = cut.iter().map(|s| s.dots.as_slice()).collect();
+        assert_eq!(dots, [&[5][..], &[6, 7, 8], &[9, 10, 11]]);
+        let Some(last) = cut.into_iter().next_back() else {
+            panic!("there are three");
+        };
+        let (now, later) = last.split(2);
+        assert_eq!((now.dots.as_slice(), now.times.len()), (&[11][..], 0));
+        let later = later.unwrap();
+        assert_eq!(later.dots, [9, 10]);
+        assert_eq!(later.times, [Time::from_s(3.0)]);
+    }
+
+    #[test]
+    fn dots_to_which_no_way_leads_drop_out_and_the_others_stay() {
+        let head = crate::unroll::tests::ball().0;
+        let mut cell = Cell::shipped(ArmSource::ur5e()).unwrap();
+        cell.boxes.clear();
+        cell.base_from_head = Transform::from_xyz_rpy([0.5, 0.1, 0.1], [0.0; 3]);
+        let work = WorkCell::new(&cell, &head).unwrap();
+        let clear = Joints::from_slice(&[0.0, -1.6, 1.2, -1.6, -1.57, 0.0]).unwrap();
+        let near = clear.map(|q| q + 0.05);
+        // Stretched out through the floor.
+        let blocked = Joints::from_slice(&[0.0, 1.57, 0.0, 0.0, 0.0, 0.0]).unwrap();
+        assert!(work.blocked(&blocked, &cell.base_from_head).is_some());
+        assert_eq!(work.blocked(&clear, &cell.base_from_head), None);
+        let hovers = [clear, blocked, near];
+        let order = [0, 1, 2];
+        let proven = prove(
+            &work,
+            &cell.base_from_head,
+            &hovers,
+            &order,
+            &crate::to_the_end,
+        );
+        let proven = proven.unwrap();
+        assert_eq!(
+            (proven.order.as_slice(), proven.unconnected.as_slice()),
+            (&[0, 2][..], &[1][..])
+        );
+        assert_eq!(proven.durations.len(), 1);
+        let stop = |_: f64| ControlFlow::Break(());
+        assert_eq!(
+            prove(&work, &cell.base_from_head, &hovers, &order, &stop),
+            None
+        );
+    }
+}

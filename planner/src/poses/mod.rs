@@ -9,6 +9,9 @@
 mod assign;
 mod sheets;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 

@@ -92,6 +92,11 @@ pub(crate) fn spread(sites: &[Site], most: usize) -> Vec<Site> {
     }
 }
 
+/// A price for comparing: what differs in the last bits only is the same, so that they do not decide.
+fn coarse(price: f64) -> f64 {
+    (price * 1e6).round()
+}
+
 /// Price of going from one way to another at a neighbouring place, full turns not counted; `None` when they do not continue into each
 /// other.
 fn price_between(a: &Way, b: &Way) -> Option<f64> {
@@ -151,7 +156,7 @@ impl Graph {
             {
                 let best = self.left(next).filter_map(|w| {
                     let there = &self.places[next].ways[w];
-                    Some((price_between(here, there)? + there.price, w))
+                    Some((coarse(price_between(here, there)? + there.price), w))
                 });
                 let best = best.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
                 if let Some((price, way)) = best {
@@ -179,9 +184,9 @@ impl Graph {
                 });
                 here.price + around.sum::<f64>()
             };
-            let best = self.left(place).map(|w| (price(w), w));
+            let best = self.left(place).map(|w| (coarse(price(w)), w));
             let best = best.min_by(|a, b| a.0.total_cmp(&b.0));
-            if let Some((_, best)) = best.filter(|(p, _)| p + 1e-9 < price(now)) {
+            if let Some((_, best)) = best.filter(|(p, _)| *p < coarse(price(now))) {
                 chosen[place] = Some(best);
                 waiting.extend(&self.near[place]);
             }
@@ -283,7 +288,7 @@ fn ways(surroundings: &Surroundings<'_>, site: &Site) -> Vec<Way> {
         ways.push(Way { x, q, price });
         ControlFlow::Continue(())
     });
-    ways.sort_by(|a, b| a.price.total_cmp(&b.price));
+    ways.sort_by(|a, b| coarse(a.price).total_cmp(&coarse(b.price)));
     ways.truncate(MOST_WAYS);
     ways
 }
