@@ -206,11 +206,18 @@ mod tests {
         let mut cell = Cell::shipped(ArmSource::ur5e()).unwrap();
         cell.boxes.clear();
         cell.base_from_head = Transform::from_xyz_rpy([0.5, 0.1, 0.1], [0.0; 3]);
-        let work = WorkCell::new(&cell, &head).unwrap();
         let clear = Joints::from_slice(&[0.0, -1.6, 1.2, -1.6, -1.57, 0.0]).unwrap();
-        let near = clear.map(|q| q + 0.05);
-        // Stretched out through the floor.
-        let blocked = Joints::from_slice(&[0.0, 1.57, 0.0, 0.0, 0.0, 0.0]).unwrap();
+        let (mut blocked, near) = (clear, clear.map(|q| q + 0.05));
+        blocked[0] = -1.5;
+        // A box where the tool would be.
+        let work = WorkCell::new(&cell, &head).unwrap();
+        let at = work.base_from_tip(&blocked).origin().raw();
+        cell.boxes.push(stipple_model::cell::SceneBox {
+            name: "lamp".to_owned(),
+            base_from_box: Transform::from_xyz_rpy(at.into(), [0.0; 3]),
+            size: [0.1; 3],
+        });
+        let work = WorkCell::new(&cell, &head).unwrap();
         assert!(work.blocked(&blocked, &cell.base_from_head).is_some());
         assert_eq!(work.blocked(&clear, &cell.base_from_head), None);
         let hovers = [clear, blocked, near];
