@@ -384,8 +384,8 @@ impl Sheets {
     fn relax(&mut self, surroundings: &Surroundings<'_>, near: &[Vec<usize>]) {
         let before: Vec<Node> = self.nodes.clone();
         for _ in 0..ROUNDS {
-            for i in 0..self.nodes.len() {
-                if let Some(turned) = self.turned(surroundings, i, &near[i]) {
+            for (i, near) in near.iter().enumerate() {
+                if let Some(turned) = self.turned(surroundings, i, near) {
                     self.nodes[i] = turned;
                 }
             }
