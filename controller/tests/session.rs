@@ -243,7 +243,7 @@ fn a_crash_leaves_at_most_one_dot_in_doubt_and_none_is_struck_twice() {
     let path = folder.path().join("session.sqlite");
     let bed = bed(20);
     let mut strikes = Vec::new();
-    for (life, ticks) in [700u64, 911, 1203, 1391, 1502].into_iter().enumerate() {
+    for (life, ticks) in [311u64, 457, 523, 608, 701].into_iter().enumerate() {
         let record = Record::open(
             &path,
             bed.binding,

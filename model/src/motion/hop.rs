@@ -19,7 +19,7 @@ use crate::units::Length;
 /// time.
 const ALONG_SKIN: Length = Length::from_mm(38.0);
 /// Up to this change of one joint the way along the skin is tried first, rad.
-const ALONG_SKIN_TURN: f64 = 0.6;
+const ALONG_SKIN_TURN: f64 = 0.5;
 /// How much higher than hovering the point in between is, tried in turn, where the straight way along the skin is not clear.
 const RAISED_BETWEEN: [Length; 3] = [
     Length::from_mm(0.5),
