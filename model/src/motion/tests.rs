@@ -109,7 +109,7 @@ fn along_the_skin_a_hop_of_centimetres_rises_no_more_than_needed() {
     let (cell, work) = work_cell();
     let from = clear_at(&cell, &work, 0.3, 0.4).expect("a clear pose");
     let here = cell.base_from_head.inverse() * work.base_from_tip(&from);
-    for mm in [12.0, 24.0, 34.0] {
+    for mm in [8.0, 16.0, 24.0] {
         let turn = nalgebra::UnitQuaternion::from_axis_angle(
             &nalgebra::Vector3::y_axis(),
             mm * 1e-3 / 0.09,
