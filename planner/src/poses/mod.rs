@@ -7,6 +7,7 @@
 //! cannot be placed gets a reason, and the pair of things that stands in the way.
 
 mod assign;
+mod candidate;
 mod sheets;
 
 #[cfg(test)]

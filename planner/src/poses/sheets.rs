@@ -7,6 +7,7 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 use stipple_model::joints::Joints;
 
+use super::candidate::Candidate;
 use super::{Site, Surroundings, wrap};
 
 /// Places looked at, at most.
@@ -227,30 +228,6 @@ impl Graph {
             }
         }
         best
-    }
-}
-
-/// A place and way to be chosen next, cheapest first.
-struct Candidate(f64, usize, usize);
-
-impl PartialEq for Candidate {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Candidate {}
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Candidate {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        let by_price = other.0.total_cmp(&self.0);
-        by_price.then((other.1, other.2).cmp(&(self.1, self.2)))
     }
 }
 
