@@ -46,6 +46,7 @@ fn help_has_examples() {
         &["plan", "--help"],
         &["export", "--help"],
         &["register", "--help"],
+        &["reach", "--help"],
     ] {
         let output = planner(command, folder.path());
         assert_eq!(output.status.code(), Some(0));
@@ -424,4 +425,58 @@ fn a_later_scan_is_registered_and_another_persons_is_not() {
         "swapped.json: the moving scan:",
     );
     assert_refused(&register("scans/gone.ply", &[]), "gone.ply");
+}
+
+#[test]
+fn what_an_arm_reaches_is_told_drawn_and_judged() {
+    let name = "mesh2hrtf_head.ply";
+    let (Some(scan), Some(landmarks)) = (
+        shared(&format!("scans/{name}")),
+        shared("scans/mesh2hrtf_head.landmarks.json"),
+    ) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (scan, landmarks) = (scan.to_str().unwrap(), landmarks.to_str().unwrap());
+    let reach = |more: &[&str]| {
+        let all = [&["reach", "--scan", scan, "--landmarks", landmarks], more].concat();
+        planner(&all, at)
+    };
+    let told = reach(&["--json", "--picture", "reach.png", "--enough", "50"]);
+    assert_done(&told);
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    let (places, reached) = (
+        told["places"].as_u64().unwrap(),
+        told["reached"].as_u64().unwrap(),
+    );
+    let not: u64 = told["unreached"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!(places, reached + not);
+    assert!(reached * 2 > places, "{reached} of {places}");
+    assert!(image::open(at.join("reach.png")).is_ok());
+    // A head that is out of the arm's reach is no failure of the program, but not acceptable.
+    let cell = include_str!("../../launch/cells/default.toml");
+    let far = cell.replacen("xyz_mm = [480, 0, 150]", "xyz_mm = [2480, 0, 150]", 1);
+    assert_ne!(far, cell);
+    std::fs::write(at.join("far.toml"), far).unwrap();
+    let far = reach(&["--cell", "far.toml", "--json"]);
+    assert_eq!(far.status.code(), Some(1));
+    let far: serde_json::Value = serde_json::from_slice(&far.stdout).unwrap();
+    assert_eq!(far["reached"], 0);
+    assert_eq!(far["unreached"]["out_of_reach"], far["places"]);
+    std::fs::write(
+        at.join("bad.toml"),
+        format!("{cell}\n[place]\nup_mm = [5, 1]\n"),
+    )
+    .unwrap();
+    assert_refused(&reach(&["--cell", "bad.toml"]), "place.up_mm");
+    assert_refused(&reach(&["--arm", "gone.urdf"]), "gone.urdf");
+    assert_refused(&reach(&["--flange", "nolink"]), "nolink");
+    assert_refused(&reach(&["--picture", "gone/x.png"]), "gone");
+    assert_eq!(reach(&["--enough", "101"]).status.code(), Some(2));
 }
