@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use stipple_model::clearance::WorkCell;
+use stipple_model::clearance::{Settled, WorkCell};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
-use stipple_model::motion::hop_to_joints;
+use stipple_model::motion::{hop_within, raised};
 use stipple_model::units::Time;
 
 use crate::Watch;
@@ -18,6 +18,11 @@ use crate::Watch;
 const ENTRIES: usize = 6;
 /// How often a stretch that could not be entered is tried again from elsewhere.
 const ROUNDS: usize = 3;
+
+/// So many hops after each other are proven together.
+const TOGETHER: usize = 32;
+/// As far as joints of a neighbourhood differ from each other, rad.
+const BESIDE: f64 = 0.4;
 
 /// An order whose every hop is proven clear.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,9 +44,32 @@ struct Hops<'a> {
 
 impl Hops<'_> {
     fn time(&self, from: u32, to: u32) -> Option<Time> {
+        self.time_within(&Settled::nothing(self.cell, &self.base_from_head), from, to)
+    }
+
+    fn time_within(&self, settled: &Settled<'_>, from: u32, to: u32) -> Option<Time> {
         let (from, to) = (&self.hovers[from as usize], &self.hovers[to as usize]);
-        let way = hop_to_joints(self.cell, &self.base_from_head, from, to).ok()?;
+        let way = hop_within(settled, from, to).ok()?;
         Some(Time::from_s(way.duration()))
+    }
+
+    /// The hops along a part of an order.
+    fn times_along(&self, part: &[u32]) -> Vec<Option<Time>> {
+        // What jumps far from the first is left out: it would make the neighbourhood too large to settle anything.
+        let first = part.first().map(|i| &self.hovers[*i as usize]);
+        let beside = |q: &&Joints| first.is_some_and(|f| f.max_difference(q) <= BESIDE);
+        let nothing = Settled::nothing(self.cell, &self.base_from_head);
+        let hovers = part.iter().map(|i| &self.hovers[*i as usize]);
+        let near: Vec<Joints> = hovers
+            .filter(beside)
+            .flat_map(|q| [Some(*q), raised(&nothing, q)])
+            .flatten()
+            .collect();
+        let settled = Settled::around(self.cell, &self.base_from_head, &near);
+        let pairs = part.windows(2);
+        pairs
+            .map(|pair| self.time_within(&settled, pair[0], pair[1]))
+            .collect()
     }
 }
 
@@ -89,23 +117,23 @@ pub fn prove(
         hovers,
     };
     let (done, broken_off) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let pairs: Vec<(u32, u32)> = order.windows(2).map(|w| (w[0], w[1])).collect();
-    let times: Vec<Option<Time>> = pairs
-        .par_iter()
-        .with_min_len(32)
-        .map(|&(from, to)| {
-            let done = done.fetch_add(1, Ordering::Relaxed);
-            if done.is_multiple_of(256)
-                && watch(done as f64 / pairs.len() as f64) == ControlFlow::Break(())
-            {
-                broken_off.store(true, Ordering::Relaxed);
-            }
-            if broken_off.load(Ordering::Relaxed) {
-                return None;
-            }
-            hops.time(from, to)
-        })
+    // Parts of the order with one dot in common.
+    let parts: Vec<&[u32]> = (0..order.len().saturating_sub(1))
+        .step_by(TOGETHER)
+        .map(|k| &order[k..order.len().min(k + TOGETHER + 1)])
         .collect();
+    let times = parts.into_par_iter().map(|part| {
+        if broken_off.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let times = hops.times_along(part);
+        let done = done.fetch_add(times.len(), Ordering::Relaxed) + times.len();
+        if watch(done as f64 / order.len() as f64) == ControlFlow::Break(()) {
+            broken_off.store(true, Ordering::Relaxed);
+        }
+        times
+    });
+    let times: Vec<Option<Time>> = times.flatten_iter().collect();
     if broken_off.load(Ordering::Relaxed) {
         return None;
     }

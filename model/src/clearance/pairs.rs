@@ -3,6 +3,7 @@
 use nalgebra::Isometry3;
 
 use super::query::Obstacle;
+use super::settled::Known;
 use super::sweep::Sweep;
 use super::work_cell::{Frames, WorkCell};
 use crate::limits::margin;
@@ -81,27 +82,47 @@ impl WorkCell {
         pending.is_empty()
     }
 
-    /// The first pair of bodies that can come nearer than its margin.
-    pub(super) fn pair_obstacle(&self, frames: &Frames, sweep: &Sweep) -> Option<Obstacle> {
-        self.watched.iter().find_map(|&(a, b)| {
-            // What one sees of the other depends on the joints between them only.
-            let (a, b) = if self.bodies[a].carrier <= self.bodies[b].carrier {
-                (a, b)
-            } else {
-                (b, a)
-            };
-            let (carrier, moving) = (self.bodies[a].carrier, &self.bodies[b]);
-            let moved = moving.spheres.root().map_or(0.0, |s| {
-                let center = frames.places[moving.place] * nalgebra::Point3::from(s.center);
-                sweep
-                    .motion(carrier, moving, &self.arms[b])
-                    .reach(&center.coords, s.radius)
-            });
-            let needed = margin::SELF.m() + moved;
-            let clear = self.spheres_apart(frames, a, b, needed)
-                || self.hull_distance(frames, a, b) >= needed;
-            (!clear).then_some(Obstacle::Itself { body: a, other: b })
-        })
+    /// Whether two bodies keep their margin all over a sweep.
+    pub(super) fn pair_is_clear<const SPANS: usize>(
+        &self,
+        frames: &Frames,
+        sweep: &Sweep<SPANS>,
+        (a, b): (usize, usize),
+    ) -> bool {
+        // What one sees of the other depends on the joints between them only.
+        let (a, b) = if self.bodies[a].carrier <= self.bodies[b].carrier {
+            (a, b)
+        } else {
+            (b, a)
+        };
+        let (carrier, moving) = (self.bodies[a].carrier, &self.bodies[b]);
+        let moved = moving.spheres.root().map_or(0.0, |s| {
+            let center = frames.places[moving.place] * nalgebra::Point3::from(s.center);
+            sweep
+                .motion(carrier, moving, &self.arms[b])
+                .reach(&center.coords, s.radius)
+        });
+        let needed = margin::SELF.m() + moved;
+        self.spheres_apart(frames, a, b, needed) || self.hull_distance(frames, a, b) >= needed
+    }
+
+    /// The first pair of bodies that can come nearer than its margin, of those that are not settled.
+    pub(super) fn pair_obstacle<const SPANS: usize>(
+        &self,
+        frames: &Frames,
+        sweep: &Sweep<SPANS>,
+        settled: &Known,
+    ) -> Option<Obstacle> {
+        let open = self.watched.iter().enumerate();
+        let open = open.filter(|(i, _)| !settled.pairs.has(*i));
+        let blocked = open.map(|(_, pair)| *pair);
+        let blocked = blocked.filter(|pair| !self.pair_is_clear(frames, sweep, *pair));
+        let named = |(a, b): (usize, usize)| {
+            let swapped = self.bodies[a].carrier > self.bodies[b].carrier;
+            let (body, other) = if swapped { (b, a) } else { (a, b) };
+            Obstacle::Itself { body, other }
+        };
+        blocked.map(named).next()
     }
 
     /// The smallest distance of all watched pairs' hulls, and that pair.

@@ -2,7 +2,8 @@
 
 use nalgebra::{Isometry3, Vector3};
 
-use super::sweep::{MOST_SPANS, Motion, Sweep};
+use super::settled::{Known, Settled};
+use super::sweep::{Motion, Sweep};
 use super::work_cell::{Frames, WorkCell};
 use crate::frames::{Base, Head, Point, Transform};
 use crate::joints::Joints;
@@ -10,6 +11,9 @@ use crate::limits::margin;
 
 /// A segment or patch is halved at most this often before it counts as blocked.
 const DEEPEST: u32 = 12;
+
+/// Most spans of a region that is proven by halving.
+const MOST_SPANS: usize = 2;
 
 /// What is too near to what. Indices are those of [`WorkCell`]'s bodies; [`WorkCell::describe`] names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +75,14 @@ impl WorkCell {
         spans: &[Joints],
         base_from_head: &Transform<Base, Head>,
         waived: bool,
+        known: &Known,
     ) -> Option<Obstacle> {
         let usable = |s: &Joints| s.is_finite() && s.dof() == q.dof();
         if !self.is_usable(q, base_from_head) || !spans.iter().all(usable) {
             return Some(Obstacle::Unknown);
         }
         let frames = self.body_frames(q);
-        let sweep = Sweep::new(&frames, spans);
+        let sweep = Sweep::<MOST_SPANS>::new(&frames, spans);
         let head_from_base = base_from_head.inverse();
         // From the nose back: what is most often in the way is found first.
         let moving = (0..self.bodies.len())
@@ -85,20 +90,26 @@ impl WorkCell {
             .filter(|i| self.bodies[*i].carrier > 0);
         for body in moving {
             let nose = body + 1 == self.bodies.len();
-            let head = (!(nose && waived)).then_some(head_from_base.raw());
+            let head = !(nose && waived || known.head.has(body));
+            let scene = !known.scene.has(body);
+            if !(head || scene) {
+                continue;
+            }
             let motion = self.motion_of(&sweep, body);
-            if let Some(found) = self.body_obstacle(&frames, &motion, head, body) {
+            let head = head.then_some(head_from_base.raw());
+            if let Some(found) = self.body_obstacle(&frames, &motion, (head, scene), body) {
                 return Some(found);
             }
         }
-        self.pair_obstacle(&frames, &sweep)
+        self.pair_obstacle(&frames, &sweep, known)
     }
 
-    fn body_obstacle(
+    /// What a body comes too near to of head and scene, as far as they are asked about.
+    pub(super) fn body_obstacle<const SPANS: usize>(
         &self,
         frames: &Frames,
-        motion: &Motion,
-        head_from_base: Option<&Isometry3<f64>>,
+        motion: &Motion<SPANS>,
+        (head_from_base, scene): (Option<&Isometry3<f64>>, bool),
         body: usize,
     ) -> Option<Obstacle> {
         let part = &self.bodies[body];
@@ -108,8 +119,8 @@ impl WorkCell {
         if part.spheres.root().is_some() {
             pending.push(Pending {
                 node: 0,
-                head: true,
-                scene: true,
+                head: head_from_base.is_some(),
+                scene,
             });
         }
         while let Some(asked) = pending.pop() {
@@ -180,7 +191,7 @@ impl WorkCell {
     /// What is nearer than its margin at `q` with the head at `base_from_head`; `None` when all is clear.
     #[must_use]
     pub fn blocked(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> Option<Obstacle> {
-        self.obstacle(q, &[], base_from_head, false)
+        self.obstacle(q, &[], base_from_head, false, &Known::NOTHING)
     }
 
     /// What comes nearer than its margin anywhere on the straight joint-space segment; `None` proves it clear along its whole length.
@@ -191,7 +202,7 @@ impl WorkCell {
         to: &Joints,
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
-        Region::new(self, base_from_head, false).segment(from, to)
+        Region::new(self, base_from_head).segment(from, to)
     }
 
     /// What comes nearer than its margin in any configuration `middle + Σ sᵢ spans[i]`, every sᵢ in [-1, 1]; `None` proves them all clear.
@@ -205,7 +216,7 @@ impl WorkCell {
         spans: &[Joints],
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
-        Region::new(self, base_from_head, false).blocked(middle, spans)
+        Region::new(self, base_from_head).blocked(middle, spans)
     }
 
     /// As [`WorkCell::segment_blocked`], but the nose cone may be near the head: for leading away from a head that came too near.
@@ -216,7 +227,11 @@ impl WorkCell {
         to: &Joints,
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
-        Region::new(self, base_from_head, true).segment(from, to)
+        let region = Region {
+            waived: true,
+            ..Region::new(self, base_from_head)
+        };
+        region.segment(from, to)
     }
 
     /// Whether an obstacle is the nose cone against the head.
@@ -227,6 +242,39 @@ impl WorkCell {
                 body: self.bodies.len() - 1,
             }
     }
+}
+
+impl Settled<'_> {
+    /// As [`WorkCell::blocked`].
+    #[must_use]
+    pub fn blocked(&self, q: &Joints) -> Option<Obstacle> {
+        self.region_blocked(q, &[])
+    }
+
+    /// As [`WorkCell::segment_blocked`].
+    #[must_use]
+    pub fn segment_blocked(&self, from: &Joints, to: &Joints) -> Option<Obstacle> {
+        // Interpolation drops joints that only one end has.
+        if from.dof() != to.dof() {
+            return Some(Obstacle::Unknown);
+        }
+        let (middle, span) = middle_and_span(from, to);
+        self.region_blocked(&middle, &[span])
+    }
+
+    /// As [`WorkCell::region_blocked`].
+    #[must_use]
+    pub fn region_blocked(&self, middle: &Joints, spans: &[Joints]) -> Option<Obstacle> {
+        let region = Region {
+            known: self.known_of(middle, spans),
+            ..Region::new(self.cell, &self.base_from_head)
+        };
+        region.blocked(middle, spans)
+    }
+}
+
+fn middle_and_span(from: &Joints, to: &Joints) -> (Joints, Joints) {
+    (from.lerp(to, 0.5), from.zip(to, |a, b| 0.5 * (b - a)))
 }
 
 /// The sum of the joints' magnitudes, rad.
@@ -240,21 +288,20 @@ struct Region<'a> {
     base_from_head: &'a Transform<Base, Head>,
     /// Whether the nose cone may be near the head.
     waived: bool,
+    /// What need not be looked at.
+    known: &'a Known,
 }
 
 /// Spans of a region.
 type Spans = arrayvec::ArrayVec<Joints, MOST_SPANS>;
 
 impl<'a> Region<'a> {
-    const fn new(
-        cell: &'a WorkCell,
-        base_from_head: &'a Transform<Base, Head>,
-        waived: bool,
-    ) -> Self {
+    const fn new(cell: &'a WorkCell, base_from_head: &'a Transform<Base, Head>) -> Self {
         Self {
             cell,
             base_from_head,
-            waived,
+            waived: false,
+            known: &Known::NOTHING,
         }
     }
 
@@ -263,7 +310,8 @@ impl<'a> Region<'a> {
         if from.dof() != to.dof() {
             return Some(Obstacle::Unknown);
         }
-        self.blocked(&from.lerp(to, 0.5), &[from.zip(to, |a, b| 0.5 * (b - a))])
+        let (middle, span) = middle_and_span(from, to);
+        self.blocked(&middle, &[span])
     }
 
     fn blocked(&self, middle: &Joints, spans: &[Joints]) -> Option<Obstacle> {
@@ -275,7 +323,7 @@ impl<'a> Region<'a> {
 
     fn obstacle(&self, middle: &Joints, spans: &[Joints]) -> Option<Obstacle> {
         self.cell
-            .obstacle(middle, spans, self.base_from_head, self.waived)
+            .obstacle(middle, spans, self.base_from_head, self.waived, self.known)
     }
 
     fn halve(&self, middle: &Joints, spans: &Spans, depth: u32) -> Option<Obstacle> {

@@ -9,7 +9,7 @@ use nalgebra::{Isometry3, Translation3, Vector3};
 use super::search::search;
 use super::trajectory::{MotionError, Trajectory};
 use super::way::Way;
-use crate::clearance::{Obstacle, WorkCell};
+use crate::clearance::{Obstacle, Settled, WorkCell};
 use crate::frames::{Base, Head, Point, Tip, Transform};
 use crate::joints::Joints;
 use crate::limits::{HOVER, HOVER_ZONE};
@@ -105,7 +105,7 @@ impl Way<'_> {
     /// From the end of the way so far over the shell of that height to hovering at `goal`.
     fn over_shell(&mut self, goal: &Joints, shell: Length) -> Result<(), HopError> {
         self.rise_to(shell)?;
-        let mut sinking = Self::new(self.cell, self.base_from_head, goal);
+        let mut sinking = self.elsewhere(goal);
         sinking.rise_to(shell)?;
         let down = sinking.end();
         let mut along = self.clone();
@@ -133,7 +133,7 @@ impl Way<'_> {
             SHELLS.iter().rev().find_map(risen).unwrap_or(way.clone())
         };
         let rising = raised(self);
-        let sinking = raised(&Self::new(self.cell, self.base_from_head, goal));
+        let sinking = raised(&self.elsewhere(goal));
         let found = search(
             self.cell,
             self.base_from_head,
@@ -264,6 +264,19 @@ pub fn hop_to_joints(
     from: &Joints,
     goal: &Joints,
 ) -> Result<Trajectory, HopError> {
+    hop_within(&Settled::nothing(cell, base_from_head), from, goal)
+}
+
+/// As [`hop_to_joints`], sparing what is settled.
+///
+/// # Errors
+/// As [`hop`].
+pub fn hop_within(
+    settled: &Settled<'_>,
+    from: &Joints,
+    goal: &Joints,
+) -> Result<Trajectory, HopError> {
+    let cell = settled.cell();
     // Measured joints may lie a little outside their limits, but what is far from them is no place the arm can be.
     let near_limits = from.dof() == cell.arm().dof()
         && (cell.arm().joints().iter().zip(from.as_slice()))
@@ -271,10 +284,10 @@ pub fn hop_to_joints(
     if !near_limits || !cell.arm().within_limits(goal) {
         return Err(HopError::OutOfReach);
     }
-    if let Some(obstacle) = cell.blocked(goal, base_from_head) {
+    if let Some(obstacle) = settled.blocked(goal) {
         return Err(HopError::TargetBlocked(obstacle));
     }
-    let mut begun = Way::new(cell, base_from_head, from);
+    let mut begun = Way::new(settled, from);
     let distance = cell
         .base_from_tip(from)
         .origin()
@@ -286,7 +299,7 @@ pub fn hop_to_joints(
             Err(error) => last = error,
         }
     }
-    match cell.blocked(from, base_from_head) {
+    match settled.blocked(from) {
         None => {}
         // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
         Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun.leave()?,
@@ -319,7 +332,8 @@ pub fn lift(
     base_from_head: &Transform<Base, Head>,
     from: &Joints,
 ) -> Result<Trajectory, HopError> {
-    let low = lift_low(cell, base_from_head, from)?;
+    let settled = Settled::nothing(cell, base_from_head);
+    let low = lift_low(&settled, from)?;
     let pose = low.head_from_tip(from);
     let higher = LIFTS.iter().find_map(|height| {
         let mut way = low.clone();
@@ -332,18 +346,38 @@ pub fn lift(
 /// Whether [`lift`] gets the arm off the head from here, if only to its lowest height: a pose without a way out is a trap.
 #[must_use]
 pub fn can_lift(cell: &WorkCell, base_from_head: &Transform<Base, Head>, from: &Joints) -> bool {
-    lift_low(cell, base_from_head, from).is_ok()
+    can_lift_within(&Settled::nothing(cell, base_from_head), from)
+}
+
+/// As [`can_lift`], sparing what is settled.
+#[must_use]
+pub fn can_lift_within(settled: &Settled<'_>, from: &Joints) -> bool {
+    lift_low(settled, from).is_ok()
+}
+
+/// From hovering, drawn back along the needle to where a lift leads first; `None` where that is out of reach.
+#[must_use]
+pub fn lifted(settled: &Settled<'_>, hover: &Joints) -> Option<Joints> {
+    drawn_back(settled, hover, LOW)
+}
+
+/// From hovering, drawn back along the needle as far as any hop along the skin leads; `None` where that is out of reach.
+#[must_use]
+pub fn raised(settled: &Settled<'_>, hover: &Joints) -> Option<Joints> {
+    let highest = RAISED_BETWEEN.into_iter().fold(Length::ZERO, Length::max);
+    drawn_back(settled, hover, HOVER + highest)
+}
+
+fn drawn_back(settled: &Settled<'_>, hover: &Joints, height: Length) -> Option<Joints> {
+    let way = Way::new(settled, hover);
+    way.raised(&way.head_from_tip(hover), hover, height)
 }
 
 /// The first part of every lift, to its lowest height.
-fn lift_low<'a>(
-    cell: &'a WorkCell,
-    base_from_head: &'a Transform<Base, Head>,
-    from: &Joints,
-) -> Result<Way<'a>, HopError> {
-    let mut way = Way::new(cell, base_from_head, from);
+fn lift_low<'a>(settled: &'a Settled<'a>, from: &Joints) -> Result<Way<'a>, HopError> {
+    let mut way = Way::new(settled, from);
     match way.rise_to(LOW) {
-        Err(HopError::WayBlocked(obstacle)) if cell.is_nose_to_head(&obstacle) => {
+        Err(HopError::WayBlocked(obstacle)) if settled.cell().is_nose_to_head(&obstacle) => {
             way.leave()?;
             way.rise_to(LOW)?;
         }

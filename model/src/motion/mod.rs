@@ -13,6 +13,9 @@ mod law_tests;
 #[cfg(test)]
 mod tests;
 
-pub use hop::{HopError, HopTarget, can_lift, hop, hop_to_joints, lift};
+pub use hop::{
+    HopError, HopTarget, can_lift, can_lift_within, hop, hop_to_joints, hop_within, lift, lifted,
+    raised,
+};
 pub use ramp::rest_to_rest;
 pub use trajectory::{JointLimits, JointSample, MAX_LEGS, MotionError, Trajectory};

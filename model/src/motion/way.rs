@@ -7,7 +7,7 @@ use super::hop::HopError;
 use super::pace::{Corner, Verdict, through};
 use super::tip::TipBounds;
 use super::trajectory::{Leg, MAX_LEGS, MotionError, SAME_PLACE, Trajectory};
-use crate::clearance::{Obstacle, WorkCell};
+use crate::clearance::{Obstacle, Settled, WorkCell};
 use crate::frames::{Base, Head, Tip, Transform};
 use crate::joints::Joints;
 use crate::limits::{SPEED_FREE, SPEED_HOVER};
@@ -44,6 +44,7 @@ fn add(legs: &mut Legs, to: &Joints, tip_length: f64, speed: Speed) -> Result<()
 /// Legs from a start, in a cell, near a head.
 #[derive(Clone)]
 pub(super) struct Way<'a> {
+    settled: &'a Settled<'a>,
     pub cell: &'a WorkCell,
     pub base_from_head: &'a Transform<Base, Head>,
     tip: TipBounds<'a>,
@@ -54,12 +55,10 @@ pub(super) struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    pub fn new(
-        cell: &'a WorkCell,
-        base_from_head: &'a Transform<Base, Head>,
-        from: &Joints,
-    ) -> Self {
+    pub fn new(settled: &'a Settled<'a>, from: &Joints) -> Self {
+        let (cell, base_from_head) = (settled.cell(), settled.base_from_head());
         Self {
+            settled,
             cell,
             base_from_head,
             tip: TipBounds::new(cell, base_from_head),
@@ -72,6 +71,11 @@ impl<'a> Way<'a> {
     /// Where it leads so far.
     pub fn end(&self) -> Joints {
         self.points.last().copied().unwrap_or(self.start)
+    }
+
+    /// Another way from elsewhere, in the same surroundings.
+    pub fn elsewhere(&self, from: &Joints) -> Self {
+        Self::new(self.settled, from)
     }
 
     /// The way points from the end back to the start.
@@ -91,10 +95,7 @@ impl<'a> Way<'a> {
 
     /// Adds a leg that is proven clear.
     pub fn push(&mut self, to: &Joints) -> Result<(), HopError> {
-        match self
-            .cell
-            .segment_blocked(&self.end(), to, self.base_from_head)
-        {
+        match self.settled.segment_blocked(&self.end(), to) {
             Some(obstacle) => Err(HopError::WayBlocked(obstacle)),
             None => self.push_unproven(to),
         }
@@ -282,10 +283,7 @@ impl<'a> Way<'a> {
         let quarter = bent.map(|d| 0.5 * d);
         let middle = corner.at.zip(&quarter, |q, m| q + m);
         let along = head.zip(tail, |h, t| 0.5 * (h + t));
-        match self
-            .cell
-            .region_blocked(&middle, &[along, quarter], self.base_from_head)
-        {
+        match self.settled.region_blocked(&middle, &[along, quarter]) {
             None => Verdict::Cut,
             Some(_) => Verdict::Stop,
         }

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nalgebra::Vector3;
 use rayon::prelude::*;
+use stipple_model::clearance::Settled;
 use stipple_model::frames::{Direction, Head};
 use stipple_model::joints::Joints;
+use stipple_model::motion::{can_lift_within, lifted};
 use stipple_model::plan::SkipReason;
 use stipple_model::units::Angle;
 
@@ -22,8 +24,8 @@ const BESIDE: [f64; 9] = [0.0, 0.12, -0.12, 0.25, -0.25, 0.45, -0.45, 0.7, -0.7]
 const SAME_REGION: f64 = 0.8;
 /// Usable ways from which the arm cannot lift off that are looked at before a dot is given up.
 const TRAPS: usize = 3;
-/// Dots placed between two looks at whether to go on.
-const BATCH: usize = 256;
+/// At most so many dots beside each other are placed together.
+const TOGETHER: usize = 64;
 
 /// Gives every site a pose, or the reason why it has none; `None` when `watch` breaks off.
 ///
@@ -36,34 +38,83 @@ pub fn assign(
     watch: &Watch<'_>,
 ) -> Option<Vec<Result<Pose, Refusal>>> {
     let (done, broken_off) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let batches = sites.par_chunks(BATCH).map(|batch| {
+    let mut beside: Vec<(Option<usize>, u32)> = sites
+        .par_iter()
+        .zip(0..sites.len() as u32)
+        .map(|(site, i)| (nearest_node(sheets, site), i))
+        .collect();
+    beside.sort_unstable();
+    let neighbourhoods: Vec<&[(Option<usize>, u32)]> = beside
+        .chunk_by(|a, b| a.0 == b.0)
+        .flat_map(|about_node| about_node.chunks(TOGETHER))
+        .collect();
+    let placed = neighbourhoods.into_par_iter().map(|these| {
         if broken_off.load(Ordering::Relaxed) {
             return Vec::new();
         }
-        let placed: Vec<_> = batch
-            .iter()
-            .map(|site| place(surroundings, sheets, site))
-            .collect();
-        let done = done.fetch_add(batch.len(), Ordering::Relaxed) + batch.len();
+        let here: Vec<&Site> = these.iter().map(|(_, i)| &sites[*i as usize]).collect();
+        let placed = place_together(surroundings, sheets, &here);
+        let done = done.fetch_add(these.len(), Ordering::Relaxed) + these.len();
         if let ControlFlow::Break(()) = watch(done as f64 / sites.len() as f64) {
             broken_off.store(true, Ordering::Relaxed);
         }
-        placed
+        let numbers = these.iter().map(|(_, i)| *i);
+        numbers.zip(placed).collect()
     });
-    let mut placed: Vec<Result<Pose, Refusal>> = batches.flatten_iter().collect();
+    let mut placed: Vec<(u32, Result<Pose, Refusal>)> = placed.flatten_iter().collect();
     if broken_off.load(Ordering::Relaxed) {
         return None;
     }
+    placed.par_sort_unstable_by_key(|(i, _)| *i);
+    let mut placed: Vec<_> = placed.into_iter().map(|(_, placed)| placed).collect();
     regions_of_strays(sheets.regions(), &mut placed);
     Some(placed)
 }
 
-/// The nodes nearest to a site, nearest first.
-fn nodes_around<'a>(
-    sheets: &'a Sheets,
-    site: &Site,
-) -> arrayvec::ArrayVec<(f64, &'a Node), AROUND> {
-    let mut near = arrayvec::ArrayVec::<(f64, &Node), AROUND>::new();
+/// Places sites near each other.
+fn place_together(
+    surroundings: &Surroundings<'_>,
+    sheets: &Sheets,
+    sites: &[&Site],
+) -> Vec<Result<Pose, Refusal>> {
+    let nothing = surroundings.nothing_settled();
+    let arounds: Vec<_> = sites.iter().map(|s| nodes_around(sheets, s)).collect();
+    // Where the arm is likely to hover over them, and where it goes when it lifts off.
+    let likely = sites.iter().zip(&arounds).filter_map(|(site, around)| {
+        let (_, nearest) = around.first()?;
+        let needle = -site.normal;
+        let roll = roll_towards(site, &needle, &wish(around, nearest.region))?;
+        let hover = surroundings.solve(site, &needle, roll, &nearest.hover)?;
+        let same = hover.max_difference(&nearest.hover) < SAME_REGION;
+        same.then(|| [Some(hover), lifted(&nothing, &hover)])
+    });
+    let likely: Vec<Joints> = likely.flatten().flatten().collect();
+    let settled = Settled::around(surroundings.cell, &surroundings.base_from_head, &likely);
+    let sites = sites.iter().zip(&arounds);
+    sites
+        .map(|(site, around)| place(surroundings, &settled, site, around))
+        .collect()
+}
+
+/// Where the tip's x axis points in a region near a site: as at its nodes, the near ones counting most.
+fn wish(around: &Around<'_>, region: u16) -> Vector3<f64> {
+    let of_region = around.iter().filter(|(_, n)| n.region == region);
+    of_region.fold(Vector3::zeros(), |sum, (far, n)| sum + n.x / (far + 1e-6))
+}
+
+/// The index of the node nearest to a site; `None` where there are no nodes.
+fn nearest_node(sheets: &Sheets, site: &Site) -> Option<usize> {
+    let far = |node: &Node| (node.site.position.raw() - site.position.raw()).norm_squared();
+    let far = sheets.nodes.iter().map(far).enumerate();
+    far.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i)
+}
+
+/// Nodes near a site, with their squared distances, nearest first.
+type Around<'a> = arrayvec::ArrayVec<(f64, &'a Node), AROUND>;
+
+/// The nodes nearest to a site.
+fn nodes_around<'a>(sheets: &'a Sheets, site: &Site) -> Around<'a> {
+    let mut near = Around::new();
     let at = site.position.raw();
     for node in &sheets.nodes {
         let far = (node.site.position.raw() - at).norm_squared();
@@ -79,32 +130,31 @@ fn nodes_around<'a>(
     near
 }
 
-fn place(surroundings: &Surroundings<'_>, sheets: &Sheets, site: &Site) -> Result<Pose, Refusal> {
+fn place(
+    surroundings: &Surroundings<'_>,
+    settled: &Settled<'_>,
+    site: &Site,
+    around: &Around<'_>,
+) -> Result<Pose, Refusal> {
     if let Some(why) = surroundings.ruled_out(site) {
         return Err(why.into());
     }
-    let around = nodes_around(sheets, site);
     let needle = -site.normal;
     let mut tried = arrayvec::ArrayVec::<u16, AROUND>::new();
-    for (_, nearest) in &around {
+    for (_, nearest) in around {
         if tried.contains(&nearest.region) {
             continue;
         }
         tried.push(nearest.region);
-        // The roll of the region here: the tip's x axis of its nodes, the near ones counting most.
-        let wish = around
-            .iter()
-            .filter(|(_, n)| n.region == nearest.region)
-            .fold(Vector3::zeros(), |sum, (far, n)| sum + n.x / (far + 1e-6));
-        let Some(wish) = roll_towards(site, &needle, &wish) else {
+        let Some(wish) = roll_towards(site, &needle, &wish(around, nearest.region)) else {
             continue;
         };
         let found = BESIDE.into_iter().find_map(|offset| {
             let roll = wish + offset;
             let hover = surroundings.solve(site, &needle, roll, &nearest.hover)?;
             let same = hover.max_difference(&nearest.hover) < SAME_REGION;
-            (same && surroundings.usable(&hover).is_ok() && surroundings.can_leave(&hover))
-                .then_some((roll, hover))
+            let usable = || surroundings.usable_within(settled, &hover).is_ok();
+            (same && usable() && can_lift_within(settled, &hover)).then_some((roll, hover))
         });
         if let Some((roll, hover)) = found {
             return Ok(Pose {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use nalgebra::Vector3;
-use stipple_model::clearance::{Obstacle, WorkCell};
+use stipple_model::clearance::{Obstacle, Settled, WorkCell};
 use stipple_model::frames::{Base, Direction, Head, Point, Tip, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::{HOVER, KEEP_OUT_MARGIN, TILT_CAP};
@@ -145,6 +145,14 @@ impl Surroundings<'_> {
 
     /// Whether a configuration may be used for hovering.
     fn usable(&self, q: &Joints) -> Result<(), Refusal> {
+        self.usable_within(&self.nothing_settled(), q)
+    }
+
+    fn nothing_settled(&self) -> Settled<'_> {
+        Settled::nothing(self.cell, &self.base_from_head)
+    }
+
+    fn usable_within(&self, settled: &Settled<'_>, q: &Joints) -> Result<(), Refusal> {
         let arm = self.cell.arm();
         if arm.limit_margin(q) < LIMIT_MARGIN {
             return Err(SkipReason::JointLimit.into());
@@ -152,7 +160,7 @@ impl Surroundings<'_> {
         if arm.smallest_singular_value(q) < SINGULAR {
             return Err(SkipReason::Singular.into());
         }
-        match self.cell.blocked(q, &self.base_from_head) {
+        match settled.blocked(q) {
             Some(obstacle) => Err(obstacle.into()),
             None => Ok(()),
         }
