@@ -271,7 +271,7 @@ mod tests {
             0.02,
         );
         assert_eq!(work.blocked(&around[0], head), None);
-        let settled = Settled::around(&work, head, &around);
+        let settled = Settled::around(work, head, &around);
         let moving = work.bodies.len() - 1;
         let held = |set: &Set<1>| (0..work.bodies.len()).filter(|i| set.has(*i)).count();
         assert!(held(&settled.known.head) + 2 >= moving);
@@ -297,11 +297,11 @@ mod tests {
             vec![q, Joints::zeros(5)],
             vec![Joints::zeros(5)],
         ] {
-            let settled = Settled::around(&work, head, &wrong);
+            let settled = Settled::around(work, head, &wrong);
             assert_eq!(settled.known_of(&q, &[]), &Known::NOTHING);
             assert_eq!(settled.blocked(&q), work.blocked(&q, head));
         }
-        let settled = Settled::around(&work, head, &[q]);
+        let settled = Settled::around(work, head, &[q]);
         assert_eq!(settled.blocked(&Joints::zeros(5)), Some(Obstacle::Unknown));
         let longer = q.map(|q| q + 0.1);
         assert_eq!(
@@ -330,7 +330,7 @@ mod tests {
             let (work, head) = bed();
             let middle: Vec<f64> = OVER.iter().zip(off).map(|(m, o)| m + away * o).collect();
             let around = about(&middle, &corners, spread);
-            let settled = Settled::around(&work, head, &around);
+            let settled = Settled::around(work, head, &around);
             let mixed = |by: &[f64]| {
                 by.iter().zip(&around).fold(around[0], |q, (s, corner)| q.lerp(corner, *s))
             };
