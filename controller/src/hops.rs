@@ -170,6 +170,7 @@ fn reason(obstacle: Obstacle) -> SkipReason {
     match obstacle {
         Obstacle::Head { .. } => SkipReason::CollisionHead,
         Obstacle::Floor { .. } | Obstacle::Box { .. } => SkipReason::CollisionScene,
+        Obstacle::KeepOut { .. } => SkipReason::KeepOut,
         Obstacle::Itself { .. } => SkipReason::CollisionSelf,
         // What cannot be computed is not reached.
         Obstacle::Unknown => SkipReason::OutOfReach,

@@ -9,7 +9,6 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
-use stipple_model::clearance::WorkCell;
 use stipple_model::joints::Joints;
 use stipple_model::limits::{HOVER, SPEED_HOVER};
 use stipple_model::motion::{HopTarget, Trajectory, hop};
@@ -36,7 +35,7 @@ fn main() {
     let file = arguments.next().expect("a plan");
     let hops: usize = arguments.next().map_or(1000, |n| n.parse().unwrap());
     let (plan, _) = Plan::read(Path::new(&file)).unwrap();
-    let cell = WorkCell::new(&plan.cell, &plan.head).unwrap();
+    let cell = plan.work_cell().unwrap();
     let first = plan.sequence.first().unwrap().iter();
     let dots: Vec<(&Dot, Joints)> = first
         .filter_map(|id| plan.dot(*id))

@@ -297,7 +297,7 @@ pub fn plan(
     })?;
     finish(Stage::Dots)?;
     check_exclusions(&scalp, &field)?;
-    let mut work = WorkCell::new(&cell, &head)?;
+    let mut work = WorkCell::new(&cell, &head)?.keeping_out(&scalp.keep_outs);
     finish(Stage::Clearance)?;
     let sites = sites(&field);
     if let Some(bounds) = inputs.place {

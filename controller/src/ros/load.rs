@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use stipple_core::{Limits, State};
-use stipple_model::clearance::{CellError, WorkCell};
+use stipple_model::clearance::CellError;
 use tokio::sync::oneshot;
 
 use super::cycle::{Errand, may_load};
@@ -110,7 +110,7 @@ fn check(path: &Path) -> Result<Checked, LoadError> {
         source,
     })?;
     let plan = Arc::clone(admitted.plan());
-    let cell = Arc::new(WorkCell::new(&plan.cell, &plan.head)?);
+    let cell = Arc::new(plan.work_cell()?);
     Ok(Checked {
         planner: CellPlanner::new(plan, cell),
         admitted,

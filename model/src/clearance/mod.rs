@@ -18,6 +18,8 @@ mod sweep;
 mod work_cell;
 
 #[cfg(test)]
+mod keep_out_tests;
+#[cfg(test)]
 mod tests;
 
 pub use field::{Bounds, FieldError, HeadField};

@@ -35,6 +35,11 @@ pub enum Obstacle {
         /// The box, as in the cell's list.
         index: usize,
     },
+    /// The tip and a volume that no tip may come near.
+    KeepOut {
+        /// Which, as in the plan's list.
+        index: usize,
+    },
     /// Two bodies of arm and tool.
     Itself {
         /// One.
@@ -88,6 +93,9 @@ impl WorkCell {
         let moving = (0..self.bodies.len())
             .rev()
             .filter(|i| self.bodies[*i].carrier > 0);
+        if !waived && let Some(found) = self.tip_obstacle(&frames, &sweep, head_from_base.raw()) {
+            return Some(found);
+        }
         for body in moving {
             let nose = body + 1 == self.bodies.len();
             let head = !(nose && waived || known.head.has(body));
@@ -102,6 +110,29 @@ impl WorkCell {
             }
         }
         self.pair_obstacle(&frames, &sweep, known)
+    }
+
+    /// The keep-out volume that the tip comes too near to.
+    fn tip_obstacle<const SPANS: usize>(
+        &self,
+        frames: &Frames,
+        sweep: &Sweep<SPANS>,
+        head_from_base: &Isometry3<f64>,
+    ) -> Option<Obstacle> {
+        if self.keep_outs.is_empty() {
+            return None;
+        }
+        let nose = self.bodies.len() - 1;
+        let tip = frames.places[self.bodies[nose].place].translation.vector;
+        let moved = self.motion_of(sweep, nose).reach(&tip, 0.0);
+        let in_head = (head_from_base * nalgebra::Point3::from(tip)).coords;
+        let near = |k: &(Vector3<f64>, f64)| {
+            // NaN is at no distance, so it is near.
+            let clear = (in_head - k.0).norm() >= k.1 + moved;
+            !clear
+        };
+        let index = self.keep_outs.iter().position(near)?;
+        Some(Obstacle::KeepOut { index })
     }
 
     /// What a body comes too near to of head and scene, as far as they are asked about.
@@ -219,7 +250,8 @@ impl WorkCell {
         Region::new(self, base_from_head).blocked(middle, spans)
     }
 
-    /// As [`WorkCell::segment_blocked`], but the nose cone may be near the head: for leading away from a head that came too near.
+    /// As [`WorkCell::segment_blocked`], but the nose cone may be near the head and the tip near what it is kept out of: for leading away
+    /// from a head that came too near.
     #[must_use]
     pub fn retreat_blocked(
         &self,
@@ -234,13 +266,14 @@ impl WorkCell {
         region.segment(from, to)
     }
 
-    /// Whether an obstacle is the nose cone against the head.
+    /// Whether an obstacle is the nose cone against the head, or the tip against a part of the head that it is kept out of.
     #[must_use]
     pub fn is_nose_to_head(&self, obstacle: &Obstacle) -> bool {
-        *obstacle
-            == Obstacle::Head {
-                body: self.bodies.len() - 1,
-            }
+        match *obstacle {
+            Obstacle::Head { body } => body + 1 == self.bodies.len(),
+            Obstacle::KeepOut { .. } => true,
+            _ => false,
+        }
     }
 }
 

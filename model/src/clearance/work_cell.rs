@@ -11,8 +11,9 @@ use crate::arm::{Arm, ArmError, BodyMesh};
 use crate::cell::{Cell, Guard, Tool};
 use crate::frames::{Base, Flange, Head, Tip, Transform};
 use crate::joints::{Joints, MAX_JOINTS};
-use crate::limits::margin;
+use crate::limits::{KEEP_OUT_MARGIN, margin};
 use crate::mesh::SurfaceMesh;
+use crate::plan::KeepOut;
 use crate::units::Length;
 
 /// Random configurations looked at to learn which pairs of bodies always touch, as housings around one wrist do.
@@ -48,6 +49,9 @@ pub struct WorkCell {
     pub(super) bodies: Vec<Body>,
     pub(super) boxes: Vec<Boxed>,
     pub(super) floor_z: f64,
+    /// Centres in the head frame, and the least distance of the tip from each, metres.
+    pub(super) keep_outs: Vec<(Vector3<f64>, f64)>,
+    keep_out_names: Vec<String>,
     /// Pairs of bodies whose distance is watched.
     pub(super) watched: Vec<(usize, usize)>,
     /// Pairs that could be watched, but always touch.
@@ -268,6 +272,8 @@ impl WorkCell {
             bodies,
             boxes,
             floor_z: cell.floor_z,
+            keep_outs: Vec::new(),
+            keep_out_names: Vec::new(),
             watched: Vec::new(),
             touching: Vec::new(),
             tool_mesh,
@@ -286,6 +292,15 @@ impl WorkCell {
         let boxes: Result<Vec<_>, _> = cell.boxes.iter().map(boxed).collect();
         (self.boxes, self.floor_z) = (boxes?, cell.floor_z);
         Ok(())
+    }
+
+    /// Keeps the tip [`KEEP_OUT_MARGIN`] away from volumes of the head, wherever it moves.
+    #[must_use]
+    pub fn keeping_out(mut self, volumes: &[KeepOut]) -> Self {
+        let clear = |k: &KeepOut| (k.center.raw(), k.radius.m() + KEEP_OUT_MARGIN.m());
+        self.keep_outs = volumes.iter().map(clear).collect();
+        self.keep_out_names = volumes.iter().map(|k| k.name.clone()).collect();
+        self
     }
 
     /// Whether two bodies are to be kept apart. Allowed to touch are: neighbours on the arm; the tool, its own parts and the flange's
@@ -401,6 +416,10 @@ impl WorkCell {
                     self.boxes.get(index).map_or("a box", |b| b.name.as_str())
                 )
             }
+            Obstacle::KeepOut { index } => format!(
+                "the tip and {}",
+                (self.keep_out_names.get(index)).map_or("a keep-out", String::as_str)
+            ),
             Obstacle::Itself { body, other } => format!("{} and {}", name(body), name(other)),
             Obstacle::Unknown => "something that could not be computed".to_owned(),
         }

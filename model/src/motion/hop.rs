@@ -174,11 +174,11 @@ impl Way<'_> {
             .try_for_each(|q| self.push_unproven(&q))
     }
 
-    /// Out of the hover zone along the needle, away from a head that came too near.
-    fn leave(&mut self) -> Result<(), HopError> {
+    /// To a height along the needle, away from a head that came too near.
+    fn leave(&mut self, height: Length) -> Result<(), HopError> {
         let from = self.end();
         let edge = self
-            .raised(&self.head_from_tip(&from), &from, HOVER_ZONE)
+            .raised(&self.head_from_tip(&from), &from, height)
             .ok_or(HopError::OutOfReach)?;
         self.retreat(&edge)
     }
@@ -302,7 +302,7 @@ pub fn hop_within(
     match settled.blocked(from) {
         None => {}
         // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
-        Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun.leave()?,
+        Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun.leave(HOVER_ZONE)?,
         // No way that begins within another margin is clear.
         Some(obstacle) => return Err(HopError::WayBlocked(obstacle)),
     }
@@ -378,8 +378,7 @@ fn lift_low<'a>(settled: &'a Settled<'a>, from: &Joints) -> Result<Way<'a>, HopE
     let mut way = Way::new(settled, from);
     match way.rise_to(LOW) {
         Err(HopError::WayBlocked(obstacle)) if settled.cell().is_nose_to_head(&obstacle) => {
-            way.leave()?;
-            way.rise_to(LOW)?;
+            way.leave(LOW)?;
         }
         other => other?,
     }

@@ -12,6 +12,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::clearance::{CellError, WorkCell};
 use crate::digest::Digest;
 use crate::frames::{Direction, Head, Point, Scan, Tip, Transform};
 use crate::joints::Joints;
@@ -339,6 +340,14 @@ pub struct Finding {
 }
 
 impl Plan {
+    /// Arm, tool, room and head, ready for queries of clearance, the tip kept out of what it is to be kept out of.
+    ///
+    /// # Errors
+    /// An arm, tool, room or head that cannot be used.
+    pub fn work_cell(&self) -> Result<WorkCell, CellError> {
+        Ok(WorkCell::new(&self.cell, &self.head)?.keeping_out(&self.keep_outs))
+    }
+
     /// The joints over the first dot of a layer, counted from 1; `None` when there is no such layer or it has no planned dot.
     #[must_use]
     pub fn first_hover(&self, layer: u8) -> Option<Joints> {

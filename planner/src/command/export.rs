@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use stipple_model::clearance::WorkCell;
 use stipple_model::plan::Plan;
 use stipple_planner::{export, picture, sheet};
 
@@ -69,7 +68,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         show::write(path, &table)?;
     }
     if let Some(path) = &arguments.trajectory {
-        let cell = WorkCell::new(&plan.cell, &plan.head)?;
+        let cell = plan.work_cell()?;
         let mut table = Vec::new();
         export::hops(&plan, &cell, &mut table)?;
         show::write(path, &table)?;

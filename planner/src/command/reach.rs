@@ -154,7 +154,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let scalp = design::lay(&subject, &treatment, 1).with_context(in_treatment)?;
     let mut sites = reach::sites(&head, &scalp.patch);
     sites.retain(|site| scalp.at(&site.position).is_some());
-    let mut work = WorkCell::new(&cell, &head)?;
+    let mut work = WorkCell::new(&cell, &head)?.keeping_out(&scalp.keep_outs);
     let mut place = None;
     if arguments.best {
         let bar = show::bar();

@@ -98,6 +98,7 @@ impl From<Obstacle> for Refusal {
         let reason = match obstacle {
             Obstacle::Head { .. } | Obstacle::Unknown => SkipReason::CollisionHead,
             Obstacle::Floor { .. } | Obstacle::Box { .. } => SkipReason::CollisionScene,
+            Obstacle::KeepOut { .. } => SkipReason::KeepOut,
             Obstacle::Itself { .. } => SkipReason::CollisionSelf,
         };
         Self {

@@ -24,7 +24,6 @@ use stipple_controller::ros::program::{
     Ending, Parameters, ProgramError, Urgency, drain, every, join_urgent, making, newest_reliable,
     spin, thread, urgent,
 };
-use stipple_model::clearance::WorkCell;
 
 use crate::plant::{Plant, PlantConfig, home};
 use hardware::{Hardware, Orders, Reports, Telling};
@@ -91,7 +90,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let seed = args.seed.unwrap_or(config.seed);
     let admitted = admit_file(&args.plan).with_context(|| args.plan.display().to_string())?;
     let plan = Arc::clone(admitted.plan());
-    let cell = WorkCell::new(&plan.cell, &plan.head)?;
+    let cell = plan.work_cell()?;
     let start = home(&plan, &cell, args.layer)?;
     let mut plant_config = PlantConfig::default();
     plant_config.tracker.period = config.head;

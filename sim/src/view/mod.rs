@@ -108,7 +108,7 @@ impl Subject {
     /// A plan that is not accepted, or whose cell makes no sense.
     pub fn read(path: &Path) -> Result<Self, ViewError> {
         let (plan, _) = Plan::read(path)?;
-        let cell = WorkCell::new(&plan.cell, &plan.head)?;
+        let cell = plan.work_cell()?;
         Ok(Self {
             plan: plan.into(),
             cell: cell.into(),

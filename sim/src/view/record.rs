@@ -84,7 +84,7 @@ pub fn read_record(record: &Path, plan: Option<&Path>) -> Result<Recorded, ViewE
             .unwrap_or(DotState::InDoubt);
         done.insert(DotId(dot), state);
     }
-    let cell = stipple_model::clearance::WorkCell::new(&plan.cell, &plan.head)?;
+    let cell = plan.work_cell()?;
     Ok(Recorded {
         subject: Subject {
             plan: plan.into(),
