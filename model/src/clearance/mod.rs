@@ -6,14 +6,20 @@
 //! the region, and where that does not pass, the region is halved. Margins stand in [`crate::limits::margin`].
 
 mod field;
+mod gjk;
+mod hull;
+mod lanes;
 mod nearest;
 mod octree;
 mod pairs;
 mod query;
+mod queue;
 mod signed;
+mod skin;
 mod spheres;
 mod surface;
 mod sweep;
+mod witness;
 mod work_cell;
 
 #[cfg(test)]
@@ -22,4 +28,5 @@ mod tests;
 pub use field::{Bounds, FieldError, HeadField};
 pub use query::Obstacle;
 pub use signed::{Clearance, Nearest};
+pub use witness::{Witness, Witnesses};
 pub use work_cell::{CellError, WorkCell};

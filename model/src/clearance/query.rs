@@ -42,7 +42,7 @@ pub enum Obstacle {
     Unknown,
 }
 
-fn box_distance(half: &Vector3<f64>, p: &Vector3<f64>) -> f64 {
+pub(super) fn box_distance(half: &Vector3<f64>, p: &Vector3<f64>) -> f64 {
     let q = p.abs() - half;
     q.sup(&Vector3::zeros()).norm() + q.max().min(0.0)
 }
@@ -162,19 +162,6 @@ impl WorkCell {
             let clear = box_distance(&b.half, &local) >= needed;
             (!clear).then_some(Obstacle::Box { body, index })
         })
-    }
-
-    /// The nearest of floor and boxes to a point of the base frame, metres; NaN when the point is.
-    pub(super) fn nearest_scene(&self, body: usize, center: &Vector3<f64>) -> (f64, Obstacle) {
-        let mut best = (center.z - self.floor_z, Obstacle::Floor { body });
-        for (index, b) in self.boxes.iter().enumerate() {
-            let local = (b.box_from_base * nalgebra::Point3::from(*center)).coords;
-            let distance = box_distance(&b.half, &local);
-            if distance < best.0 {
-                best = (distance, Obstacle::Box { body, index });
-            }
-        }
-        best
     }
 
     /// What is nearer than its margin at `q` with the head at `base_from_head`; `None` when all is clear.
