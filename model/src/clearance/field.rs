@@ -141,6 +141,12 @@ impl HeadField {
         }
     }
 
+    /// The exact signed distance of a finite point, metres, and the head's point that is so far.
+    pub(super) fn foot(&self, p: &Point<Head>) -> (f64, Point<Head>) {
+        let (distance, foot) = self.surface.foot(&p.raw());
+        (distance, Point::from_raw(foot))
+    }
+
     /// A lower bound of the signed distance at a point, metres: tens of nanoseconds. Minus infinity for NaN.
     #[must_use]
     pub fn lower(&self, p: &Point<Head>) -> f64 {
@@ -198,6 +204,12 @@ impl HeadField {
     #[must_use]
     pub fn center(&self) -> Point<Head> {
         Point::from_raw(self.center)
+    }
+
+    /// The edge of the cell a point lies in, metres; `None` outside the octree.
+    #[cfg(test)]
+    pub(super) fn edge_at(&self, p: &Point<Head>) -> Option<f64> {
+        self.octree.find(&p.raw()).map(|place| place.edge)
     }
 
     /// How many cells the octree has.

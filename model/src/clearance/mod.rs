@@ -6,19 +6,24 @@
 //! the region, and where that does not pass, the region is halved. Margins stand in [`crate::limits::margin`].
 
 mod field;
+mod gjk;
+mod hull;
+mod keep_out;
+mod lanes;
 mod nearest;
 mod octree;
 mod pairs;
 mod query;
+mod queue;
 mod settled;
 mod signed;
+mod skin;
 mod spheres;
 mod surface;
 mod sweep;
+mod witness;
 mod work_cell;
 
-#[cfg(test)]
-mod keep_out_tests;
 #[cfg(test)]
 mod tests;
 
@@ -26,4 +31,5 @@ pub use field::{Bounds, FieldError, HeadField};
 pub use query::Obstacle;
 pub use settled::Settled;
 pub use signed::{Clearance, Nearest};
+pub use witness::{Witness, Witnesses};
 pub use work_cell::{CellError, WorkCell};

@@ -1,52 +1,120 @@
 //! The arm against itself.
 
-use nalgebra::Isometry3;
+use arrayvec::ArrayVec;
+use nalgebra::{Point3, Vector3};
 
+use super::gjk::Stop;
+use super::hull::{Core, Gap};
 use super::query::Obstacle;
 use super::settled::Known;
 use super::sweep::Sweep;
 use super::work_cell::{Frames, WorkCell};
 use crate::limits::margin;
 
-/// Pairs of spheres looked at before the hulls are asked.
+/// Pairs of spheres looked at where hulls do not show bodies apart.
 const MOST_PAIRS: u32 = 32;
+/// Cores kept of one configuration; those of more bodies are worked out whenever asked for.
+const MOST_CORES: usize = 24;
+/// Watched pairs put off until the nearest is known; more are looked at at once.
+const MOST_WAITING: usize = 96;
 
-fn parry_pose(iso: &Isometry3<f64>) -> parry3d::math::Pose {
-    let q = iso.rotation.coords;
-    parry3d::math::Pose::from_parts(
-        crate::to_parry_vector(&iso.translation.vector),
-        parry3d::math::Rotation::from_xyzw(q.x, q.y, q.z, q.w),
-    )
+/// The bodies' cores in one configuration.
+pub(super) type Cores = ArrayVec<Option<Core>, MOST_CORES>;
+
+/// The pair that is nearest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NearestPair {
+    /// Never more than the distance of the hulls, metres.
+    pub(super) gap: f64,
+    pub(super) what: Obstacle,
+    /// A point of each, in the base frame.
+    pub(super) points: [Vector3<f64>; 2],
 }
 
 impl WorkCell {
-    /// Distance of two bodies' hulls, metres; zero when they overlap, minus infinity when parry cannot tell.
-    pub(super) fn hull_distance(&self, frames: &Frames, a: usize, b: usize) -> f64 {
-        let (Some(one), Some(other)) = (&self.bodies[a].hull, &self.bodies[b].hull) else {
-            return f64::INFINITY;
-        };
-        let pose = |i: usize| parry_pose(&frames.places[self.bodies[i].place]);
-        match parry3d::query::distance(&pose(a), &**one, &pose(b), &**other) {
-            Ok(found) if found.distance.is_finite() => found.distance,
-            _ => f64::NEG_INFINITY,
-        }
+    fn core(&self, frames: &Frames, body: usize) -> Option<Core> {
+        let body = &self.bodies[body];
+        let hull = body.hull.as_ref()?;
+        Some(hull.core(&frames.places[body.place]))
     }
 
-    /// As [`Self::hull_distance`], but where hulls overlap minus how far one must be moved to part them.
-    fn signed_hull_distance(&self, frames: &Frames, a: usize, b: usize) -> f64 {
-        let distance = self.hull_distance(frames, a, b);
-        let (Some(one), Some(other)) = (&self.bodies[a].hull, &self.bodies[b].hull) else {
-            return distance;
+    /// The cores of the bodies.
+    pub(super) fn cores(&self, frames: &Frames) -> Cores {
+        let bodies = 0..self.bodies.len().min(MOST_CORES);
+        bodies.map(|i| self.core(frames, i)).collect()
+    }
+
+    /// How far apart two bodies' cores show them to be, and the way from the first to the second; `None` when one has no geometry.
+    fn core_gap(
+        &self,
+        frames: &Frames,
+        cores: &Cores,
+        a: usize,
+        b: usize,
+    ) -> Option<(f64, Vector3<f64>)> {
+        let core = |i: usize| {
+            cores
+                .get(i)
+                .copied()
+                .unwrap_or_else(|| self.core(frames, i))
         };
-        if distance > 0.0 || distance == f64::NEG_INFINITY {
-            return distance;
+        Some(core(a)?.gap(&core(b)?))
+    }
+
+    /// How near two bodies' hulls are; `None` when one has no geometry.
+    fn hull_gap(
+        &self,
+        frames: &Frames,
+        a: usize,
+        b: usize,
+        start: &Vector3<f64>,
+        stop: Stop,
+    ) -> Option<Gap> {
+        let (one, other) = (&self.bodies[a], &self.bodies[b]);
+        let (ours, theirs) = (one.hull.as_ref()?, other.hull.as_ref()?);
+        let (at, to) = (&frames.places[one.place], &frames.places[other.place]);
+        Some(ours.gap(at, theirs, to, start, stop))
+    }
+
+    /// A lower bound of the distance of two bodies' hulls, metres, looked into no further once it is known on which side of `enough` it is;
+    /// minus infinity when it cannot be computed.
+    pub(super) fn hull_distance(&self, frames: &Frames, a: usize, b: usize, enough: f64) -> f64 {
+        let origin = |i: usize| frames.places[self.bodies[i].place].translation.vector;
+        let stop = Stop {
+            clear: enough,
+            near: enough,
+        };
+        let gap = self.hull_gap(frames, a, b, &(origin(b) - origin(a)), stop);
+        gap.map_or(f64::INFINITY, |gap| gap.lower)
+    }
+
+    /// Whether two bodies are shown to be `needed` apart: by their cores, by their hulls, or, where one lies in a hollow of the other, by
+    /// their spheres.
+    pub(super) fn apart(
+        &self,
+        frames: &Frames,
+        cores: &Cores,
+        a: usize,
+        b: usize,
+        needed: f64,
+    ) -> bool {
+        if let (Some(Some(one)), Some(Some(other))) = (cores.get(a), cores.get(b))
+            && one.far(other, needed)
+        {
+            return true;
         }
-        let pose = |i: usize| parry_pose(&frames.places[self.bodies[i].place]);
-        match parry3d::query::contact(&pose(a), &**one, &pose(b), &**other, 0.0) {
-            Ok(Some(contact)) => contact.dist.min(0.0),
-            Ok(None) => 0.0,
-            Err(_) => f64::NEG_INFINITY,
-        }
+        let Some((gap, start)) = self.core_gap(frames, cores, a, b) else {
+            return true;
+        };
+        let stop = Stop {
+            clear: needed,
+            near: needed,
+        };
+        gap >= needed
+            || self
+                .hull_gap(frames, a, b, &start, stop)
+                .is_some_and(|gap| gap.lower >= needed)
+            || self.spheres_apart(frames, a, b, needed)
     }
 
     /// Whether the spheres of two bodies show within a few looks that the bodies are `needed` apart.
@@ -57,14 +125,14 @@ impl WorkCell {
             return true;
         }
         let a_from_b = frames.places[one.place].inv_mul(&frames.places[other.place]);
-        let mut pending = arrayvec::ArrayVec::<(u32, u32), { MOST_PAIRS as usize + 2 }>::new();
+        let mut pending = ArrayVec::<(u32, u32), { MOST_PAIRS as usize + 2 }>::new();
         pending.push((0, 0));
         for _ in 0..MOST_PAIRS {
             let Some((i, j)) = pending.pop() else {
                 return true;
             };
             let (s, t) = (&ours[i as usize], &theirs[j as usize]);
-            let middle = (a_from_b * nalgebra::Point3::from(t.center)).coords;
+            let middle = (a_from_b * Point3::from(t.center)).coords;
             if (s.center - middle).norm() - s.radius - t.radius >= needed {
                 continue;
             }
@@ -85,81 +153,88 @@ impl WorkCell {
     /// Whether two bodies keep their margin all over a sweep.
     pub(super) fn pair_is_clear<const SPANS: usize>(
         &self,
-        frames: &Frames,
+        (frames, cores): (&Frames, &Cores),
         sweep: &Sweep<SPANS>,
-        (a, b): (usize, usize),
+        pair: (usize, usize),
     ) -> bool {
         // What one sees of the other depends on the joints between them only.
-        let (a, b) = if self.bodies[a].carrier <= self.bodies[b].carrier {
-            (a, b)
-        } else {
-            (b, a)
-        };
+        let (a, b) = self.by_carrier(pair);
         let (carrier, moving) = (self.bodies[a].carrier, &self.bodies[b]);
         let moved = moving.spheres.root().map_or(0.0, |s| {
-            let center = frames.places[moving.place] * nalgebra::Point3::from(s.center);
+            let center = frames.places[moving.place] * Point3::from(s.center);
             sweep
                 .motion(carrier, moving, &self.arms[b])
                 .reach(&center.coords, s.radius)
         });
-        let needed = margin::SELF.m() + moved;
-        self.spheres_apart(frames, a, b, needed) || self.hull_distance(frames, a, b) >= needed
+        self.apart(frames, cores, a, b, margin::SELF.m() + moved)
     }
 
-    /// The first pair of bodies that can come nearer than its margin, of those that are not settled.
+    /// A pair, the body that fewer joints carry first.
+    fn by_carrier(&self, (a, b): (usize, usize)) -> (usize, usize) {
+        if self.bodies[a].carrier <= self.bodies[b].carrier {
+            (a, b)
+        } else {
+            (b, a)
+        }
+    }
+
+    /// The first pair of bodies that can come nearer than its margin, of those that are not known to be clear.
     pub(super) fn pair_obstacle<const SPANS: usize>(
         &self,
         frames: &Frames,
         sweep: &Sweep<SPANS>,
-        settled: &Known,
+        known: &Known,
     ) -> Option<Obstacle> {
-        let open = self.watched.iter().enumerate();
-        let open = open.filter(|(i, _)| !settled.pairs.has(*i));
-        let blocked = open.map(|(_, pair)| *pair);
-        let blocked = blocked.filter(|pair| !self.pair_is_clear(frames, sweep, *pair));
-        let named = |(a, b): (usize, usize)| {
-            let swapped = self.bodies[a].carrier > self.bodies[b].carrier;
-            let (body, other) = if swapped { (b, a) } else { (a, b) };
+        let watched = self.watched.iter().enumerate();
+        let mut open = watched.filter(|(i, _)| !known.pairs.has(*i)).peekable();
+        open.peek()?;
+        let cores = self.cores(frames);
+        let near = open.find(|(_, pair)| !self.pair_is_clear((frames, &cores), sweep, **pair));
+        near.map(|(_, pair)| {
+            let (body, other) = self.by_carrier(*pair);
             Obstacle::Itself { body, other }
-        };
-        blocked.map(named).next()
+        })
     }
 
-    /// The smallest distance of all watched pairs' hulls, and that pair.
-    pub(super) fn nearest_pair(&self, frames: &Frames) -> (f64, Option<Obstacle>) {
-        let gap = |&(a, b): &(usize, usize)| {
-            let at = |i: usize| {
-                let body = &self.bodies[i];
-                let root = body.spheres.root()?;
-                let center = frames.places[body.place] * nalgebra::Point3::from(root.center);
-                Some((center, root.radius))
+    /// The watched pair whose hulls are nearest; `None` when no pair is watched.
+    pub(super) fn nearest_pair(&self, frames: &Frames, cores: &Cores) -> Option<NearestPair> {
+        let mut best: Option<NearestPair> = None;
+        let mut look = |a: usize, b: usize, start: &Vector3<f64>| {
+            let clear = best.map_or(f64::INFINITY, |best| best.gap);
+            let stop = Stop {
+                clear,
+                near: f64::NEG_INFINITY,
             };
-            match (at(a), at(b)) {
-                (Some((p, r)), Some((q, s))) => (p - q).norm() - r - s,
-                _ => f64::INFINITY,
+            let gap = self.hull_gap(frames, a, b, start, stop);
+            if let Some(gap) = gap.filter(|gap| gap.lower < clear) {
+                best = Some(NearestPair {
+                    gap: gap.lower,
+                    what: Obstacle::Itself { body: a, other: b },
+                    points: gap.points,
+                });
             }
+            best.map_or(f64::INFINITY, |best| best.gap)
         };
-        let mut best = (f64::INFINITY, None);
-        let mut look = |a: usize, b: usize| {
-            if !self.spheres_apart(frames, a, b, best.0) {
-                let distance = self.signed_hull_distance(frames, a, b);
-                if distance < best.0 {
-                    best = (distance, Some(Obstacle::Itself { body: a, other: b }));
-                }
+        // Those whose cores are nearest first: they spare most of the others.
+        let mut waiting = ArrayVec::<(f64, Vector3<f64>, usize, usize), MOST_WAITING>::new();
+        let mut known = f64::INFINITY;
+        for &(a, b) in &self.watched {
+            let Some((gap, start)) = self.core_gap(frames, cores, a, b) else {
+                continue;
+            };
+            if waiting.try_push((gap, start, a, b)).is_err() {
+                known = look(a, b, &start);
             }
-        };
-        // What looks nearest first: it spares most of the others.
-        let likely = self
-            .watched
-            .iter()
-            .min_by(|one, other| gap(one).total_cmp(&gap(other)));
-        if let Some(&(a, b)) = likely {
-            look(a, b);
         }
-        for pair in &self.watched {
-            if Some(pair) != likely {
-                look(pair.0, pair.1);
+        loop {
+            let nearest = (0..waiting.len()).min_by(|i, j| waiting[*i].0.total_cmp(&waiting[*j].0));
+            let Some((gap, start, a, b)) = nearest.map(|i| waiting.swap_remove(i)) else {
+                break;
+            };
+            if gap >= known {
+                break;
             }
+            known = look(a, b, &start);
         }
         best
     }

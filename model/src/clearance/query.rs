@@ -51,7 +51,7 @@ pub enum Obstacle {
     Unknown,
 }
 
-fn box_distance(half: &Vector3<f64>, p: &Vector3<f64>) -> f64 {
+pub(super) fn box_distance(half: &Vector3<f64>, p: &Vector3<f64>) -> f64 {
     let q = p.abs() - half;
     q.sup(&Vector3::zeros()).norm() + q.max().min(0.0)
 }
@@ -110,29 +110,6 @@ impl WorkCell {
             }
         }
         self.pair_obstacle(&frames, &sweep, known)
-    }
-
-    /// The keep-out volume that the tip comes too near to.
-    fn tip_obstacle<const SPANS: usize>(
-        &self,
-        frames: &Frames,
-        sweep: &Sweep<SPANS>,
-        head_from_base: &Isometry3<f64>,
-    ) -> Option<Obstacle> {
-        if self.keep_outs.is_empty() {
-            return None;
-        }
-        let nose = self.bodies.len() - 1;
-        let tip = frames.places[self.bodies[nose].place].translation.vector;
-        let moved = self.motion_of(sweep, nose).reach(&tip, 0.0);
-        let in_head = (head_from_base * nalgebra::Point3::from(tip)).coords;
-        let near = |k: &(Vector3<f64>, f64)| {
-            // NaN is at no distance, so it is near.
-            let clear = (in_head - k.0).norm() >= k.1 + moved;
-            !clear
-        };
-        let index = self.keep_outs.iter().position(near)?;
-        Some(Obstacle::KeepOut { index })
     }
 
     /// What a body comes too near to of head and scene, as far as they are asked about.
@@ -204,19 +181,6 @@ impl WorkCell {
             let clear = box_distance(&b.half, &local) >= needed;
             (!clear).then_some(Obstacle::Box { body, index })
         })
-    }
-
-    /// The nearest of floor and boxes to a point of the base frame, metres; NaN when the point is.
-    pub(super) fn nearest_scene(&self, body: usize, center: &Vector3<f64>) -> (f64, Obstacle) {
-        let mut best = (center.z - self.floor_z, Obstacle::Floor { body });
-        for (index, b) in self.boxes.iter().enumerate() {
-            let local = (b.box_from_base * nalgebra::Point3::from(*center)).coords;
-            let distance = box_distance(&b.half, &local);
-            if distance < best.0 {
-                best = (distance, Obstacle::Box { body, index });
-            }
-        }
-        best
     }
 
     /// What is nearer than its margin at `q` with the head at `base_from_head`; `None` when all is clear.

@@ -213,8 +213,9 @@ impl WorkCell {
                 known.scene.insert(body);
             }
         }
+        let cores = self.cores(&frames);
         for (i, pair) in self.watched.iter().enumerate() {
-            if self.pair_is_clear(&frames, &sweep, *pair) {
+            if self.pair_is_clear((&frames, &cores), &sweep, *pair) {
                 known.pairs.insert(i);
             }
         }

@@ -4,6 +4,8 @@
 //! out far less. So for every patch a few middles are tried, and the one is taken whose sphere sticks out least. By how much at most is
 //! known: a point at depth t has a ball of radius t within the body, so a sphere of radius r about it sticks out by at most r - t.
 
+use std::collections::BinaryHeap;
+
 use nalgebra::Vector3;
 
 use super::nearest::Triangle;
@@ -11,10 +13,10 @@ use super::surface::{Surface, welded};
 use crate::arm::BodyMesh;
 
 /// Leaves stick out by no more than this, metres …
-const LEAF_LOSS: f64 = 0.004;
+pub(super) const LEAF_LOSS: f64 = 0.004;
 /// … or this share of the body's own radius.
 const LOSS_SHARE: f64 = 0.01;
-/// No body has more spheres; patches left are covered by what spheres they have got.
+/// No body has more spheres. What sticks out most is split first, so that where they do not suffice all of the body is covered equally well.
 const MOST_SPHERES: usize = 1 << 17;
 /// A body of more pieces is covered as one.
 const MOST_SHELLS: usize = 64;
@@ -78,83 +80,204 @@ fn cut(t: &Triangle) -> [Triangle; 2] {
     [[a, middle, c], [middle, b, c]]
 }
 
-/// Covers a body by patches.
-struct Cover<'a> {
-    surface: &'a Surface,
-    wanted: f64,
-    spheres: Vec<Sphere>,
+/// Part of a shell's surface.
+enum Patch {
+    /// Triangles from one to another in the shell's order.
+    Run(usize, usize),
+    /// Part of a triangle.
+    Piece(Triangle),
 }
 
-impl Cover<'_> {
-    /// The sphere about a middle: how far it sticks out follows from the middle's depth.
-    fn sphere(&self, center: Vector3<f64>, triangles: &[Triangle]) -> Sphere {
-        let radius = radius_about(&center, triangles);
-        Sphere {
-            center,
-            radius,
-            loss: radius + self.surface.signed(&center, 0).0,
-            children: 0,
-        }
-    }
+/// A sphere that may be split.
+struct Open {
+    loss: f64,
+    node: usize,
+    shell: usize,
+    patch: Patch,
+}
 
-    /// A sphere over a patch that sticks out as little as the tries allow. `above` is the middle of the patch it is part of.
-    fn best(&self, triangles: &[Triangle], above: Option<Vector3<f64>>) -> Sphere {
-        let (low, high) = extent(triangles.iter().flatten().copied());
-        let middle = 0.5 * (low + high);
-        let mut best = self.sphere(middle, triangles);
-        if triangles.len() > TRIED || best.loss <= self.wanted {
-            return best;
-        }
-        let normal: Vector3<f64> = triangles
-            .iter()
-            .map(|t| (t[1] - t[0]).cross(&(t[2] - t[0])))
-            .sum();
-        let inward = normal.try_normalize(0.0).map(|n| -n);
-        // A flat disc of radius r covered from depth t sticks out by about r² / 2t.
-        let across = 0.5 * (high - low).norm();
-        let depths = [across * across / (1.5 * self.wanted), across, 0.4 * across];
-        let below = inward
-            .into_iter()
-            .flat_map(|n| depths.map(|t| middle + n * t));
-        for center in above.into_iter().chain(below) {
-            let tried = self.sphere(center, triangles);
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Open {}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Open {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.loss
+            .total_cmp(&other.loss)
+            .then(other.node.cmp(&self.node))
+    }
+}
+
+/// Covers a body by patches.
+struct Cover {
+    shells: Vec<Vec<Triangle>>,
+    /// By shell; none where no triangle has three corners.
+    surfaces: Vec<Option<Surface>>,
+    wanted: f64,
+    spheres: Vec<Sphere>,
+    open: BinaryHeap<Open>,
+}
+
+/// The sphere about a middle: how far it sticks out follows from the middle's depth.
+fn sphere(surface: &Surface, center: Vector3<f64>, triangles: &[Triangle]) -> Sphere {
+    let radius = radius_about(&center, triangles);
+    Sphere {
+        center,
+        radius,
+        loss: radius + surface.signed(&center, 0).0,
+        children: 0,
+    }
+}
+
+/// A sphere over a patch that sticks out as little as the tries allow, and enough if by no more than `wanted`. `above` is the middle of the
+/// patch it is part of.
+fn best_sphere(
+    surface: &Surface,
+    triangles: &[Triangle],
+    above: Option<Vector3<f64>>,
+    wanted: f64,
+) -> Sphere {
+    let (low, high) = extent(triangles.iter().flatten().copied());
+    let middle = 0.5 * (low + high);
+    let mut best = sphere(surface, middle, triangles);
+    let try_at = |best: &mut Sphere, center: Vector3<f64>| {
+        if best.loss > wanted {
+            let tried = sphere(surface, center, triangles);
             if tried.loss < best.loss {
-                best = tried;
-            }
-            if best.loss <= self.wanted {
-                break;
+                *best = tried;
             }
         }
-        best
+    };
+    // About the middle of the larger patch it cannot stick out more than the sphere over that.
+    if let Some(above) = above {
+        try_at(&mut best, above);
     }
+    if triangles.len() > TRIED || best.loss <= wanted {
+        return best;
+    }
+    let normal: Vector3<f64> = triangles
+        .iter()
+        .map(|t| (t[1] - t[0]).cross(&(t[2] - t[0])))
+        .sum();
+    let inward = normal.try_normalize(0.0).map(|n| -n);
+    // A flat disc of radius r covered from depth t sticks out by about r² / 2t.
+    let across = 0.5 * (high - low).norm();
+    let depths = [across * across / (1.5 * wanted), across, 0.4 * across];
+    for (inward, depth) in inward.into_iter().flat_map(|n| depths.map(|t| (n, t))) {
+        try_at(&mut best, middle + inward * depth);
+    }
+    best
+}
 
-    fn split(&mut self, node: usize, triangles: &mut [Triangle], above: Option<Vector3<f64>>) {
-        let sphere = self.best(triangles, above);
+impl Cover {
+    /// Covers a patch by one sphere, which is to be split if it sticks out too far.
+    fn cover(&mut self, node: usize, shell: usize, patch: Patch, above: Option<Vector3<f64>>) {
+        let triangles = match &patch {
+            Patch::Run(from, to) => &self.shells[shell][*from..*to],
+            Patch::Piece(piece) => core::slice::from_ref(piece),
+        };
+        let Some(surface) = &self.surfaces[shell] else {
+            // No triangle with three corners: one sphere, about nothing that has an inside.
+            let center = triangles[0][0];
+            let radius = radius_about(&center, triangles);
+            self.spheres[node] = Sphere {
+                center,
+                radius,
+                loss: 2.0 * radius,
+                children: 0,
+            };
+            return;
+        };
+        let sphere = best_sphere(surface, triangles, above, self.wanted);
         self.spheres[node] = sphere;
         // A small sphere about its own patch sticks out by no more than its diameter, whatever lies beside it.
-        let small = sphere.radius <= 0.6 * self.wanted;
-        if sphere.loss <= self.wanted || small || self.spheres.len() + 2 > MOST_SPHERES {
-            return;
+        if sphere.loss > self.wanted && sphere.radius > 0.5 * self.wanted {
+            self.open.push(Open {
+                loss: sphere.loss,
+                node,
+                shell,
+                patch,
+            });
         }
+    }
+
+    fn split(&mut self, worst: Open) {
+        let Open { node, shell, .. } = worst;
         let children = self.spheres.len();
         self.spheres[node].children = children as u32;
         self.spheres.extend([EMPTY, EMPTY]);
-        let above = Some(sphere.center);
-        if let [only] = triangles {
-            let [one, other] = cut(only);
-            self.split(children, &mut [one], above);
-            self.split(children + 1, &mut [other], above);
-            return;
+        let halves = match worst.patch {
+            Patch::Piece(piece) => cut(&piece).map(Patch::Piece),
+            Patch::Run(from, to) if to - from == 1 => {
+                cut(&self.shells[shell][from]).map(Patch::Piece)
+            }
+            Patch::Run(from, to) => {
+                let triangles = &mut self.shells[shell][from..to];
+                let (low, high) = extent(triangles.iter().map(centroid));
+                let axis = (high - low).imax();
+                let half = triangles.len() / 2;
+                triangles.select_nth_unstable_by(half, |a, b| {
+                    centroid(a)[axis].total_cmp(&centroid(b)[axis])
+                });
+                [Patch::Run(from, from + half), Patch::Run(from + half, to)]
+            }
+        };
+        let above = Some(self.spheres[node].center);
+        for (k, half) in halves.into_iter().enumerate() {
+            self.cover(children + k, shell, half, above);
         }
-        let (low, high) = extent(triangles.iter().map(centroid));
-        let axis = (high - low).imax();
-        let half = triangles.len() / 2;
-        triangles
-            .select_nth_unstable_by(half, |a, b| centroid(a)[axis].total_cmp(&centroid(b)[axis]));
-        let (left, right) = triangles.split_at_mut(half);
-        self.split(children, left, above);
-        self.split(children + 1, right, above);
     }
+
+    /// Covers the shells from one to another, first each as a whole.
+    fn begin(&mut self, node: usize, from: usize, to: usize) {
+        if to - from == 1 {
+            let whole = Patch::Run(0, self.shells[from].len());
+            return self.cover(node, from, whole, None);
+        }
+        let shells = &self.shells[from..to];
+        let (low, high) = extent(shells.iter().flatten().flatten().copied());
+        let center = 0.5 * (low + high);
+        let radius = shells
+            .iter()
+            .fold(0.0, |r: f64, s| r.max(radius_about(&center, s)));
+        let children = self.spheres.len();
+        self.spheres[node] = Sphere {
+            center,
+            radius,
+            loss: 2.0 * radius,
+            children: children as u32,
+        };
+        self.spheres.extend([EMPTY, EMPTY]);
+        let half = from + (to - from) / 2;
+        self.begin(children, from, half);
+        self.begin(children + 1, half, to);
+    }
+}
+
+/// The same spheres in the order of a walk from the root, so that what is looked at together lies together.
+fn in_order(spheres: &[Sphere]) -> Vec<Sphere> {
+    let mut ordered: Vec<Sphere> = spheres.first().copied().into_iter().collect();
+    let mut next: Vec<usize> = (0..ordered.len()).collect();
+    while let Some(node) = next.pop() {
+        let old = ordered[node].children as usize;
+        if old != 0 {
+            let new = ordered.len();
+            ordered[node].children = new as u32;
+            ordered.extend([spheres[old], spheres[old + 1]]);
+            next.extend([new + 1, new]);
+        }
+    }
+    ordered
 }
 
 /// The triangles of a body by the closed or open shells they form: housings made of several shapes lie in each other, and how deep a point
@@ -190,59 +313,37 @@ fn shells(body: &BodyMesh) -> Vec<Vec<Triangle>> {
 }
 
 impl SphereTree {
-    /// Covers a body's triangles.
-    pub(super) fn of_body(body: &BodyMesh) -> Self {
-        let mut tree = Self::default();
-        let mut shells = shells(body);
-        if !shells.is_empty() {
-            tree.spheres.push(EMPTY);
-            let all = body.triangles().iter().flatten();
-            let (low, high) = extent(all.map(|i| body.vertices()[*i as usize]));
-            let wanted = LEAF_LOSS.max(LOSS_SHARE * 0.5 * (high - low).norm());
-            tree.of_shells(0, &mut shells, wanted);
-        }
-        tree
+    /// Covers a body's triangles; with the surfaces they form.
+    pub(super) fn of_body(body: &BodyMesh) -> (Self, Vec<Surface>) {
+        Self::within(body, MOST_SPHERES)
     }
 
-    fn of_shells(&mut self, node: usize, shells: &mut [Vec<Triangle>], wanted: f64) {
-        if let [only] = shells {
-            let Some(surface) = Surface::of_triangles(only) else {
-                // No triangle with three corners: one sphere, about nothing that has an inside.
-                let center = only[0][0];
-                let radius = radius_about(&center, only);
-                self.spheres[node] = Sphere {
-                    center,
-                    radius,
-                    loss: 2.0 * radius,
-                    children: 0,
-                };
-                return;
-            };
-            let mut cover = Cover {
-                surface: &surface,
-                wanted,
-                spheres: core::mem::take(&mut self.spheres),
-            };
-            cover.split(node, only, None);
-            self.spheres = cover.spheres;
-            return;
-        }
-        let (low, high) = extent(shells.iter().flatten().flatten().copied());
-        let center = 0.5 * (low + high);
-        let radius = shells
-            .iter()
-            .fold(0.0, |r: f64, s| r.max(radius_about(&center, s)));
-        let children = self.spheres.len();
-        self.spheres[node] = Sphere {
-            center,
-            radius,
-            loss: 2.0 * radius,
-            children: children as u32,
+    fn within(body: &BodyMesh, most: usize) -> (Self, Vec<Surface>) {
+        let shells = shells(body);
+        let surfaces = shells.iter().map(|s| Surface::of_triangles(s)).collect();
+        let all = body.triangles().iter().flatten();
+        let (low, high) = extent(all.map(|i| body.vertices()[*i as usize]));
+        let mut cover = Cover {
+            wanted: LEAF_LOSS.max(LOSS_SHARE * 0.5 * (high - low).norm()),
+            surfaces,
+            spheres: Vec::new(),
+            open: BinaryHeap::new(),
+            shells,
         };
-        self.spheres.extend([EMPTY, EMPTY]);
-        let (left, right) = shells.split_at_mut(shells.len() / 2);
-        self.of_shells(children, left, wanted);
-        self.of_shells(children + 1, right, wanted);
+        let count = cover.shells.len();
+        if count > 0 {
+            cover.spheres.push(EMPTY);
+            cover.begin(0, 0, count);
+        }
+        while cover.spheres.len() + 2 <= most
+            && let Some(worst) = cover.open.pop()
+        {
+            cover.split(worst);
+        }
+        let tree = Self {
+            spheres: in_order(&cover.spheres),
+        };
+        (tree, cover.surfaces.into_iter().flatten().collect())
     }
 
     /// Covers a body turned about the z axis, from two points (z, radius) of its outline: spheres strung along the axis, dense where it
@@ -295,7 +396,7 @@ impl SphereTree {
                 } else {
                     radius.hypot(half)
                 },
-                loss: half,
+                loss: radius.hypot(half) - radius,
                 children: 0,
             })
             .chain([a, b].map(|end| Sphere {

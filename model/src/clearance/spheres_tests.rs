@@ -24,7 +24,7 @@ fn assert_covered(tree: &SphereTree, p: &Vector3<f64>) {
 fn leaves_cover_every_body_and_stick_out_no_more_than_said() {
     let arm = Arm::from_source(&ArmSource::ur5e()).unwrap();
     for body in arm.bodies() {
-        let tree = SphereTree::of_body(body);
+        let (tree, _) = SphereTree::of_body(body);
         let surface = Surface::new(body.vertices(), body.triangles()).unwrap();
         let leaves: Vec<_> = tree.spheres.iter().filter(|s| s.children == 0).collect();
         eprintln!("{}: {} leaves", body.name(), leaves.len());
@@ -102,7 +102,7 @@ fn a_wall_of_five_metres_and_a_sponge_of_triangles_make_no_more_spheres_than_all
         .map(|p| Vector3::new(p.x, p.y, p.z))
         .collect();
     let wall = BodyMesh::from_triangles("wall".to_owned(), vertices, cuboid.1).unwrap();
-    let tree = SphereTree::of_body(&wall);
+    let (tree, _) = SphereTree::of_body(&wall);
     assert!(tree.spheres.len() <= MOST_SPHERES);
     for t in wall.triangles() {
         let t = t.map(|i| wall.vertices()[i as usize]);
@@ -115,7 +115,41 @@ fn a_wall_of_five_metres_and_a_sponge_of_triangles_make_no_more_spheres_than_all
         .map(crate::frames::Point::raw)
         .collect();
     let sponge = BodyMesh::from_triangles("ball".to_owned(), vertices, ball.triangles().to_vec());
-    let tree = SphereTree::of_body(&sponge.unwrap());
+    let (tree, _) = SphereTree::of_body(&sponge.unwrap());
     // One ball is one sphere, however fine its triangles.
     assert_eq!(tree.spheres.len(), 1);
+}
+
+#[test]
+fn spheres_that_do_not_suffice_are_spent_where_they_help_most() {
+    // Eighty thousand triangles of a body rough all over: whole it would take thousands of spheres.
+    let ball = crate::testing::ball(0.3, 140, true);
+    let rough = ball.vertices().iter().map(|p| {
+        let p = p.raw();
+        p * (1.0 + 0.08 * (90.0 * p.x).sin() * (80.0 * p.y).sin() * (70.0 * p.z).cos())
+    });
+    let body = BodyMesh::from_triangles(
+        "rough".to_owned(),
+        rough.collect(),
+        ball.triangles().to_vec(),
+    );
+    let body = body.unwrap();
+    let worst = |most: usize| {
+        let (tree, _) = SphereTree::within(&body, most);
+        assert!(tree.spheres.len() <= most && tree.spheres.len() + 2 > most);
+        for t in body.triangles().iter().step_by(997) {
+            assert_covered(&tree, &body.vertices()[t[0] as usize]);
+        }
+        let (leaves, inner): (Vec<&Sphere>, Vec<&Sphere>) =
+            tree.spheres.iter().partition(|s| s.children == 0);
+        let largest = leaves.iter().map(|s| s.loss).fold(0.0, f64::max);
+        // Nothing was split that stuck out less than what was left whole.
+        assert!(inner.iter().all(|s| s.loss >= largest));
+        largest
+    };
+    let losses = [65, 257, 1025].map(worst);
+    assert!(
+        losses[0] > 1.5 * losses[1] && losses[1] > 1.5 * losses[2],
+        "{losses:?}"
+    );
 }

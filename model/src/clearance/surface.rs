@@ -187,6 +187,12 @@ impl Surface {
         )
     }
 
+    /// Signed distance of a finite point, metres, and the point of the surface that is nearest.
+    pub(super) fn foot(&self, p: &Vector3<f64>) -> (f64, Vector3<f64>) {
+        let (distance, triangle) = self.signed(p, 0);
+        (distance, nearest_on(self.tree.triangle(triangle), p).0)
+    }
+
     /// Area, caps too, m².
     pub(super) fn area(&self) -> f64 {
         (0..self.corners.len() as u32)

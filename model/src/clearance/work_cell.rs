@@ -1,23 +1,26 @@
 //! The arm with its tool in its surroundings, ready for queries.
 
 use nalgebra::{Isometry3, Vector3};
-use parry3d::shape::{ConvexPolyhedron, SharedShape};
 use rayon::prelude::*;
 
 use super::field::{FieldError, HeadField};
+use super::hull::Hull;
 use super::query::Obstacle;
+use super::skin::Skin;
 use super::spheres::{Sphere, SphereTree};
 use crate::arm::{Arm, ArmError, BodyMesh};
 use crate::cell::{Cell, Guard, Tool};
 use crate::frames::{Base, Flange, Head, Tip, Transform};
 use crate::joints::{Joints, MAX_JOINTS};
-use crate::limits::{KEEP_OUT_MARGIN, margin};
+use crate::limits::margin;
 use crate::mesh::SurfaceMesh;
-use crate::plan::KeepOut;
 use crate::units::Length;
 
 /// Random configurations looked at to learn which pairs of bodies always touch, as housings around one wrist do.
 const SELF_SAMPLES: usize = 400;
+
+/// Most places bodies are fixed to: the arm's bodies, the flange, the tip.
+pub(super) const PLACES: usize = MAX_JOINTS + 3;
 
 /// No dimension of a tool is larger, metres.
 const LARGEST_TOOL: f64 = 2.0;
@@ -29,7 +32,9 @@ pub(super) struct Body {
     /// The arm body it is carried by: so many joints move it.
     pub(super) carrier: usize,
     pub(super) spheres: SphereTree,
-    pub(super) hull: Option<SharedShape>,
+    pub(super) hull: Option<Hull>,
+    /// Its surface, to find a point of it.
+    pub(super) skin: Skin,
     /// Margin to the head.
     pub(super) head_margin: f64,
 }
@@ -37,7 +42,9 @@ pub(super) struct Body {
 pub(super) struct Boxed {
     pub(super) name: String,
     pub(super) box_from_base: Isometry3<f64>,
+    pub(super) base_from_box: Isometry3<f64>,
     pub(super) half: Vector3<f64>,
+    pub(super) hull: Hull,
 }
 
 /// An arm with its tool, the room and a head: immutable, shared by whoever asks.
@@ -51,7 +58,7 @@ pub struct WorkCell {
     pub(super) floor_z: f64,
     /// Centres in the head frame, and the least distance of the tip from each, metres.
     pub(super) keep_outs: Vec<(Vector3<f64>, f64)>,
-    keep_out_names: Vec<String>,
+    pub(super) keep_out_names: Vec<String>,
     /// Pairs of bodies whose distance is watched.
     pub(super) watched: Vec<(usize, usize)>,
     /// Pairs that could be watched, but always touch.
@@ -92,12 +99,6 @@ pub enum CellError {
         a: String,
         /// The other.
         b: String,
-    },
-    /// A body's convex hull.
-    #[error("the collision geometry of {body:?} has no volume, so its convex hull cannot be built")]
-    Hull {
-        /// The body.
-        body: String,
     },
     /// A cable guard.
     #[error("guard {name:?} names link {link:?}, which is not among the arm's: {known}")]
@@ -157,24 +158,17 @@ fn outlines(tool: &Tool) -> Result<(Outline, Outline), CellError> {
     ))
 }
 
-fn hull(name: &str, points: &[Vector3<f64>]) -> Result<Option<SharedShape>, CellError> {
-    if points.is_empty() {
-        return Ok(None);
-    }
-    let points: Vec<_> = points.iter().map(crate::to_parry_vector).collect();
-    let hull = ConvexPolyhedron::from_convex_hull(&points).ok_or_else(|| CellError::Hull {
-        body: name.to_owned(),
-    })?;
-    Ok(Some(SharedShape::new(hull)))
-}
-
 /// The bodies of the arm itself.
 fn arm_bodies(arm: &Arm) -> Result<Vec<Body>, CellError> {
     let bodies: Vec<&BodyMesh> = arm.bodies().iter().collect();
-    let covered: Vec<_> = bodies.par_iter().map(|m| SphereTree::of_body(m)).collect();
+    let covered = bodies.par_iter().map(|mesh| {
+        let (spheres, surfaces) = SphereTree::of_body(mesh);
+        (spheres, surfaces, Hull::new(mesh.vertices(), 0.0))
+    });
+    let covered: Vec<_> = covered.collect();
     let covered = bodies.iter().zip(covered).enumerate();
     covered
-        .map(|(i, (mesh, spheres))| {
+        .map(|(i, (mesh, (spheres, surfaces, hull)))| {
             if i > 0 && spheres.root().is_none() {
                 return Err(CellError::NoGeometry {
                     body: mesh.name().to_owned(),
@@ -185,7 +179,8 @@ fn arm_bodies(arm: &Arm) -> Result<Vec<Body>, CellError> {
                 place: i,
                 carrier: i,
                 spheres,
-                hull: hull(mesh.name(), mesh.vertices())?,
+                hull,
+                skin: Skin::Meshes(surfaces),
                 head_margin: margin::LINKS_HEAD.m(),
             })
         })
@@ -214,13 +209,16 @@ fn guard_body(guard: &Guard, arm: &Arm) -> Result<Body, CellError> {
             name: guard.name.clone(),
         });
     }
-    let [start, end] = [a, b].map(|p| crate::to_parry_vector(&p));
     Ok(Body {
         name: guard.name.clone(),
         place,
         carrier: place.min(arm.dof()),
         spheres: SphereTree::of_capsule(&a, &b, radius),
-        hull: Some(SharedShape::capsule(start, end, radius)),
+        hull: Hull::new(&[a, b], radius),
+        skin: Skin::Capsule {
+            ends: [a, b],
+            radius,
+        },
         head_margin: margin::LINKS_HEAD.m(),
     })
 }
@@ -250,7 +248,11 @@ impl WorkCell {
                 place: arm.dof() + 2,
                 carrier: arm.dof(),
                 spheres: SphereTree::of_outline(outline, outline == &cone),
-                hull: hull(name, mesh.vertices())?,
+                hull: Hull::new(mesh.vertices(), 0.0),
+                skin: Skin::Turned {
+                    outline: *outline,
+                    tip: outline == &cone,
+                },
                 head_margin: head_margin.m(),
             });
         }
@@ -294,15 +296,6 @@ impl WorkCell {
         Ok(())
     }
 
-    /// Keeps the tip [`KEEP_OUT_MARGIN`] away from volumes of the head, wherever it moves.
-    #[must_use]
-    pub fn keeping_out(mut self, volumes: &[KeepOut]) -> Self {
-        let clear = |k: &KeepOut| (k.center.raw(), k.radius.m() + KEEP_OUT_MARGIN.m());
-        self.keep_outs = volumes.iter().map(clear).collect();
-        self.keep_out_names = volumes.iter().map(|k| k.name.clone()).collect();
-        self
-    }
-
     /// Whether two bodies are to be kept apart. Allowed to touch are: neighbours on the arm; the tool, its own parts and the flange's
     /// body; a guard and what it is fixed to.
     fn kept_apart(&self, a: usize, b: usize) -> bool {
@@ -330,7 +323,7 @@ impl WorkCell {
             .collect();
         let frees = pairs.par_iter().map(|&(a, b)| {
             for frames in &samples {
-                let distance = self.hull_distance(frames, a, b);
+                let distance = self.hull_distance(frames, a, b, margin::SELF.m());
                 if distance == f64::NEG_INFINITY {
                     let name = |i: usize| self.bodies[i].name.clone();
                     return Err(CellError::SelfCheck {
@@ -338,7 +331,7 @@ impl WorkCell {
                         b: name(b),
                     });
                 }
-                if distance > margin::SELF.m() {
+                if distance >= margin::SELF.m() {
                     return Ok(true);
                 }
             }
@@ -359,7 +352,7 @@ impl WorkCell {
     pub(super) fn body_frames(&self, q: &Joints) -> Frames {
         let poses = self.arm.link_poses(q);
         let base_from_tip = *(poses.base_from_flange * self.tool.flange_from_tip).raw();
-        let mut places: arrayvec::ArrayVec<Isometry3<f64>, { MAX_JOINTS + 3 }> =
+        let mut places: arrayvec::ArrayVec<Isometry3<f64>, PLACES> =
             poses.bodies.iter().copied().collect();
         places.push(*poses.base_from_flange.raw());
         places.push(base_from_tip);
@@ -451,22 +444,32 @@ impl WorkCell {
 
 fn boxed(scene: &crate::cell::SceneBox) -> Result<Boxed, CellError> {
     let edges = scene.size.iter().all(|e| e.is_finite() && *e > 0.0);
-    if !edges || !scene.base_from_box.is_finite() {
+    let half = 0.5 * Vector3::from(scene.size);
+    let corner = |k: u32| {
+        let side = |axis: u32| if k >> axis & 1 == 1 { 1.0 } else { -1.0 };
+        half.component_mul(&Vector3::new(side(0), side(1), side(2)))
+    };
+    let corners: Vec<_> = (0..8).map(corner).collect();
+    let sound = edges && scene.base_from_box.is_finite();
+    let hull = sound.then(|| Hull::new(&corners, 0.0)).flatten();
+    let Some(hull) = hull else {
         return Err(CellError::Box {
             name: scene.name.clone(),
         });
-    }
+    };
     Ok(Boxed {
         name: scene.name.clone(),
         box_from_base: scene.base_from_box.raw().inverse(),
-        half: 0.5 * Vector3::from(scene.size),
+        base_from_box: *scene.base_from_box.raw(),
+        half,
+        hull,
     })
 }
 
 /// Where everything is for given joints.
 pub(super) struct Frames {
     /// The arm's bodies, the flange, the tip.
-    pub(super) places: arrayvec::ArrayVec<Isometry3<f64>, { MAX_JOINTS + 3 }>,
+    pub(super) places: arrayvec::ArrayVec<Isometry3<f64>, PLACES>,
     pub(super) poses: crate::arm::LinkPoses,
 }
 
