@@ -3,6 +3,9 @@
 //! Near dots are reached straight, or over a point between them a little higher, along the skin. Farther ones, and those where that is not
 //! clear, by lifting along the needle to a shell round the head, along the shell, and down again; where no shell is clear, by a search
 //! through joint space. The same code serves planner and controller.
+//!
+//! Near the skin (hazard H12): at [`crate::limits::SPEED_HOVER`] only where the tip is proven to stay at hover height, less a tolerance; else
+//! at [`crate::limits::SPEED_NEAR_SKIN`]. What leads away from a head that came too near is exempt.
 
 use nalgebra::{Isometry3, Translation3, Vector3};
 
@@ -73,33 +76,50 @@ pub enum HopError {
 }
 
 impl Way<'_> {
-    /// From the end so far to hovering at `goal` nearby: straight, or over a point in between that is raised no more than needed.
+    /// From the end so far to hovering at `goal` nearby: straight, or over a point in between that is raised no more than needed. What is
+    /// clear but not proven to stay at hover height is the last choice, since it is slow.
     fn along_skin(&mut self, goal: &Joints) -> Result<(), HopError> {
         let from = self.end();
-        let Err(straight) = self.push(goal) else {
-            return Ok(());
+        let straight = self.look_along(&from, goal);
+        let raises = match straight {
+            Ok(true) => return self.push_point(goal, true),
+            // From where the tip is too low, or to there, no raised way is at hover height either.
+            Ok(false) => self.hovers(&from) && self.hovers(goal),
+            Err(_) => true,
         };
-        let (start, end) = (
-            *self.head_from_tip(&from).raw(),
-            *self.head_from_tip(goal).raw(),
-        );
-        let between = start
-            .try_lerp_slerp(&end, 0.5, 1e-9)
-            .map(Transform::from_raw);
-        let between = between.ok_or(straight)?;
-        let near = from.lerp(goal, 0.5);
-        for raised in RAISED_BETWEEN {
-            let height = Length::from_m(HOVER.m() + raised.m());
-            let Some(via) = self.raised(&between, &near, height) else {
+        let mut slow = None;
+        for raised in RAISED_BETWEEN.into_iter().filter(|_| raises) {
+            let Some(via) = self.between(&from, goal, raised) else {
                 continue;
             };
-            let mut way = self.clone();
-            if way.push(&via).and_then(|()| way.push(goal)).is_ok() {
-                *self = way;
-                return Ok(());
+            let Ok(up) = self.look_along(&from, &via) else {
+                continue;
+            };
+            let Ok(down) = self.look_along(&via, goal) else {
+                continue;
+            };
+            if up && down {
+                self.push_point(&via, true)?;
+                return self.push_point(goal, true);
             }
+            slow.get_or_insert((via, up, down));
         }
-        Err(straight)
+        match (straight, slow) {
+            (Ok(hovers), _) => self.push_point(goal, hovers),
+            (Err(_), Some((via, up, down))) => {
+                self.push_point(&via, up)?;
+                self.push_point(goal, down)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Between two places along the skin, that much higher than hovering.
+    fn between(&self, from: &Joints, goal: &Joints, raised: Length) -> Option<Joints> {
+        let (start, end) = (self.head_from_tip(from), self.head_from_tip(goal));
+        let between = start.raw().try_lerp_slerp(end.raw(), 0.5, 1e-9)?;
+        let height = Length::from_m(HOVER.m() + raised.m());
+        self.raised(&Transform::from_raw(between), &from.lerp(goal, 0.5), height)
     }
 
     /// From the end of the way so far over the shell of that height to hovering at `goal`.
@@ -320,6 +340,12 @@ pub fn lift(
     from: &Joints,
 ) -> Result<Trajectory, HopError> {
     let low = lift_low(cell, base_from_head, from)?;
+    let low = if low.hovers(from) {
+        low
+    } else {
+        // From below hover height it leads away, and need not be slow; where that cannot be shown, it is.
+        away_low(cell, base_from_head, from).unwrap_or(low)
+    };
     let pose = low.head_from_tip(from);
     let higher = LIFTS.iter().find_map(|height| {
         let mut way = low.clone();
@@ -344,10 +370,20 @@ fn lift_low<'a>(
     let mut way = Way::new(cell, base_from_head, from);
     match way.rise_to(LOW) {
         Err(HopError::WayBlocked(obstacle)) if cell.is_nose_to_head(&obstacle) => {
-            way.leave()?;
-            way.rise_to(LOW)?;
+            away_low(cell, base_from_head, from)
         }
-        other => other?,
+        other => other.map(|()| way),
     }
+}
+
+/// The same where the head came too near.
+fn away_low<'a>(
+    cell: &'a WorkCell,
+    base_from_head: &'a Transform<Base, Head>,
+    from: &Joints,
+) -> Result<Way<'a>, HopError> {
+    let mut way = Way::new(cell, base_from_head, from);
+    way.leave()?;
+    way.rise_to(LOW)?;
     Ok(way)
 }
