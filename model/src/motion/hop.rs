@@ -44,6 +44,8 @@ const LIFTS: [Length; 2] = [Length::from_mm(80.0), Length::from_mm(40.0)];
 const SHELL_STEP: f64 = 0.35;
 /// How far outside its limits a joint may be where a way begins, rad.
 const OUTSIDE: f64 = 0.05;
+/// Where a way over a shell takes longer than this, s, a quicker one is searched for: it turns far, or changes branch.
+const LONG: f64 = 3.0;
 /// The most way points along a shell.
 const MOST_STEPS: f64 = 10.0;
 /// Two configurations this near in every joint are on one branch, rad.
@@ -85,7 +87,10 @@ impl Way<'_> {
             Ok(true) => return self.push_point(goal, true),
             // From where the tip is too low, or to there, no raised way is at hover height either.
             Ok(false) => self.hovers(&from) && self.hovers(goal),
-            Err(_) => true,
+            Err(_) => {
+                self.look_at_goal(goal)?;
+                true
+            }
         };
         let mut slow = None;
         for raised in RAISED_BETWEEN.into_iter().filter(|_| raises) {
@@ -111,6 +116,13 @@ impl Way<'_> {
                 self.push_point(goal, down)
             }
             (Err(error), None) => Err(error),
+        }
+    }
+
+    fn look_at_goal(&self, goal: &Joints) -> Result<(), HopError> {
+        match self.cell.blocked(goal, self.base_from_head) {
+            Some(obstacle) => Err(HopError::TargetBlocked(obstacle)),
+            None => Ok(()),
         }
     }
 
@@ -142,25 +154,26 @@ impl Way<'_> {
         self.sink_along(&sinking)
     }
 
-    /// From the end of the way so far to hovering at `goal`, each end raised as far as is clear, by a search in between.
+    /// From the end of the way so far to hovering at `goal`: out of the hover zone at both ends, in between by a search from as high as is
+    /// clear.
     fn over_search(&mut self, goal: &Joints) -> Result<(), HopError> {
-        let raised = |way: &Self| {
+        let raised = |way: &Self, most: usize| {
             let risen = |shell: &Length| {
                 let mut way = way.clone();
                 way.rise_to(*shell).ok().map(|()| way)
             };
             // Where not even the lowest is clear, the search begins where the arm is.
-            SHELLS.iter().rev().find_map(risen).unwrap_or(way.clone())
+            let found = SHELLS[..most].iter().rev().find_map(risen);
+            found.unwrap_or_else(|| way.clone())
         };
-        let rising = raised(self);
-        let sinking = raised(&Self::new(self.cell, self.base_from_head, goal));
-        let found = search(
-            self.cell,
-            self.base_from_head,
-            &rising.end(),
-            &sinking.end(),
-        );
+        let sinking = Self::new(self.cell, self.base_from_head, goal);
+        let low = [raised(self, 1), raised(&sinking, 1)];
+        let high = [raised(self, SHELLS.len()), raised(&sinking, SHELLS.len())];
+        let ends = [low[0].end(), high[0].end(), high[1].end(), low[1].end()];
+        let [first, from, to, last] = &ends;
+        let found = search(self.cell, self.base_from_head, [first, from, to, last]);
         let found = found.ok_or(HopError::WayBlocked(Obstacle::Unknown))?;
+        let [rising, sinking] = low;
         *self = rising;
         for q in found.iter().skip(1) {
             self.push_unproven(q)?;
@@ -291,9 +304,6 @@ pub fn hop_to_joints(
     if !near_limits || !cell.arm().within_limits(goal) {
         return Err(HopError::OutOfReach);
     }
-    if let Some(obstacle) = cell.blocked(goal, base_from_head) {
-        return Err(HopError::TargetBlocked(obstacle));
-    }
     let mut begun = Way::new(cell, base_from_head, from);
     let distance = cell
         .base_from_tip(from)
@@ -301,10 +311,14 @@ pub fn hop_to_joints(
         .distance(&cell.base_from_tip(goal).origin());
     let mut last = HopError::OutOfReach;
     if distance <= ALONG_SKIN.m() && from.max_difference(goal) <= ALONG_SKIN_TURN {
+        // What is proven clear all along is so at the goal.
         match begun.along_skin(goal) {
             Ok(()) => return begun.timed(),
+            Err(error @ HopError::TargetBlocked(_)) => return Err(error),
             Err(error) => last = error,
         }
+    } else {
+        begun.look_at_goal(goal)?;
     }
     match cell.blocked(from, base_from_head) {
         None => {}
@@ -313,18 +327,45 @@ pub fn hop_to_joints(
         // No way that begins within another margin is clear.
         Some(obstacle) => return Err(HopError::WayBlocked(obstacle)),
     }
+    round(&begun, goal, last)
+}
+
+/// Away from the skin to hovering at `goal`, the quickest way there is over a shell or by a search; `blocked` is why there is no nearer way.
+fn round(begun: &Way<'_>, goal: &Joints, blocked: HopError) -> Result<Trajectory, HopError> {
+    let mut last = blocked;
+    let mut best: Option<Trajectory> = None;
+    let is_quicker = |way: &Trajectory, best: &Option<Trajectory>| {
+        let time = way.duration();
+        best.as_ref().is_none_or(|best| time < best.duration())
+    };
     for shell in SHELLS {
         let mut way = begun.clone();
-        match way.over_shell(goal, shell) {
-            Ok(()) => return way.timed(),
+        match way.over_shell(goal, shell).and_then(|()| way.timed()) {
+            Ok(timed) if is_quicker(&timed, &best) => {
+                let is_long = timed.duration() > LONG;
+                best = Some(timed);
+                if is_long {
+                    break;
+                }
+            }
+            // A higher shell takes longer, unless a lower one leads too near to the skin to be fast.
+            Ok(_) => break,
             // What is in the way says more than that a shell was out of reach.
             Err(HopError::OutOfReach) => {}
             Err(error) => last = error,
         }
     }
+    let is_long = best.as_ref().is_none_or(|b| b.duration() > LONG);
+    let mut way = begun.clone();
+    if is_long
+        && way.over_search(goal).is_ok()
+        && let Ok(timed) = way.timed()
+        && is_quicker(&timed, &best)
+    {
+        best = Some(timed);
+    }
     // That the search found nothing says less than what stands in the way.
-    begun.over_search(goal).map_err(|_| last)?;
-    begun.timed()
+    best.ok_or(last)
 }
 
 /// Away from the head along the needle, as high as is clear: the first move of every pause, stop and fault.

@@ -64,7 +64,8 @@ impl<'a> TipBounds<'a> {
     /// What the tip does at `q` per unit of `rates`, metres.
     pub fn speed(&self, q: &Joints, rates: &Joints) -> f64 {
         let poses = self.cell.arm().link_poses(q);
-        let tip = self.cell.base_from_tip(q).raw().translation.vector;
+        let tip = poses.base_from_flange * self.cell.tool().flange_from_tip;
+        let tip = tip.raw().translation.vector;
         poses.velocity(self.cell.arm().dof(), &tip, rates).0.norm()
     }
 
@@ -121,6 +122,11 @@ impl<'a> TipBounds<'a> {
     pub fn is_above_zone(&self, q: &Joints, by: f64) -> bool {
         let needed = HOVER_ZONE.m() + by;
         self.cell.field().farther_than(&self.place(q), needed)
+    }
+
+    /// Whether the tip there is above the hover zone, as far as the field's bound alone tells.
+    pub fn is_place_above_zone(&self, place: &Point<Head>) -> bool {
+        self.cell.field().lower(place) >= HOVER_ZONE.m()
     }
 
     /// Whether the tip stays so far (m) above the hover zone all along a leg, whose tip length is bounded by `length`.
