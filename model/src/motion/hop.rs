@@ -3,6 +3,9 @@
 //! Near dots are reached straight, or over a point between them a little higher, along the skin. Farther ones, and those where that is not
 //! clear, by lifting along the needle to a shell round the head, along the shell, and down again; where no shell is clear, by a search
 //! through joint space. The same code serves planner and controller.
+//!
+//! Near the skin (hazard H12): at [`crate::limits::SPEED_HOVER`] only where the tip is proven to stay at hover height, less a tolerance; else
+//! at [`crate::limits::SPEED_NEAR_SKIN`]. What leads away from a head that came too near is exempt.
 
 use nalgebra::{Isometry3, Translation3, Vector3};
 
@@ -41,6 +44,8 @@ const LIFTS: [Length; 2] = [Length::from_mm(80.0), Length::from_mm(40.0)];
 const SHELL_STEP: f64 = 0.35;
 /// How far outside its limits a joint may be where a way begins, rad.
 const OUTSIDE: f64 = 0.05;
+/// Where a way over a shell takes longer than this, s, a quicker one is searched for: it turns far, or changes branch.
+const LONG: f64 = 3.0;
 /// The most way points along a shell.
 const MOST_STEPS: f64 = 10.0;
 /// Two configurations this near in every joint are on one branch, rad.
@@ -73,33 +78,60 @@ pub enum HopError {
 }
 
 impl Way<'_> {
-    /// From the end so far to hovering at `goal` nearby: straight, or over a point in between that is raised no more than needed.
+    /// From the end so far to hovering at `goal` nearby: straight, or over a point in between that is raised no more than needed. What is
+    /// clear but not proven to stay at hover height is the last choice, since it is slow.
     fn along_skin(&mut self, goal: &Joints) -> Result<(), HopError> {
         let from = self.end();
-        let Err(straight) = self.push(goal) else {
-            return Ok(());
+        let straight = self.look_along(&from, goal);
+        let raises = match straight {
+            Ok(true) => return self.push_point(goal, true),
+            // From where the tip is too low, or to there, no raised way is at hover height either.
+            Ok(false) => self.hovers(&from) && self.hovers(goal),
+            Err(_) => {
+                self.look_at_goal(goal)?;
+                true
+            }
         };
-        let (start, end) = (
-            *self.head_from_tip(&from).raw(),
-            *self.head_from_tip(goal).raw(),
-        );
-        let between = start
-            .try_lerp_slerp(&end, 0.5, 1e-9)
-            .map(Transform::from_raw);
-        let between = between.ok_or(straight)?;
-        let near = from.lerp(goal, 0.5);
-        for raised in RAISED_BETWEEN {
-            let height = Length::from_m(HOVER.m() + raised.m());
-            let Some(via) = self.raised(&between, &near, height) else {
+        let mut slow = None;
+        for raised in RAISED_BETWEEN.into_iter().filter(|_| raises) {
+            let Some(via) = self.between(&from, goal, raised) else {
                 continue;
             };
-            let mut way = self.clone();
-            if way.push(&via).and_then(|()| way.push(goal)).is_ok() {
-                *self = way;
-                return Ok(());
+            let Ok(up) = self.look_along(&from, &via) else {
+                continue;
+            };
+            let Ok(down) = self.look_along(&via, goal) else {
+                continue;
+            };
+            if up && down {
+                self.push_point(&via, true)?;
+                return self.push_point(goal, true);
             }
+            slow.get_or_insert((via, up, down));
         }
-        Err(straight)
+        match (straight, slow) {
+            (Ok(hovers), _) => self.push_point(goal, hovers),
+            (Err(_), Some((via, up, down))) => {
+                self.push_point(&via, up)?;
+                self.push_point(goal, down)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    fn look_at_goal(&self, goal: &Joints) -> Result<(), HopError> {
+        match self.settled.blocked(goal) {
+            Some(obstacle) => Err(HopError::TargetBlocked(obstacle)),
+            None => Ok(()),
+        }
+    }
+
+    /// Between two places along the skin, that much higher than hovering.
+    fn between(&self, from: &Joints, goal: &Joints, raised: Length) -> Option<Joints> {
+        let (start, end) = (self.head_from_tip(from), self.head_from_tip(goal));
+        let between = start.raw().try_lerp_slerp(end.raw(), 0.5, 1e-9)?;
+        let height = Length::from_m(HOVER.m() + raised.m());
+        self.raised(&Transform::from_raw(between), &from.lerp(goal, 0.5), height)
     }
 
     /// From the end of the way so far over the shell of that height to hovering at `goal`.
@@ -122,25 +154,26 @@ impl Way<'_> {
         self.sink_along(&sinking)
     }
 
-    /// From the end of the way so far to hovering at `goal`, each end raised as far as is clear, by a search in between.
+    /// From the end of the way so far to hovering at `goal`: out of the hover zone at both ends, in between by a search from as high as is
+    /// clear.
     fn over_search(&mut self, goal: &Joints) -> Result<(), HopError> {
-        let raised = |way: &Self| {
+        let raised = |way: &Self, most: usize| {
             let risen = |shell: &Length| {
                 let mut way = way.clone();
                 way.rise_to(*shell).ok().map(|()| way)
             };
             // Where not even the lowest is clear, the search begins where the arm is.
-            SHELLS.iter().rev().find_map(risen).unwrap_or(way.clone())
+            let found = SHELLS[..most].iter().rev().find_map(risen);
+            found.unwrap_or_else(|| way.clone())
         };
-        let rising = raised(self);
-        let sinking = raised(&self.elsewhere(goal));
-        let found = search(
-            self.cell,
-            self.base_from_head,
-            &rising.end(),
-            &sinking.end(),
-        );
+        let sinking = self.elsewhere(goal);
+        let low = [raised(self, 1), raised(&sinking, 1)];
+        let high = [raised(self, SHELLS.len()), raised(&sinking, SHELLS.len())];
+        let ends = [low[0].end(), high[0].end(), high[1].end(), low[1].end()];
+        let [first, from, to, last] = &ends;
+        let found = search(self.cell, self.base_from_head, [first, from, to, last]);
         let found = found.ok_or(HopError::WayBlocked(Obstacle::Unknown))?;
+        let [rising, sinking] = low;
         *self = rising;
         for q in found.iter().skip(1) {
             self.push_unproven(q)?;
@@ -284,9 +317,6 @@ pub fn hop_within(
     if !near_limits || !cell.arm().within_limits(goal) {
         return Err(HopError::OutOfReach);
     }
-    if let Some(obstacle) = settled.blocked(goal) {
-        return Err(HopError::TargetBlocked(obstacle));
-    }
     let mut begun = Way::new(settled, from);
     let distance = cell
         .base_from_tip(from)
@@ -294,10 +324,14 @@ pub fn hop_within(
         .distance(&cell.base_from_tip(goal).origin());
     let mut last = HopError::OutOfReach;
     if distance <= ALONG_SKIN.m() && from.max_difference(goal) <= ALONG_SKIN_TURN {
+        // What is proven clear all along is so at the goal.
         match begun.along_skin(goal) {
             Ok(()) => return begun.timed(),
+            Err(error @ HopError::TargetBlocked(_)) => return Err(error),
             Err(error) => last = error,
         }
+    } else {
+        begun.look_at_goal(goal)?;
     }
     match settled.blocked(from) {
         None => {}
@@ -306,18 +340,45 @@ pub fn hop_within(
         // No way that begins within another margin is clear.
         Some(obstacle) => return Err(HopError::WayBlocked(obstacle)),
     }
+    round(&begun, goal, last)
+}
+
+/// Away from the skin to hovering at `goal`, the quickest way there is over a shell or by a search; `blocked` is why there is no nearer way.
+fn round(begun: &Way<'_>, goal: &Joints, blocked: HopError) -> Result<Trajectory, HopError> {
+    let mut last = blocked;
+    let mut best: Option<Trajectory> = None;
+    let is_quicker = |way: &Trajectory, best: &Option<Trajectory>| {
+        let time = way.duration();
+        best.as_ref().is_none_or(|best| time < best.duration())
+    };
     for shell in SHELLS {
         let mut way = begun.clone();
-        match way.over_shell(goal, shell) {
-            Ok(()) => return way.timed(),
+        match way.over_shell(goal, shell).and_then(|()| way.timed()) {
+            Ok(timed) if is_quicker(&timed, &best) => {
+                let is_long = timed.duration() > LONG;
+                best = Some(timed);
+                if is_long {
+                    break;
+                }
+            }
+            // A higher shell takes longer, unless a lower one leads too near to the skin to be fast.
+            Ok(_) => break,
             // What is in the way says more than that a shell was out of reach.
             Err(HopError::OutOfReach) => {}
             Err(error) => last = error,
         }
     }
+    let is_long = best.as_ref().is_none_or(|b| b.duration() > LONG);
+    let mut way = begun.clone();
+    if is_long
+        && way.over_search(goal).is_ok()
+        && let Ok(timed) = way.timed()
+        && is_quicker(&timed, &best)
+    {
+        best = Some(timed);
+    }
     // That the search found nothing says less than what stands in the way.
-    begun.over_search(goal).map_err(|_| last)?;
-    begun.timed()
+    best.ok_or(last)
 }
 
 /// Away from the head along the needle, as high as is clear: the first move of every pause, stop and fault.
@@ -334,6 +395,12 @@ pub fn lift(
 ) -> Result<Trajectory, HopError> {
     let settled = Settled::nothing(cell, base_from_head);
     let low = lift_low(&settled, from)?;
+    let low = if low.hovers(from) {
+        low
+    } else {
+        // From below hover height it leads away, and need not be slow; where that cannot be shown, it is.
+        away_low(&settled, from).unwrap_or(low)
+    };
     let pose = low.head_from_tip(from);
     let higher = LIFTS.iter().find_map(|height| {
         let mut way = low.clone();
@@ -378,9 +445,15 @@ fn lift_low<'a>(settled: &'a Settled<'a>, from: &Joints) -> Result<Way<'a>, HopE
     let mut way = Way::new(settled, from);
     match way.rise_to(LOW) {
         Err(HopError::WayBlocked(obstacle)) if settled.cell().is_nose_to_head(&obstacle) => {
-            way.leave(LOW)?;
+            away_low(settled, from)
         }
-        other => other?,
+        other => other.map(|()| way),
     }
+}
+
+/// The same where the head came too near.
+fn away_low<'a>(settled: &'a Settled<'a>, from: &Joints) -> Result<Way<'a>, HopError> {
+    let mut way = Way::new(settled, from);
+    way.leave(LOW)?;
     Ok(way)
 }

@@ -11,6 +11,8 @@ mod way;
 #[cfg(test)]
 mod law_tests;
 #[cfg(test)]
+mod skin_tests;
+#[cfg(test)]
 mod tests;
 
 pub use hop::{

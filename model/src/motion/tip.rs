@@ -6,14 +6,16 @@
 use crate::clearance::WorkCell;
 use crate::frames::{Base, Head, Point, Transform};
 use crate::joints::Joints;
-use crate::limits::HOVER_ZONE;
+use crate::limits::{HOVER, HOVER_TOLERANCE, HOVER_ZONE};
 
 /// The share of the tip's speed that its bound may lie above a sample of it, if so many samples suffice …
 const SLACK: f64 = 0.02;
 /// … which are at most this many.
 const MOST_SAMPLES: f64 = 48.0;
-/// A leg is halved so often at most to show that it stays above the hover zone.
+/// A leg is halved so often at most to show that it stays above the hover zone, or at hover height.
 const DEEPEST: u32 = 9;
+/// Where the field's bound alone shows the skin to be this far, metres, the mesh is not asked how far exactly.
+const FAR_ENOUGH: f64 = 4e-3;
 
 /// What bounds the tip of one cell near one head.
 #[derive(Clone)]
@@ -62,7 +64,8 @@ impl<'a> TipBounds<'a> {
     /// What the tip does at `q` per unit of `rates`, metres.
     pub fn speed(&self, q: &Joints, rates: &Joints) -> f64 {
         let poses = self.cell.arm().link_poses(q);
-        let tip = self.cell.base_from_tip(q).raw().translation.vector;
+        let tip = poses.base_from_flange * self.cell.tool().flange_from_tip;
+        let tip = tip.raw().translation.vector;
         poses.velocity(self.cell.arm().dof(), &tip, rates).0.norm()
     }
 
@@ -121,6 +124,11 @@ impl<'a> TipBounds<'a> {
         self.cell.field().farther_than(&self.place(q), needed)
     }
 
+    /// Whether the tip there is above the hover zone, as far as the field's bound alone tells.
+    pub fn is_place_above_zone(&self, place: &Point<Head>) -> bool {
+        self.cell.field().lower(place) >= HOVER_ZONE.m()
+    }
+
     /// Whether the tip stays so far (m) above the hover zone all along a leg, whose tip length is bounded by `length`.
     pub fn stays_above_zone(&self, from: &Joints, to: &Joints, length: f64, by: f64) -> bool {
         self.stays_above(from, to, length, by, 0)
@@ -136,4 +144,81 @@ impl<'a> TipBounds<'a> {
             && self.stays_above(from, &middle, 0.5 * length, by, depth + 1)
             && self.stays_above(&middle, to, 0.5 * length, by, depth + 1)
     }
+
+    /// A lower bound of the tip's height above the skin, metres: the height itself where that is small.
+    fn height(&self, place: &Point<Head>) -> f64 {
+        let field = self.cell.field();
+        let bound = field.lower(place);
+        if bound >= FAR_ENOUGH {
+            bound
+        } else {
+            field.exact(place)
+        }
+    }
+
+    /// Whether the tip is at hover height there, less the tolerance.
+    pub fn hovers(&self, q: &Joints) -> bool {
+        self.height(&self.place(q)) >= lowest_hover()
+    }
+
+    /// Whether the tip is proven to stay at hover height, less the tolerance, all along a leg.
+    ///
+    /// On the straight line between two places L apart, at heights a and b, the height h obeys h² ≥ (1 − w) a² + w b² − w (1 − w) L² at the
+    /// share w of it: |p|² − h(p)² is convex (as in `clearance::field`). The tip is off that line by at most an eighth of the bound of its
+    /// second derivative, and the height there by no more than that.
+    pub fn stays_hovering(&self, from: &Joints, to: &Joints) -> bool {
+        self.stays_hovering_by(from, to, 0.0)
+    }
+
+    /// As [`Self::stays_hovering`], with so much room (m).
+    pub fn stays_hovering_by(&self, from: &Joints, to: &Joints, by: f64) -> bool {
+        let least = lowest_hover() + by;
+        let end = |q: &Joints| {
+            let place = self.place(q);
+            (place, self.height(&place))
+        };
+        let (first, last) = (end(from), end(to));
+        first.1 >= least
+            && last.1 >= least
+            && self.hovers_between((from, first), (to, last), (least, 0))
+    }
+
+    fn hovers_between(
+        &self,
+        (from, first): (&Joints, (Point<Head>, f64)),
+        (to, last): (&Joints, (Point<Head>, f64)),
+        (least, depth): (f64, u32),
+    ) -> bool {
+        let delta = to.zip(from, |b, a| b - a);
+        let off = 0.125 * self.bend(&delta, &delta);
+        if least_between(first.1, last.1, first.0.distance(&last.0)) - off >= least {
+            return true;
+        }
+        let middle = from.lerp(to, 0.5);
+        let place = self.place(&middle);
+        let height = self.height(&place);
+        let between = (&middle, (place, height));
+        depth < DEEPEST
+            && height >= least
+            && self.hovers_between((from, first), between, (least, depth + 1))
+            && self.hovers_between(between, (to, last), (least, depth + 1))
+    }
+}
+
+/// The height above which the tip may move at hover speed, metres.
+fn lowest_hover() -> f64 {
+    HOVER.m() - HOVER_TOLERANCE.m()
+}
+
+/// The least height on a straight line of some length between two places at heights `a` and `b`, not negative, metres.
+fn least_between(a: f64, b: f64, length: f64) -> f64 {
+    let (a, b, square) = (a * a, b * b, length * length);
+    // Where (1 − w) a + w b − w (1 − w) L² is least; a line of no length has its ends only.
+    let w = (0.5 * (a - b + square) / square).clamp(0.0, 1.0);
+    if w.is_nan() {
+        return a.min(b).sqrt();
+    }
+    ((1.0 - w) * a + w * b - w * (1.0 - w) * square)
+        .max(0.0)
+        .sqrt()
 }

@@ -10,14 +10,14 @@ use super::trajectory::{Leg, MAX_LEGS, MotionError, SAME_PLACE, Trajectory};
 use crate::clearance::{Obstacle, Settled, WorkCell};
 use crate::frames::{Base, Head, Tip, Transform};
 use crate::joints::Joints;
-use crate::limits::{SPEED_FREE, SPEED_HOVER};
+use crate::limits::{SPEED_FREE, SPEED_HOVER, SPEED_NEAR_SKIN};
 use crate::units::{Length, Speed};
 
 /// Samples of a retreat at which the nose must be farther from the head than before.
 const RETREAT_SAMPLES: u32 = 16;
 /// How far above the hover zone a straight leg out of it, or into it, changes its speed: room for the change itself, metres.
 const ABOVE_ZONE: f64 = 1.5e-3;
-/// Parts of a leg that are looked at for whether they are above the hover zone.
+/// Parts of a leg that are looked at for how fast the tip may be there.
 const PARTS: usize = 16;
 /// A corner at which the tip is faster than allowed is slowed by at most this factor; beyond that stopping is faster.
 const SLOWEST: f64 = 0.8;
@@ -41,15 +41,23 @@ fn add(legs: &mut Legs, to: &Joints, tip_length: f64, speed: Speed) -> Result<()
     pushed.map_err(|_| HopError::Motion(MotionError::TooLong))
 }
 
+/// Where a leg leads.
+#[derive(Clone, Copy)]
+struct WayPoint {
+    q: Joints,
+    /// Whether the tip is proven to stay at hover height on the way there.
+    hovers: bool,
+}
+
 /// Legs from a start, in a cell, near a head.
 #[derive(Clone)]
 pub(super) struct Way<'a> {
-    settled: &'a Settled<'a>,
+    pub settled: &'a Settled<'a>,
     pub cell: &'a WorkCell,
     pub base_from_head: &'a Transform<Base, Head>,
     tip: TipBounds<'a>,
     start: Joints,
-    points: ArrayVec<Joints, MAX_LEGS>,
+    points: ArrayVec<WayPoint, MAX_LEGS>,
     /// Legs at the beginning on which the nose may be within its margin of the head.
     retreating: usize,
 }
@@ -70,7 +78,7 @@ impl<'a> Way<'a> {
 
     /// Where it leads so far.
     pub fn end(&self) -> Joints {
-        self.points.last().copied().unwrap_or(self.start)
+        self.points.last().map_or(self.start, |p| p.q)
     }
 
     /// Another way from elsewhere, in the same surroundings.
@@ -80,17 +88,35 @@ impl<'a> Way<'a> {
 
     /// The way points from the end back to the start.
     pub fn points_back(&self) -> impl Iterator<Item = Joints> + '_ {
-        let points = self.points.iter().rev().copied();
+        let points = self.points.iter().rev().map(|p| p.q);
         points.chain(core::iter::once(self.start))
     }
 
     /// Adds a leg without asking whether it is clear.
     pub fn push_unproven(&mut self, to: &Joints) -> Result<(), HopError> {
+        self.push_point(to, false)
+    }
+
+    /// Adds a leg whose tip is proven to stay at hover height, or not.
+    pub fn push_point(&mut self, to: &Joints, hovers: bool) -> Result<(), HopError> {
         if to.max_difference(&self.end()) <= SAME_PLACE {
             return Ok(());
         }
-        let pushed = self.points.try_push(*to);
+        let pushed = self.points.try_push(WayPoint { q: *to, hovers });
         pushed.map_err(|_| HopError::Motion(MotionError::TooLong))
+    }
+
+    /// Whether the tip is proven to stay at hover height on a leg, which is proven clear.
+    pub fn look_along(&self, from: &Joints, to: &Joints) -> Result<bool, HopError> {
+        match self.settled.segment_blocked(from, to) {
+            Some(obstacle) => Err(HopError::WayBlocked(obstacle)),
+            None => Ok(self.tip.stays_hovering(from, to)),
+        }
+    }
+
+    /// Whether the tip is at hover height there.
+    pub fn hovers(&self, q: &Joints) -> bool {
+        self.tip.hovers(q)
     }
 
     /// Adds a leg that is proven clear.
@@ -158,10 +184,13 @@ impl<'a> Way<'a> {
         // Where a way point is: the other corners lie between parts of one straight leg.
         let mut turns = ArrayVec::<usize, MAX_LEGS>::new();
         let mut from = self.start;
-        for (i, to) in self.points.iter().enumerate() {
+        for (i, point) in self.points.iter().enumerate() {
             let room = MAX_LEGS - legs.len() - (self.points.len() - i - 1);
-            self.add_legs(&from, to, room, &mut legs)?;
-            from = *to;
+            // What leads away from the head need not be slow near the skin.
+            let leads_away = i < self.retreating;
+            let hovers = leads_away || point.hovers;
+            self.add_legs(&from, &point.q, hovers, room, &mut legs)?;
+            from = point.q;
             // At most one for each of as many way points.
             let _ = turns.try_push(legs.len() - 1);
             if i + 1 == self.retreating {
@@ -179,43 +208,76 @@ impl<'a> Way<'a> {
         Ok(through(self.start, &legs, &limits, &mut judge)?)
     }
 
-    /// The leg between two way points; where it is not above the hover zone all along, its parts that are, and those that are not.
+    /// The leg between two way points, each part of it at the speed of where it is: above the hover zone, at hover height (as is known of
+    /// the whole leg with `hovers`), or nearer to the skin.
     fn add_legs(
         &self,
         from: &Joints,
         to: &Joints,
+        hovers: bool,
         room: usize,
         legs: &mut Legs,
     ) -> Result<(), HopError> {
         let length = self.tip.length(from, to);
+        let is_high = |q: &Joints| self.tip.is_above_zone(q, ABOVE_ZONE);
+        // Legs along the skin, by far the most.
+        if hovers && !is_high(from) {
+            return self.add_even(from, to, length, SPEED_HOVER, room, legs);
+        }
         if self.tip.stays_above_zone(from, to, length, 0.0) {
             return self.add_even(from, to, length, SPEED_FREE, room, legs);
         }
-        let is_high = |q: &Joints| self.tip.is_above_zone(q, ABOVE_ZONE);
-        // Legs along the skin, by far the most.
         if !(is_high(from) || is_high(to) || is_high(&from.lerp(to, 0.5))) {
-            return self.add_even(from, to, length, SPEED_HOVER, room, legs);
+            if hovers || self.tip.stays_hovering(from, to) {
+                return self.add_even(from, to, length, SPEED_HOVER, room, legs);
+            }
+            if length <= EVENED_FROM {
+                return add(legs, to, length, SPEED_NEAR_SKIN);
+            }
         }
-        let at = |k: usize| from.lerp(to, k as f64 / PARTS as f64);
-        let part = length / PARTS as f64;
-        let is_fast = |k: usize| {
-            self.tip
-                .stays_above_zone(&at(k), &at(k + 1), part, ABOVE_ZONE)
+        self.add_parts(from, to, (length, hovers), room, legs)
+    }
+
+    /// As [`Self::add_legs`] where not one speed holds all along.
+    fn add_parts(
+        &self,
+        from: &Joints,
+        to: &Joints,
+        (length, hovers): (f64, bool),
+        room: usize,
+        legs: &mut Legs,
+    ) -> Result<(), HopError> {
+        let at = |k: usize| match k {
+            0 => *from,
+            PARTS => *to,
+            k => from.lerp(to, k as f64 / PARTS as f64),
         };
-        let fast: ArrayVec<bool, PARTS> = (0..PARTS).map(is_fast).collect();
-        if fast.windows(2).filter(|w| w[0] != w[1]).count() >= room {
-            return add(legs, to, length, SPEED_HOVER);
+        let part = length / PARTS as f64;
+        let speed_of = |k: usize| {
+            let (first, last) = (at(k), at(k + 1));
+            if self.tip.stays_above_zone(&first, &last, part, ABOVE_ZONE) {
+                SPEED_FREE
+            } else if hovers || self.tip.stays_hovering(&first, &last) {
+                SPEED_HOVER
+            } else {
+                SPEED_NEAR_SKIN
+            }
+        };
+        let speeds: ArrayVec<Speed, PARTS> = (0..PARTS).map(speed_of).collect();
+        if speeds.windows(2).filter(|w| w[0] != w[1]).count() >= room {
+            let slowest = speeds
+                .iter()
+                .fold(SPEED_HOVER, |least, speed| least.min(*speed));
+            return add(legs, to, length, slowest);
         }
         let mut begun = 0;
         for k in 1..=PARTS {
-            if k < PARTS && fast[k] == fast[begun] {
+            if k < PARTS && speeds[k] == speeds[begun] {
                 continue;
             }
-            let (first, last) = (at(begun), if k == PARTS { *to } else { at(k) });
+            let (first, last) = (at(begun), at(k));
             // Its parameter runs over the part alone.
-            let tip_length = self.tip.length(&first, &last);
-            let speed = if fast[begun] { SPEED_FREE } else { SPEED_HOVER };
-            add(legs, &last, tip_length, speed)?;
+            add(legs, &last, self.tip.length(&first, &last), speeds[begun])?;
             begun = k;
         }
         Ok(())
@@ -261,10 +323,13 @@ impl<'a> Way<'a> {
             let length = self.tip.length(from, to);
             self.tip.stays_above_zone(from, to, length, strays)
         };
+        let hovers = |from: &Joints, to: &Joints| self.tip.stays_hovering_by(from, to, strays);
         let limit = if above(&begin, &corner.at) && above(&corner.at, &end) {
             SPEED_FREE
-        } else {
+        } else if hovers(&begin, &corner.at) && hovers(&corner.at, &end) {
             SPEED_HOVER
+        } else {
+            SPEED_NEAR_SKIN
         };
         let speed = corner
             .velocity

@@ -1,7 +1,8 @@
 //! The order in which a layer's dots are run, and where it stops.
 //!
 //! Cartridge after cartridge and, with each, shade after shade, the lightest first. Within them region after region (the arm changes its
-//! branch between regions only), and within a region piece after piece of scalp, so that whenever the work breaks off what is done is
+//! branch between regions only, and begins a shade with the region that it ended the one before with), and within a region piece after
+//! piece of scalp, so that whenever the work breaks off what is done is
 //! compact. Dots too near each other to be made one after the other are put elsewhere into the tour of their piece or, where they are
 //! many, made in different turns over it. The shortest way under all that is searched for in seconds of the arm's motion: what must stay
 //! together is held together by a charge for leaving it, far above any hop, so that one search finds the order of the pieces, where each
@@ -113,16 +114,28 @@ pub fn order(visits: &[Visit], rules: &OrderRules) -> Order {
         let last = groups.len() - 1;
         groups[usize::from(visit.group).min(last)].push(i);
     }
-    let found: Vec<Vec<(u32, bool)>> = groups
+    let found: Vec<Vec<(u32, u32)>> = groups
         .par_iter()
         .map(|members| group_order(visits, members, rules))
         .collect();
-    let mut piece = 0;
-    let number = |(i, starts): (u32, bool)| {
-        piece += u32::from(starts);
-        (i, piece - 1)
-    };
-    let (order, pieces) = found.into_iter().flatten().map(number).unzip();
+    let (mut order, mut pieces) = (Vec::with_capacity(visits.len()), Vec::new());
+    let mut region = None;
+    for mut group in found {
+        let of = |end: Option<&(u32, u32)>| end.map(|(i, _)| visits[*i as usize].region);
+        // Where one group ended with a region, the next begins: the arm need not change branch between them.
+        if region.is_some() && of(group.first()) != region && of(group.last()) == region {
+            group.reverse();
+        }
+        region = of(group.last()).or(region);
+        let mut before = None;
+        let mut piece = pieces.last().map_or(0, |last: &u32| last + 1);
+        for (i, label) in group {
+            piece += u32::from(before.is_some_and(|b| b != label));
+            before = Some(label);
+            order.push(i);
+            pieces.push(piece);
+        }
+    }
     Order::new(order, pieces, visits, rules)
 }
 
@@ -164,8 +177,8 @@ const FEW: usize = 4;
 /// What stays together: region, piece and turn.
 type Block = (u16, u32, u8);
 
-/// One group's visits in order, and whether each is the first of its piece.
-fn group_order(visits: &[Visit], members: &[u32], rules: &OrderRules) -> Vec<(u32, bool)> {
+/// One group's visits in order, and each one's piece.
+fn group_order(visits: &[Visit], members: &[u32], rules: &OrderRules) -> Vec<(u32, u32)> {
     let own: Vec<&Visit> = members.iter().map(|&i| &visits[i as usize]).collect();
     let size = Size {
         area: rules.piece,
@@ -189,17 +202,13 @@ fn group_order(visits: &[Visit], members: &[u32], rules: &OrderRules) -> Vec<(u3
             (own[i as usize].region, piece[i as usize], turn[i as usize])
         })
     };
-    // Either way round is as long: from the rear, the smallest x of the head frame, to the hairline. There is a stop before every group, so
-    // where the one before ended does not matter.
+    // Either way round is as long: from the rear, the smallest x of the head frame, to the hairline.
     let end = |i: Option<&u32>| i.map_or(0.0, |&i| own[i as usize].position.raw().x);
     if end(found.last()) < end(found.first()) {
         found.reverse();
     }
-    let mut before = None;
-    let starts = |i: u32| before.replace(piece[i as usize]) != Some(piece[i as usize]);
-    let starts: Vec<bool> = found.iter().copied().map(starts).collect();
-    let members = found.iter().map(|&i| members[i as usize]);
-    members.zip(starts).collect()
+    let with_piece = |i: u32| (members[i as usize], piece[i as usize]);
+    found.into_iter().map(with_piece).collect()
 }
 
 /// A short path through `dots` that leaves no block before it is finished.

@@ -246,6 +246,20 @@ fn a_session_stops_for_ink_needle_shade_and_breaks() {
 }
 
 #[test]
+fn the_arm_changes_region_no_more_often_than_it_must() {
+    let visits = on_a_ball(1800, 3, 10);
+    let found = order(&visits, &rules(3, Session::default()));
+    let regions: Vec<u16> = found
+        .order
+        .iter()
+        .map(|&i| visits[i as usize].region)
+        .collect();
+    // Three shades over two regions: once within each, not from one shade to the next.
+    let changes = regions.windows(2).filter(|w| w[0] != w[1]).count();
+    assert_eq!(changes, 3);
+}
+
+#[test]
 fn stops_follow_the_order_that_is_run() {
     let visits = on_a_ball(900, 3, 9);
     let rules = rules(3, Session::default());
