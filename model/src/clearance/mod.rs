@@ -10,6 +10,7 @@ mod nearest;
 mod octree;
 mod pairs;
 mod query;
+mod roll;
 mod signed;
 mod spheres;
 mod surface;
@@ -21,5 +22,6 @@ mod tests;
 
 pub use field::{Bounds, FieldError, HeadField};
 pub use query::Obstacle;
+pub use roll::AtEveryRoll;
 pub use signed::{Clearance, Nearest};
 pub use work_cell::{CellError, WorkCell};

@@ -1,11 +1,14 @@
 //! The arm with its tool in its surroundings, ready for queries.
 
+use std::sync::Arc;
+
 use nalgebra::{Isometry3, Vector3};
 use parry3d::shape::{ConvexPolyhedron, SharedShape};
 use rayon::prelude::*;
 
 use super::field::{FieldError, HeadField};
 use super::query::Obstacle;
+use super::roll::TurnedRound;
 use super::spheres::{Sphere, SphereTree};
 use crate::arm::{Arm, ArmError, BodyMesh};
 use crate::cell::{Cell, Guard, Tool};
@@ -21,6 +24,7 @@ const SELF_SAMPLES: usize = 400;
 /// No dimension of a tool is larger, metres.
 const LARGEST_TOOL: f64 = 2.0;
 
+#[derive(Clone)]
 pub(super) struct Body {
     pub(super) name: String,
     /// Which of [`Frames::places`] it is fixed to: a body of the arm, then the flange, then the tip.
@@ -33,6 +37,7 @@ pub(super) struct Body {
     pub(super) head_margin: f64,
 }
 
+#[derive(Clone)]
 pub(super) struct Boxed {
     pub(super) name: String,
     pub(super) box_from_base: Isometry3<f64>,
@@ -40,10 +45,11 @@ pub(super) struct Boxed {
 }
 
 /// An arm with its tool, the room and a head: immutable, shared by whoever asks.
+#[derive(Clone)]
 pub struct WorkCell {
     pub(super) arm: Arm,
     pub(super) tool: Tool,
-    pub(super) field: HeadField,
+    pub(super) field: Arc<HeadField>,
     /// Arm bodies (index as in [`Arm::bodies`]), then the cable guards, the tool's body and its nose cone.
     pub(super) bodies: Vec<Body>,
     pub(super) boxes: Vec<Boxed>,
@@ -57,6 +63,8 @@ pub struct WorkCell {
     /// No point of arm or tool is farther than this from any joint axis, metres.
     pub(super) longest_reach: f64,
     tool_mesh: BodyMesh,
+    /// The same with what the last joint carries turned all round; `None` where the tool is not in line with it, and in that cell itself.
+    pub(super) turned: Option<TurnedRound>,
 }
 
 /// Why a cell cannot be checked for clearance.
@@ -153,7 +161,7 @@ fn outlines(tool: &Tool) -> Result<(Outline, Outline), CellError> {
     ))
 }
 
-fn hull(name: &str, points: &[Vector3<f64>]) -> Result<Option<SharedShape>, CellError> {
+pub(super) fn hull(name: &str, points: &[Vector3<f64>]) -> Result<Option<SharedShape>, CellError> {
     if points.is_empty() {
         return Ok(None);
     }
@@ -264,17 +272,19 @@ impl WorkCell {
             arms: arms(&arm, &cell.tool, &bodies),
             longest_reach: 0.0,
             arm,
-            field,
+            field: Arc::new(field),
             bodies,
             boxes,
             floor_z: cell.floor_z,
             watched: Vec::new(),
             touching: Vec::new(),
             tool_mesh,
+            turned: None,
         };
         let farthest = built.arms.iter().flatten();
         built.longest_reach = farthest.fold(0.0, |m, r| r.max(m));
         built.learn_watched_pairs()?;
+        built.turned = built.turned_round()?;
         Ok(built)
     }
 
@@ -285,6 +295,9 @@ impl WorkCell {
     pub fn furnish(&mut self, cell: &Cell) -> Result<(), CellError> {
         let boxes: Result<Vec<_>, _> = cell.boxes.iter().map(boxed).collect();
         (self.boxes, self.floor_z) = (boxes?, cell.floor_z);
+        if let Some(turned) = &mut self.turned {
+            turned.cell.furnish(cell)?;
+        }
         Ok(())
     }
 
