@@ -5,6 +5,7 @@ use nalgebra::{Isometry3, Unit, Vector3};
 use super::closed_form::Solver;
 use super::description::{Finding, Unusable, reduced};
 use super::error::ArmError;
+use super::kinematics::Axis;
 use super::shapes::BodyMesh;
 use super::source::ArmSource;
 use super::steps::Steps;
@@ -194,6 +195,28 @@ impl Arm {
         &self.findings
     }
 
+    /// The last joint's axis as the last body sees it, at zero or anywhere.
+    #[must_use]
+    pub fn last_axis(&self) -> Axis {
+        Axis {
+            point: Vector3::zeros(),
+            direction: self
+                .joints
+                .last()
+                .map_or_else(Vector3::z, |j| j.axis.into_inner()),
+        }
+    }
+
+    /// The last joint's axis as the flange sees it.
+    #[must_use]
+    pub fn last_axis_at_flange(&self) -> Axis {
+        let (axis, flange_from_last) = (self.last_axis(), self.last_from_flange.inverse());
+        Axis {
+            point: flange_from_last.translation.vector,
+            direction: flange_from_last.rotation * axis.direction,
+        }
+    }
+
     /// The joints' limits of velocity, acceleration and jerk.
     #[must_use]
     pub fn motion_limits(&self) -> JointLimits {
@@ -225,11 +248,13 @@ impl Arm {
     /// The distance of the joint nearest to one of its limits, as a share of half its range: 1 in the middle, 0 at a limit.
     #[must_use]
     pub fn limit_margin(&self, q: &Joints) -> f64 {
-        self.joints
-            .iter()
-            .zip(q.as_slice())
-            .map(|(j, v)| (v - j.lower).min(j.upper - v) / (0.5 * (j.upper - j.lower)))
-            .fold(1.0, f64::min)
+        self.limit_margins(q).fold(1.0, f64::min)
+    }
+
+    /// The distance of each joint to its nearer limit, as a share of half its range.
+    pub fn limit_margins<'a>(&'a self, q: &'a Joints) -> impl Iterator<Item = f64> + 'a {
+        let joints = self.joints.iter().zip(q.as_slice());
+        joints.map(|(j, v)| (v - j.lower).min(j.upper - v) / (0.5 * (j.upper - j.lower)))
     }
 
     /// The middle of every joint's range, or zero where that is inside.

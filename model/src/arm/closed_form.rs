@@ -158,8 +158,7 @@ impl Sweep {
         } else {
             (-PI, PI)
         };
-        let held = (0..SWEEP).filter_map(|k| {
-            let angle = first + (last - first) * (k as f64 + 0.5) / SWEEP as f64;
+        let held = Self::angles(first, last).filter_map(|angle| {
             arm.form(Some((joint, angle)), slack)
                 .map(|form| (angle, form))
         });
@@ -168,6 +167,11 @@ impl Sweep {
             held: held.collect(),
             slack,
         })
+    }
+
+    /// The angles that a range is swept at.
+    pub(super) fn angles(first: f64, last: f64) -> impl Iterator<Item = f64> {
+        (0..SWEEP).map(move |k| first + (last - first) * (k as f64 + 0.5) / SWEEP as f64)
     }
 
     /// The closed form with the joint at this angle.

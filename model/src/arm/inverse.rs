@@ -4,7 +4,7 @@ use core::f64::consts::{PI, TAU};
 
 use arrayvec::ArrayVec;
 
-use super::chain::Arm;
+use super::chain::{Arm, Joint};
 use super::closed_form::{Form, Solver, Sweep};
 use super::newton::Goal;
 use crate::frames::{Base, Flange, Transform};
@@ -34,6 +34,8 @@ struct Search<'a> {
     target: &'a Transform<Base, Flange>,
     goal: Goal,
     near: &'a Joints,
+    /// The limits of so many joints from the base count.
+    bounded: usize,
     /// Nearest to `near` first.
     found: &'a mut Solutions,
     /// How far each is from `near`.
@@ -51,11 +53,44 @@ impl Arm {
     /// verified by forward kinematics to 1e-9 m and rad. Nearest to `near` first (largest difference of a joint), the 64 nearest of more.
     #[must_use]
     pub fn inverse(&self, target: &Transform<Base, Flange>, near: &Joints) -> Solutions {
+        self.branches(target, near, self.dof())
+    }
+
+    /// As [`Arm::inverse`], but whatever the last joint's limits: for what is turned about that joint's axis afterwards. The last joint does
+    /// not count in what is nearest to `near`.
+    #[must_use]
+    pub fn inverse_with_last_free(
+        &self,
+        target: &Transform<Base, Flange>,
+        near: &Joints,
+    ) -> Solutions {
+        self.branches(target, near, self.dof() - 1)
+    }
+
+    /// Whether joints without limits would bring the flange to `target`; as [`Arm::inverse`], it may miss a branch where that does.
+    #[must_use]
+    pub fn is_reached_beyond_limits(&self, target: &Transform<Base, Flange>) -> bool {
+        !self.branches(target, &self.mid_range(), 0).is_empty()
+    }
+
+    /// The last joint's angle in the turn nearest to `near` that lies within its limits; `None` when none does.
+    #[must_use]
+    pub fn last_within_limits(&self, angle: f64, near: f64) -> Option<f64> {
+        nearest_turn(self.joints.last()?, angle, near)
+    }
+
+    /// The solutions when the limits of so many joints from the base count.
+    fn branches(
+        &self,
+        target: &Transform<Base, Flange>,
+        near: &Joints,
+        bounded: usize,
+    ) -> Solutions {
         let mut found = Solutions::new();
         let out_of_question = !target.is_finite()
             || near.dof() != self.dof()
             || !near.is_finite()
-            || self.steps.is_beyond_reach(&target.raw().translation.vector);
+            || self.steps.is_beyond_reach(target.raw());
         if out_of_question {
             return found;
         }
@@ -64,6 +99,7 @@ impl Arm {
             target,
             goal: Goal::new(target),
             near,
+            bounded,
             found: &mut found,
             apart: ArrayVec::new(),
         };
@@ -94,7 +130,7 @@ impl Arm {
             return None;
         }
         let q = self.polish(&Goal::new(target), near, STEPS)?;
-        self.nearest_turn(&q, near)
+        self.nearest_turns(&q, near, self.dof())
     }
 
     /// Start number `k` of a low-discrepancy set over the joint ranges (golden-ratio steps, one irrational a joint).
@@ -118,39 +154,42 @@ impl Arm {
         q
     }
 
-    /// Each angle moved by full turns to lie within its limits, as near to `near` as can be; `None` when one cannot.
-    fn nearest_turn(&self, q: &Joints, near: &Joints) -> Option<Joints> {
+    /// Each angle moved by full turns as near to `near` as can be, the first `bounded` of them within their limits; `None` when one cannot.
+    fn nearest_turns(&self, q: &Joints, near: &Joints, bounded: usize) -> Option<Joints> {
         let mut out = *q;
-        for ((v, joint), wish) in out
-            .as_mut_slice()
-            .iter_mut()
-            .zip(&self.joints)
-            .zip(near.as_slice())
-        {
-            // Almost always it is this turn or the next.
-            let apart = wish - *v;
-            let turned = if apart.abs() < PI {
-                *v
+        let joints = self.joints.iter().zip(near.as_slice()).enumerate();
+        for (v, (i, (joint, wish))) in out.as_mut_slice().iter_mut().zip(joints) {
+            *v = if i < bounded {
+                nearest_turn(joint, *v, *wish)?
             } else {
-                *v + TAU.copysign(apart)
+                *v + TAU * ((wish - *v) / TAU).round()
             };
-            if joint.lower <= turned && turned <= joint.upper && (turned - wish).abs() < PI {
-                *v = turned;
-                continue;
-            }
-            let (first, last) = (
-                ((joint.lower - *v) / TAU - ROUNDING).ceil(),
-                ((joint.upper - *v) / TAU + ROUNDING).floor(),
-            );
-            if first > last {
-                return None;
-            }
-            *v = (*v + TAU * ((wish - *v) / TAU).round().max(first).min(last))
-                .max(joint.lower)
-                .min(joint.upper);
         }
         Some(out)
     }
+}
+
+/// An angle moved by full turns to lie within a joint's limits, as near to `wish` as can be; `None` when it cannot.
+fn nearest_turn(joint: &Joint, angle: f64, wish: f64) -> Option<f64> {
+    // Almost always it is this turn or the next.
+    let apart = wish - angle;
+    let turned = if apart.abs() < PI {
+        angle
+    } else {
+        angle + TAU.copysign(apart)
+    };
+    if joint.lower <= turned && turned <= joint.upper && (turned - wish).abs() < PI {
+        return Some(turned);
+    }
+    let (first, last) = (
+        ((joint.lower - angle) / TAU - ROUNDING).ceil(),
+        ((joint.upper - angle) / TAU + ROUNDING).floor(),
+    );
+    // Written so that NaN is nowhere.
+    (first <= last).then(|| {
+        let turned = angle + TAU * ((wish - angle) / TAU).round().max(first).min(last);
+        turned.max(joint.lower).min(joint.upper)
+    })
 }
 
 impl Search<'_> {
@@ -175,6 +214,14 @@ impl Search<'_> {
         }
         for (angle, form) in &sweep.held {
             self.held(sweep.joint, *angle, form);
+        }
+        let outside = |angle: &f64| *angle < joint.lower || *angle > joint.upper;
+        if self.bounded == 0 {
+            for angle in Sweep::angles(-PI, PI).filter(outside) {
+                if let Some(form) = sweep.at(self.arm, angle) {
+                    self.held(sweep.joint, angle, &form);
+                }
+            }
         }
     }
 
@@ -206,7 +253,7 @@ impl Search<'_> {
 
     /// A solution in its nearest turn, if it lies within the limits and at most `steps` Newton steps bring the flange to its pose.
     fn settled(&self, q: &Joints, steps: usize) -> Option<Joints> {
-        let turned = self.arm.nearest_turn(q, self.near);
+        let turned = self.arm.nearest_turns(q, self.near, self.bounded);
         if let Some(turned) = turned
             && self.goal.is_met(&self.arm.steps.flange(turned.as_slice()))
         {
@@ -217,7 +264,19 @@ impl Search<'_> {
             return None;
         }
         let polished = self.arm.polish(&self.goal, q, steps)?;
-        self.arm.nearest_turn(&polished, self.near)
+        self.arm.nearest_turns(&polished, self.near, self.bounded)
+    }
+
+    /// How far from `near`, by the joints that count.
+    fn apart(&self, q: &Joints) -> f64 {
+        let counting = match self.bounded {
+            0 => q.dof(),
+            bounded => bounded,
+        };
+        let pairs = q.as_slice().iter().zip(self.near.as_slice());
+        pairs
+            .take(counting)
+            .fold(0.0, |m, (a, b)| (a - b).abs().max(m))
     }
 
     /// Keeps what is a solution and not known yet.
@@ -225,7 +284,7 @@ impl Search<'_> {
         let Some(q) = self.settled(q, steps) else {
             return;
         };
-        let apart = q.max_difference(self.near);
+        let apart = self.apart(&q);
         let place = self.apart.partition_point(|a| *a <= apart);
         // The same solution is as far away.
         let close = |k: &usize| (self.apart[*k] - apart).abs() <= SAME;

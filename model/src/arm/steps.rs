@@ -10,6 +10,11 @@ use super::chain::Joint;
 use super::kinematics::Axis;
 use crate::joints::MAX_JOINTS;
 
+/// How often a string through all axes is pulled tighter.
+const SHORTENINGS: usize = 30;
+/// What a length may be off by, metres.
+const ROUNDING: f64 = 1e-8;
+
 /// From one joint's frame to the next one's, both at zero.
 #[derive(Debug, Clone)]
 struct Step {
@@ -22,9 +27,55 @@ struct Step {
 pub(super) struct Steps {
     joints: ArrayVec<Step, MAX_JOINTS>,
     flange: Step,
-    /// A point on the first axis, base frame, and how far from it the flange can be at most.
+    shell: Shell,
+}
+
+/// Where a point on the last axis can be at all, seen from a point on the first.
+#[derive(Debug, Clone)]
+struct Shell {
+    /// The point on the first axis, base frame.
     shoulder: Vector3<f64>,
-    reach: f64,
+    /// The point on the last axis, flange frame: the last joint does not move it.
+    wrist: Vector3<f64>,
+    /// The nearest and farthest that they can be from each other, metres.
+    distance: [f64; 2],
+}
+
+impl Shell {
+    /// A string through one point of every axis is as long whatever the joints do. The points are those that make it short; the bounds
+    /// hold for any.
+    fn new(at: &Frames) -> Self {
+        let axes = at.axes();
+        let mut points: ArrayVec<Vector3<f64>, MAX_JOINTS> = axes.iter().map(|a| a.point).collect();
+        for _ in 0..SHORTENINGS {
+            for (i, axis) in axes.iter().enumerate() {
+                // Projection onto the axis, and distance from it.
+                let seen = |p: &Vector3<f64>| {
+                    let along = axis.direction.dot(&(p - axis.point));
+                    (along, (p - axis.point - axis.direction * along).norm())
+                };
+                let before = i.checked_sub(1).and_then(|k| points.get(k)).map(seen);
+                let along = match (before, points.get(i + 1).map(seen)) {
+                    // As light is reflected.
+                    (Some((a, far)), Some((b, other))) if far + other > 0.0 => {
+                        (a * other + b * far) / (far + other)
+                    }
+                    (Some((a, _)), _) | (None, Some((a, _))) => a,
+                    (None, None) => 0.0,
+                };
+                points[i] = axis.point + axis.direction * along;
+            }
+        }
+        let pieces = points.windows(2).map(|p| (p[1] - p[0]).norm());
+        let (sum, longest) = pieces.fold((0.0, 0.0_f64), |(s, l), p| (s + p, l.max(p)));
+        let first = points.first().copied().unwrap_or_default();
+        let last = points.last().copied().unwrap_or_default();
+        Self {
+            shoulder: first,
+            wrist: at.flange.rotation.tr_mul(&(last - at.flange.position)),
+            distance: [2.0 * longest - sum - ROUNDING, sum + ROUNDING],
+        }
+    }
 }
 
 /// Where the flange is: its axes as columns, and its origin; base frame.
@@ -81,18 +132,30 @@ impl Steps {
             before = after;
         }
         let flange = step(&before, last_from_flange, &Matrix3::identity());
-        let offsets = steps.iter().skip(1).map(|s: &Step| s.offset.norm());
-        Self {
-            shoulder: steps.first().map_or_else(Vector3::zeros, |s| s.offset),
-            reach: offsets.sum::<f64>() + flange.offset.norm(),
+        let mut chain = Self {
             joints: steps,
             flange,
-        }
+            shell: Shell {
+                shoulder: Vector3::zeros(),
+                wrist: Vector3::zeros(),
+                distance: [0.0, f64::INFINITY],
+            },
+        };
+        chain.shell = Shell::new(&chain.run(&[]));
+        chain
     }
 
-    /// Whether the flange cannot be at a point even with the arm stretched out: cheap, and it spares a search.
-    pub fn is_beyond_reach(&self, point: &Vector3<f64>) -> bool {
-        (point - self.shoulder).norm() > self.reach + 1e-9
+    /// Whether the flange cannot be brought to a pose whatever the joints do, proven by how far the last axis then is from the first:
+    /// cheap, and it spares a search.
+    pub fn is_beyond_reach(&self, target: &Isometry3<f64>) -> bool {
+        let Shell {
+            shoulder,
+            wrist,
+            distance: [nearest, farthest],
+        } = &self.shell;
+        let apart = (target * nalgebra::Point3::from(*wrist)).coords - shoulder;
+        let apart = apart.norm();
+        apart < *nearest || apart > *farthest
     }
 
     /// Forward kinematics; a joint without a value stays at zero.

@@ -15,6 +15,7 @@ impl WorkCell {
         let clear = |k: &KeepOut| (k.center.raw(), k.radius.m() + KEEP_OUT_MARGIN.m());
         self.keep_outs = volumes.iter().map(clear).collect();
         self.keep_out_names = volumes.iter().map(|k| k.name.clone()).collect();
+        self.turned = self.turned.map(|turned| turned.keeping_out(volumes));
         self
     }
 

@@ -15,6 +15,7 @@ mod octree;
 mod pairs;
 mod query;
 mod queue;
+mod roll;
 mod settled;
 mod signed;
 mod skin;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use field::{Bounds, FieldError, HeadField};
 pub use query::Obstacle;
+pub use roll::AtEveryRoll;
 pub use settled::Settled;
 pub use signed::{Clearance, Nearest};
 pub use witness::{Witness, Witnesses};

@@ -1,11 +1,14 @@
 //! The arm with its tool in its surroundings, ready for queries.
 
+use std::sync::Arc;
+
 use nalgebra::{Isometry3, Vector3};
 use rayon::prelude::*;
 
 use super::field::{FieldError, HeadField};
 use super::hull::Hull;
 use super::query::Obstacle;
+use super::roll::TurnedRound;
 use super::skin::Skin;
 use super::spheres::{Sphere, SphereTree};
 use crate::arm::{Arm, ArmError, BodyMesh};
@@ -25,6 +28,7 @@ pub(super) const PLACES: usize = MAX_JOINTS + 3;
 /// No dimension of a tool is larger, metres.
 const LARGEST_TOOL: f64 = 2.0;
 
+#[derive(Clone)]
 pub(super) struct Body {
     pub(super) name: String,
     /// Which of [`Frames::places`] it is fixed to: a body of the arm, then the flange, then the tip.
@@ -34,11 +38,12 @@ pub(super) struct Body {
     pub(super) spheres: SphereTree,
     pub(super) hull: Option<Hull>,
     /// Its surface, to find a point of it.
-    pub(super) skin: Skin,
+    pub(super) skin: Arc<Skin>,
     /// Margin to the head.
     pub(super) head_margin: f64,
 }
 
+#[derive(Clone)]
 pub(super) struct Boxed {
     pub(super) name: String,
     pub(super) box_from_base: Isometry3<f64>,
@@ -48,10 +53,11 @@ pub(super) struct Boxed {
 }
 
 /// An arm with its tool, the room and a head: immutable, shared by whoever asks.
+#[derive(Clone)]
 pub struct WorkCell {
     pub(super) arm: Arm,
     pub(super) tool: Tool,
-    pub(super) field: HeadField,
+    pub(super) field: Arc<HeadField>,
     /// Arm bodies (index as in [`Arm::bodies`]), then the cable guards, the tool's body and its nose cone.
     pub(super) bodies: Vec<Body>,
     pub(super) boxes: Vec<Boxed>,
@@ -68,6 +74,8 @@ pub struct WorkCell {
     /// No point of arm or tool is farther than this from any joint axis, metres.
     pub(super) longest_reach: f64,
     tool_mesh: BodyMesh,
+    /// The same with what the last joint carries turned all round; `None` where the tool is not in line with it, and in that cell itself.
+    pub(super) turned: Option<TurnedRound>,
 }
 
 /// Why a cell cannot be checked for clearance.
@@ -180,7 +188,7 @@ fn arm_bodies(arm: &Arm) -> Result<Vec<Body>, CellError> {
                 carrier: i,
                 spheres,
                 hull,
-                skin: Skin::Meshes(surfaces),
+                skin: Arc::new(Skin::Meshes(surfaces)),
                 head_margin: margin::LINKS_HEAD.m(),
             })
         })
@@ -215,10 +223,10 @@ fn guard_body(guard: &Guard, arm: &Arm) -> Result<Body, CellError> {
         carrier: place.min(arm.dof()),
         spheres: SphereTree::of_capsule(&a, &b, radius),
         hull: Hull::new(&[a, b], radius),
-        skin: Skin::Capsule {
+        skin: Arc::new(Skin::Capsule {
             ends: [a, b],
             radius,
-        },
+        }),
         head_margin: margin::LINKS_HEAD.m(),
     })
 }
@@ -249,10 +257,10 @@ impl WorkCell {
                 carrier: arm.dof(),
                 spheres: SphereTree::of_outline(outline, outline == &cone),
                 hull: Hull::new(mesh.vertices(), 0.0),
-                skin: Skin::Turned {
+                skin: Arc::new(Skin::Turned {
                     outline: *outline,
                     tip: outline == &cone,
-                },
+                }),
                 head_margin: head_margin.m(),
             });
         }
@@ -270,7 +278,7 @@ impl WorkCell {
             arms: arms(&arm, &cell.tool, &bodies),
             longest_reach: 0.0,
             arm,
-            field,
+            field: Arc::new(field),
             bodies,
             boxes,
             floor_z: cell.floor_z,
@@ -279,10 +287,12 @@ impl WorkCell {
             watched: Vec::new(),
             touching: Vec::new(),
             tool_mesh,
+            turned: None,
         };
         let farthest = built.arms.iter().flatten();
         built.longest_reach = farthest.fold(0.0, |m, r| r.max(m));
         built.learn_watched_pairs()?;
+        built.turned = built.turned_round()?;
         Ok(built)
     }
 
@@ -293,6 +303,9 @@ impl WorkCell {
     pub fn furnish(&mut self, cell: &Cell) -> Result<(), CellError> {
         let boxes: Result<Vec<_>, _> = cell.boxes.iter().map(boxed).collect();
         (self.boxes, self.floor_z) = (boxes?, cell.floor_z);
+        if let Some(turned) = &mut self.turned {
+            turned.cell.furnish(cell)?;
+        }
         Ok(())
     }
 

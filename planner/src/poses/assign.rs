@@ -12,8 +12,9 @@ use stipple_model::motion::{can_lift_within, lifted};
 use stipple_model::plan::SkipReason;
 use stipple_model::units::Angle;
 
+use super::rolls::Branches;
 use super::sheets::{Node, Sheets};
-use super::{Pose, Reasons, Refusal, Site, Surroundings, needles, roll_towards, wrap};
+use super::{Pose, Reasons, Refusal, Site, Surroundings, TRAPS, needles, roll_towards, wrap};
 use crate::Watch;
 
 /// Nodes about a dot whose rolls it follows.
@@ -22,8 +23,6 @@ const AROUND: usize = 6;
 const BESIDE: [f64; 9] = [0.0, 0.12, -0.12, 0.25, -0.25, 0.45, -0.45, 0.7, -0.7];
 /// A dot belongs to the region of a node when no joint differs by more, rad.
 const SAME_REGION: f64 = 0.8;
-/// Usable ways from which the arm cannot lift off that are looked at before a dot is given up.
-const TRAPS: usize = 3;
 /// At most so many dots beside each other are placed together.
 const TOGETHER: usize = 64;
 
@@ -178,18 +177,18 @@ fn search(
     let near = nearest.map_or_else(|| surroundings.cell.arm().mid_range(), |n| n.hover);
     let mut reasons = Reasons::default();
     for needle in needles(site) {
-        let mut ways: Vec<(f64, Joints)> = Vec::new();
-        surroundings.each_way(site, &needle, &near, |roll, q| {
-            ways.push((roll, q));
+        let mut ways: Vec<(f64, Joints, Option<usize>)> = Vec::new();
+        surroundings.each_way(site, &needle, &near, |roll, q, branch| {
+            ways.push((roll, q, branch));
             ControlFlow::Continue(())
         });
         ways.sort_by(|a, b| {
             a.1.max_difference(&near)
                 .total_cmp(&b.1.max_difference(&near))
         });
-        let mut trapped = 0;
-        for (roll, hover) in ways {
-            let refusal = match surroundings.usable(&hover) {
+        let (mut trapped, mut branches) = (0, Branches::default());
+        for (roll, hover, branch) in ways {
+            let refusal = match surroundings.usable_on(&mut branches, branch, &hover) {
                 Ok(()) if surroundings.can_leave(&hover) => {
                     return Ok(found(needle, roll, hover, nearest));
                 }
@@ -209,7 +208,7 @@ fn search(
             }
         }
     }
-    Err(reasons.most())
+    Err(surroundings.why_none(site, &near, reasons))
 }
 
 fn found(needle: Direction<Head>, roll: f64, hover: Joints, nearest: Option<&Node>) -> Pose {

@@ -8,6 +8,7 @@
 
 mod assign;
 mod candidate;
+mod rolls;
 mod sheets;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ use stipple_model::plan::{KeepOut, SkipReason, tip_pose};
 use stipple_model::units::Angle;
 
 pub use assign::assign;
+use rolls::Branches;
 pub use sheets::Sheets;
 pub(crate) use sheets::spread;
 
@@ -33,6 +35,8 @@ pub(crate) use sheets::spread;
 const ROLLS: usize = 24;
 /// The same for an arm with a redundant joint.
 const ROLLS_REDUNDANT: usize = 8;
+/// Usable ways from which the arm cannot lift off that are looked at before a needle is given up.
+const TRAPS: usize = 3;
 /// Least share of a joint's half range to its limit. Source: this project's own, room for a head that is not where it was planned.
 const LIMIT_MARGIN: f64 = 0.02;
 /// Least singular value of the Jacobian: below, joints race to follow the tip. Source: this project's own.
@@ -41,6 +45,8 @@ const SINGULAR: f64 = 0.02;
 const LEANS: [f64; 1] = [0.8];
 /// Directions in which it leans.
 const LEAN_SIDES: usize = 6;
+/// Leans beyond what is allowed, as shares of [`TILT_CAP`]: for telling whether leaning more would help. Source: this project's own.
+const TOO_FAR: [f64; 2] = [1.5, 2.5];
 
 /// A dot as the arm sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -188,29 +194,55 @@ impl Surroundings<'_> {
         self.cell.arm().inverse_near(&flange, near)
     }
 
-    /// Calls `found` with every configuration that hovers over a site with a needle, over all rolls and branches, each with its roll, until it
-    /// has seen enough.
-    fn each_way(
-        &self,
-        site: &Site,
-        needle: &Direction<Head>,
-        near: &Joints,
-        mut found: impl FnMut(f64, Joints) -> ControlFlow<()>,
-    ) {
-        let rolls = self.rolls();
-        for k in 0..rolls {
-            let roll = wrap(core::f64::consts::TAU * k as f64 / rolls as f64);
+    /// Why no way at all leads to a site with a needle: whether joints without limits would.
+    fn unreached(&self, site: &Site, needle: &Direction<Head>) -> SkipReason {
+        // Where a roll turns the last joint alone, one roll stands for all.
+        let rolls = match self.cell.last_joint_by_roll() {
+            Some(_) => 1,
+            None => self.rolls(),
+        };
+        let reached = (0..rolls).any(|k| {
+            let roll = core::f64::consts::TAU * k as f64 / rolls as f64;
             let target = self.base_from_head * Self::head_from_tip(site, needle, roll);
-            for q in self
-                .cell
-                .arm()
-                .inverse(&self.cell.flange_for_tip(&target), near)
-            {
-                if found(roll, q).is_break() {
-                    return;
-                }
-            }
+            let flange = self.cell.flange_for_tip(&target);
+            self.cell.arm().is_reached_beyond_limits(&flange)
+        });
+        if reached {
+            SkipReason::JointLimit
+        } else {
+            SkipReason::OutOfReach
         }
+    }
+
+    /// Whether a usable way leads to a site with the needle leaning farther from the normal than is allowed.
+    fn is_reached_leaning(&self, site: &Site, near: &Joints) -> bool {
+        leaning(site, &TOO_FAR).any(|needle| {
+            let (mut branches, mut reached, mut trapped) = (Branches::default(), false, 0);
+            self.each_way(site, &needle, near, |_, q, branch| {
+                if self.usable_on(&mut branches, branch, &q).is_ok() {
+                    reached = self.can_leave(&q);
+                    trapped += 1;
+                }
+                if reached || trapped >= TRAPS {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            reached
+        })
+    }
+
+    /// Why a site has no pose within the tilt cone, from the reasons against its ways with the needle along the normal.
+    fn why_none(&self, site: &Site, near: &Joints, reasons: Reasons) -> Refusal {
+        let why = reasons.most();
+        let why = why.unwrap_or_else(|| self.unreached(site, &-site.normal).into());
+        if self.is_reached_leaning(site, near) {
+            return Refusal {
+                reason: SkipReason::Angle,
+                ..why
+            };
+        }
+        why
     }
 
     /// How many usable ways of hovering over a site with the needle along the normal there are, counted up to `most`; where there is
@@ -219,18 +251,23 @@ impl Surroundings<'_> {
         if let Some(why) = self.ruled_out(site) {
             return (0, Some(why.into()));
         }
-        let (mut ways, mut reasons) = (0, Reasons::default());
-        self.each_way(site, &-site.normal, &self.cell.arm().mid_range(), |_, q| {
-            if ways >= most {
-                return ControlFlow::Break(());
-            }
-            match self.usable(&q) {
+        let (mut ways, mut reasons, mut branches) = (0, Reasons::default(), Branches::default());
+        let (needle, near) = (-site.normal, self.cell.arm().mid_range());
+        self.each_way(site, &needle, &near, |_, q, branch| {
+            match self.usable_on(&mut branches, branch, &q) {
                 Ok(()) => ways += 1,
                 Err(refusal) => reasons.add(refusal),
             }
-            ControlFlow::Continue(())
+            if ways >= most {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
-        (ways, (ways == 0).then(|| reasons.most()))
+        let why = || reasons.most();
+        let why =
+            (ways == 0).then(|| why().unwrap_or_else(|| self.unreached(site, &needle).into()));
+        (ways, why)
     }
 
     /// Whether every pause, stop and fault can lift off from a configuration.
@@ -241,17 +278,20 @@ impl Surroundings<'_> {
 
 /// Ways the needle may go into a site: along the normal, then leaning by up to a share of [`TILT_CAP`] to all sides.
 fn needles(site: &Site) -> impl Iterator<Item = Direction<Head>> {
-    let along = -site.normal;
-    let (x, z) = (site.normal.any_perpendicular().raw(), along.raw());
+    std::iter::once(-site.normal).chain(leaning(site, &LEANS))
+}
+
+/// Needles that lean from the normal by shares of [`TILT_CAP`], to all sides.
+fn leaning(site: &Site, shares: &'static [f64]) -> impl Iterator<Item = Direction<Head>> {
+    let (x, z) = (site.normal.any_perpendicular().raw(), -site.normal.raw());
     let y = z.cross(&x);
-    let leaning = LEANS.into_iter().flat_map(move |share| {
+    shares.iter().flat_map(move |share| {
         (0..LEAN_SIDES).filter_map(move |k| {
             let (sin, cos) = (core::f64::consts::TAU * k as f64 / LEAN_SIDES as f64).sin_cos();
             let (up, out) = (TILT_CAP.rad() * share).sin_cos();
             Direction::new(z * out + (x * cos + y * sin) * up)
         })
-    });
-    std::iter::once(along).chain(leaning)
+    })
 }
 
 /// Counts of reasons, for the one that stands in most ways.
@@ -271,16 +311,14 @@ impl Reasons {
         }
     }
 
-    /// The reason of most ways; out of reach when there was none.
-    fn most(self) -> Refusal {
+    /// The reason of most ways; `None` when there was no way at all.
+    fn most(self) -> Option<Refusal> {
         let most = self.0.into_iter().max_by_key(|(_, (count, _))| *count);
-        let Some((reason, (_, obstacles))) = most else {
-            return SkipReason::OutOfReach.into();
-        };
+        let (reason, (_, obstacles)) = most?;
         let obstacle = obstacles.into_iter().max_by_key(|(_, count)| *count);
-        Refusal {
+        Some(Refusal {
             reason,
             obstacle: obstacle.map(|(o, _)| o),
-        }
+        })
     }
 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use stipple_model::joints::Joints;
 
 use super::candidate::Candidate;
+use super::rolls::Branches;
 use super::{Site, Surroundings, wrap};
 
 /// Places looked at, at most.
@@ -250,9 +251,9 @@ fn ways(surroundings: &Surroundings<'_>, site: &Site) -> Vec<Way> {
     }
     let arm = surroundings.cell.arm();
     let needle = -site.normal;
-    let mut ways = Vec::new();
-    surroundings.each_way(site, &needle, &arm.mid_range(), |roll, q| {
-        if surroundings.usable(&q).is_err() {
+    let (mut ways, mut branches) = (Vec::new(), Branches::default());
+    surroundings.each_way(site, &needle, &arm.mid_range(), |roll, q, branch| {
+        if surroundings.usable_on(&mut branches, branch, &q).is_err() {
             return ControlFlow::Continue(());
         }
         let x = Surroundings::head_from_tip(site, &needle, roll)

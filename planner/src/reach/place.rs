@@ -13,6 +13,8 @@ use crate::poses::{Site, Surroundings, spread};
 
 /// Places of the scalp that are looked at for each place of the base.
 const PLACES: usize = 400;
+/// Looked at first, and alone while the search is far from its end: so many of them, spread as evenly.
+const SOME: usize = 64;
 /// Every so many of them is asked how many ways lead there, not only whether one does.
 const ASKED: usize = 8;
 /// Ways beyond which a place of the scalp counts as reached with ease.
@@ -21,7 +23,9 @@ const EASE: u32 = 48;
 const WORTH: f64 = 0.01;
 /// Places of the base looked at first, spread evenly within the bounds.
 const FIRST: usize = 240;
-/// The best of them from which the search goes on.
+/// The best of them that are then measured by all places of the scalp.
+const PROMISING: usize = 40;
+/// The best of those from which the search goes on.
 const KEPT: usize = 4;
 /// Times the step of the search is halved.
 const HALVINGS: usize = 4;
@@ -196,13 +200,32 @@ struct Trial<'a> {
     bounds: Bounds,
 }
 
+/// How good a place is.
+#[derive(Debug, Clone, Copy)]
+struct Score {
+    /// The share of the places of the scalp that is reached, 0..=1.
+    reached: f64,
+    /// That, and a little for the ease of it.
+    worth: f64,
+}
+
+/// What is asked of a measurement.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// So many places of the scalp are looked at.
+    sites: usize,
+    /// A place that is not worth more than this is of no use.
+    more_than: f64,
+}
+
 impl Trial<'_> {
-    /// Share reached, and that plus a little for the ease of it.
+    /// How good a place is; `None` as soon as it cannot be worth more than is asked for.
     fn score(
         &self,
         work: &mut WorkCell,
         shares: &[f64; DIMENSIONS],
-    ) -> Result<(f64, f64), CellError> {
+        asked: Asked,
+    ) -> Result<Option<Score>, CellError> {
         let cell = self.bounds.place(shares).apply(self.cell);
         work.furnish(&cell)?;
         let surroundings = Surroundings {
@@ -210,16 +233,37 @@ impl Trial<'_> {
             base_from_head: expected_head(&cell.base_from_head, self.anatomy),
             keep_outs: self.keep_outs,
         };
-        let reached = self.sites.par_iter();
-        let reached = reached
-            .filter(|site| surroundings.ways(site, 1).0 > 0)
-            .count() as f64;
-        let asked: Vec<&Site> = self.sites.iter().step_by(ASKED).collect();
-        let ease = asked.par_iter().map(|site| surroundings.ways(site, EASE).0);
-        let ease = f64::from(ease.sum::<u32>()) / f64::from(EASE) / asked.len().max(1) as f64;
-        let share = reached / self.sites.len().max(1) as f64;
-        Ok((share, share + WORTH * ease))
+        let sites = &self.sites[..self.sites.len().min(asked.sites)];
+        let all = sites.len().max(1) as f64;
+        let mut missed = 0;
+        for some in sites.chunks(SOME) {
+            missed += some
+                .par_iter()
+                .filter(|site| surroundings.ways(site, 1).0 == 0)
+                .count();
+            if 1.0 - missed as f64 / all + WORTH <= asked.more_than {
+                return Ok(None);
+            }
+        }
+        let eased: Vec<&Site> = sites.iter().step_by(ASKED).collect();
+        let ease = eased.par_iter().map(|site| surroundings.ways(site, EASE).0);
+        let ease = f64::from(ease.sum::<u32>()) / f64::from(EASE) / eased.len().max(1) as f64;
+        let reached = 1.0 - missed as f64 / all;
+        let worth = reached + WORTH * ease;
+        Ok((worth > asked.more_than).then_some(Score { reached, worth }))
     }
+}
+
+/// The sites in an order of which every beginning is spread over all of them: by golden-ratio steps.
+fn shuffled(sites: Vec<Site>) -> Vec<Site> {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let mut numbered: Vec<(f64, Site)> = sites
+        .into_iter()
+        .enumerate()
+        .map(|(k, site)| ((k as f64 * GOLDEN).fract(), site))
+        .collect();
+    numbered.sort_by(|a, b| a.0.total_cmp(&b.0));
+    numbered.into_iter().map(|(_, site)| site).collect()
 }
 
 /// Searches the bounds for the place from which most of the sites are reached, in most ways where several reach as many; `None` when
@@ -240,24 +284,48 @@ pub fn best(
         cell,
         anatomy,
         keep_outs,
-        sites: spread(sites, PLACES),
+        sites: shuffled(spread(sites, PLACES)),
         bounds,
     };
-    let total = (FIRST + KEPT * HALVINGS * 2 * DIMENSIONS) as f64;
+    let total = (FIRST + PROMISING + KEPT * HALVINGS * 2 * DIMENSIONS) as f64;
     let mut done = 0.0;
     let mut told = || {
         done += 1.0;
         watch((done / total).min(1.0))
     };
-    let mut found: Vec<([f64; DIMENSIONS], (f64, f64))> = Vec::new();
-    for k in 0..FIRST {
-        let shares = if k == 0 { as_is(&bounds) } else { even(k) };
-        found.push((shares, trial.score(work, &shares)?));
+    let any = f64::NEG_INFINITY;
+    let mut promising: Vec<([f64; DIMENSIONS], f64)> = Vec::new();
+    for shares in (1..FIRST).map(even) {
+        let asked = Asked {
+            sites: SOME,
+            more_than: nth_best(promising.iter().map(|p| p.1), PROMISING - 1).unwrap_or(any),
+        };
+        if let Some(score) = trial.score(work, &shares, asked)? {
+            promising.push((shares, score.worth));
+        }
         if told().is_break() {
             return Ok(None);
         }
     }
-    found.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
+    promising.sort_by(|a, b| b.1.total_cmp(&a.1));
+    promising.truncate(PROMISING - 1);
+    let mut found: Vec<([f64; DIMENSIONS], Score)> = Vec::new();
+    let as_it_is = as_is(&bounds);
+    for shares in std::iter::once(as_it_is).chain(promising.into_iter().map(|p| p.0)) {
+        let asked = Asked {
+            sites: PLACES,
+            more_than: nth_best(found.iter().map(|f| f.1.worth), KEPT).unwrap_or(any),
+        };
+        found.extend(
+            trial
+                .score(work, &shares, asked)?
+                .map(|score| (shares, score)),
+        );
+        if told().is_break() {
+            return Ok(None);
+        }
+    }
+    found.sort_by(|a, b| b.1.worth.total_cmp(&a.1.worth));
     found.truncate(KEPT);
     for (shares, score) in &mut found {
         let mut step = 0.1;
@@ -265,9 +333,12 @@ pub fn best(
             for (axis, sign) in (0..DIMENSIONS).flat_map(|a| [(a, 1.0), (a, -1.0)]) {
                 let mut next = *shares;
                 next[axis] = (next[axis] + sign * step).clamp(0.0, 1.0);
-                let new = trial.score(work, &next)?;
-                if new.1 > score.1 {
-                    (*shares, *score) = (next, new);
+                let asked = Asked {
+                    sites: PLACES,
+                    more_than: score.worth,
+                };
+                if let Some(better) = trial.score(work, &next, asked)? {
+                    (*shares, *score) = (next, better);
                 }
                 if told().is_break() {
                     return Ok(None);
@@ -276,8 +347,8 @@ pub fn best(
             step *= 0.5;
         }
     }
-    found.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
-    let Some((shares, (reached, _))) = found.first() else {
+    found.sort_by(|a, b| b.1.worth.total_cmp(&a.1.worth));
+    let Some((shares, score)) = found.first() else {
         return Ok(None);
     };
     let place = bounds.place(shares);
@@ -286,8 +357,15 @@ pub fn best(
     Ok(Some(Placed {
         place,
         cell,
-        reached: *reached,
+        reached: score.reached,
     }))
+}
+
+/// The `n`th largest (from 1) of some numbers.
+fn nth_best(numbers: impl Iterator<Item = f64>, n: usize) -> Option<f64> {
+    let mut numbers: Vec<f64> = numbers.collect();
+    numbers.sort_by(|a, b| b.total_cmp(a));
+    numbers.get(n.checked_sub(1)?).copied()
 }
 
 /// The shares at which nothing is changed, as near as the bounds allow.
