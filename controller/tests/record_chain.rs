@@ -181,7 +181,7 @@ fn every_edit_deletion_insertion_and_reordering_shows_with_its_row() {
             Some(11),
         ),
         (
-            "UPDATE journal SET hash = hash || x'00' WHERE seq = 11",
+            "UPDATE journal SET hash = CAST(hash || x'00' AS BLOB) WHERE seq = 11",
             Some(11),
         ),
         ("DELETE FROM journal WHERE seq = 8", Some(8)),
@@ -292,7 +292,7 @@ fn no_single_byte_changes_what_a_record_says_without_being_found() {
     let place = tempfile::tempdir().unwrap();
     let edited = place.path().join("record.sqlite");
     let (mut found, mut harmless) = (0, 0);
-    for round in 0..6_000 {
+    for round in 0..4_000 {
         let mut bytes = whole.clone();
         // Headers of file and pages in every bit, the rest by chance.
         let at = if round < 1_600 {
@@ -329,7 +329,7 @@ fn no_single_byte_changes_what_a_record_says_without_being_found() {
         "{found} changes found, {harmless} changed nothing that is said, {} bytes",
         whole.len()
     );
-    assert!(found > 2_000 && harmless > 0);
+    assert!(found > 1_000 && harmless > 0);
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn garbage_is_refused_without_a_panic() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("record.sqlite");
     let mut chance = Chance(2);
-    for round in 0..3_000 {
+    for round in 0..1_600 {
         let bytes: Vec<u8> = match round % 4 {
             0 => (0..chance.below(9_000))
                 .map(|_| chance.below(256) as u8)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
 
 use super::journal::Row;
@@ -27,6 +28,25 @@ impl About {
             scan_digest: binding.scan.to_string(),
         }
     }
+
+    /// What it is bound to; `None` when that is no digest.
+    pub fn binding(&self) -> Option<Binding> {
+        Some(Binding {
+            plan: digest(&self.plan_digest)?,
+            scan: digest(&self.scan_digest)?,
+        })
+    }
+}
+
+/// A digest from 64 hexadecimal digits.
+fn digest(text: &str) -> Option<Digest> {
+    let digits = text.as_bytes();
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let pair = core::str::from_utf8(pair).ok()?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    (digits.len() == 64).then(|| Digest::from_bytes(bytes))
 }
 
 /// Who orders something, and why; both are asked for and kept.
@@ -129,7 +149,7 @@ impl Ledger {
         match row.kind.as_str() {
             "created" => {
                 let about: About = detail(row)?;
-                if about.format_version != FORMAT_VERSION {
+                if about.format_version != FORMAT_VERSION || about.binding().is_none() {
                     return Err(malformed(row));
                 }
                 self.about = Some(about);

@@ -33,6 +33,7 @@ mod date;
 mod journal;
 mod ledger;
 mod read;
+mod remains;
 mod side;
 mod sitting;
 mod terms;
@@ -52,6 +53,7 @@ use side::{Side, beside};
 
 pub use date::{Date, NotADay};
 pub use ledger::{Order, Unlawful};
+pub use remains::{LayerStanding, remains};
 pub use sitting::{
     Cartridge, LARGEST_RESIDUAL_MM, PigmentLot, Registration, Registry, RegistryError, Sitting,
     SittingError,
@@ -106,6 +108,33 @@ impl Record {
         now_us: i64,
         order: Option<&Order>,
     ) -> Result<Self, RecordError> {
+        Self::open_any(path, Some(binding), durability, now_us, order)
+    }
+
+    /// Opens a record that is there, whatever it is of.
+    ///
+    /// # Errors
+    /// As [`Record::open`]; a record that is missing is not made.
+    pub fn open_there(
+        path: &Path,
+        durability: Durability,
+        now_us: i64,
+    ) -> Result<Self, RecordError> {
+        if !path.exists() {
+            return Err(RecordError::NotARecord {
+                path: path.to_owned(),
+            });
+        }
+        Self::open_any(path, None, durability, now_us, None)
+    }
+
+    fn open_any(
+        path: &Path,
+        binding: Option<Binding>,
+        durability: Durability,
+        now_us: i64,
+        order: Option<&Order>,
+    ) -> Result<Self, RecordError> {
         let mut side = Side::lock(path)?;
         let noted = side.noted();
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
@@ -128,6 +157,9 @@ impl Record {
                     found: 0,
                 });
             }
+            let binding = binding.ok_or_else(|| RecordError::NotARecord {
+                path: path.to_owned(),
+            })?;
             create(&db, &binding, now_us)?;
         }
         let mut held = noted.is_none();
@@ -180,14 +212,14 @@ impl Record {
         let db = Connection::open_in_memory().map_err(sqlite("opening a record in memory"))?;
         create(&db, &binding, now_us)?;
         let chain = journal::read(&db, |_| {}).map_err(broken(path))?;
-        Self::take_up(db, None, path, binding, chain, now_us)
+        Self::take_up(db, None, path, Some(binding), chain, now_us)
     }
 
     fn take_up(
         db: Connection,
         side: Option<Side>,
         path: &Path,
-        binding: Binding,
+        binding: Option<Binding>,
         chain: Chain,
         now_us: i64,
     ) -> Result<Self, RecordError> {
@@ -195,7 +227,11 @@ impl Record {
         let about = about.ok_or_else(|| RecordError::NotARecord {
             path: path.to_owned(),
         })?;
-        check_binding(path, &about, &binding)?;
+        let bound = about.binding().ok_or_else(|| RecordError::NotARecord {
+            path: path.to_owned(),
+        })?;
+        let binding = binding.unwrap_or(bound);
+        check_binding(path, &bound, &binding)?;
         let open: Vec<DotId> = chain.ledger.intended().collect();
         let mut record = Self {
             db,
@@ -478,20 +514,19 @@ fn create(db: &Connection, binding: &Binding, now_us: i64) -> Result<(), RecordE
 }
 
 /// Whether the record is of this plan and scan.
-fn check_binding(path: &Path, about: &About, binding: &Binding) -> Result<(), RecordError> {
-    let short = |digest: &str| digest.chars().take(12).collect();
-    if about.plan_digest != binding.plan.to_string() {
+fn check_binding(path: &Path, record: &Binding, given: &Binding) -> Result<(), RecordError> {
+    if record.plan != given.plan {
         return Err(RecordError::OtherPlan {
             path: path.to_owned(),
-            record: short(&about.plan_digest),
-            plan: binding.plan.short(),
+            record: record.plan.short(),
+            plan: given.plan.short(),
         });
     }
-    if about.scan_digest != binding.scan.to_string() {
+    if record.scan != given.scan {
         return Err(RecordError::OtherScan {
             path: path.to_owned(),
-            record: short(&about.scan_digest),
-            scan: binding.scan.short(),
+            record: record.scan.short(),
+            scan: given.scan.short(),
         });
     }
     Ok(())
