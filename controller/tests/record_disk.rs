@@ -73,6 +73,9 @@ fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(work).join().unwrap())
 }
 
+/// When it begins to fail.
+type Moment = fn(&SessionView) -> bool;
+
 /// What a session did on a disk that failed.
 struct Seen {
     before: Vec<u32>,
@@ -81,12 +84,7 @@ struct Seen {
     intended: Option<DotId>,
 }
 
-fn session_on(
-    bed: &plant::Bed,
-    path: &Path,
-    failing: Failing,
-    moment: impl Fn(&SessionView) -> bool,
-) -> Seen {
+fn session_on(bed: &plant::Bed, path: &Path, failing: Failing, moment: Moment) -> Seen {
     let record = Record::open(path, bed.binding, Durability::PowerCut, 1).unwrap();
     let mut bench = Bench::new(bed, record, 0, 1);
     bench.start();
@@ -132,7 +130,7 @@ fn session_on(
 #[test]
 fn no_strike_follows_a_write_that_failed_and_every_strike_is_in_the_record() {
     let bed = bed(20);
-    let moments: [(&str, fn(&SessionView) -> bool); 5] = [
+    let moments: [(&str, Moment); 5] = [
         ("approaching", |v| v.state == State::Approaching),
         ("hovering", |v| v.state == State::Hovering),
         ("extending", |v| v.state == State::Extending),

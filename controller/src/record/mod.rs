@@ -114,6 +114,12 @@ impl Record {
         &self.binding
     }
 
+    /// Whether a write has failed: nothing more can be written, and what was is told by opening it anew.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// The present sitting.
     #[must_use]
     pub fn sitting(&self) -> Option<&Sitting> {

@@ -214,12 +214,14 @@ impl Registration {
             .translation_m
             .iter()
             .chain(&self.quaternion_xyzw)
+            .chain([&self.residual_mm])
             .all(|v| v.is_finite());
         let norm: f64 = self.quaternion_xyzw.iter().map(|v| v * v).sum();
-        if !finite || !((norm - 1.0).abs() < 1e-6) || !(self.residual_mm >= 0.0) {
+        let unit = (norm - 1.0).abs() < 1e-6;
+        if !finite || !unit || self.residual_mm < 0.0 {
             return Err(SittingError::Pose);
         }
-        if !(self.residual_mm <= LARGEST_RESIDUAL_MM) {
+        if self.residual_mm > LARGEST_RESIDUAL_MM {
             return Err(SittingError::Residual {
                 residual_mm: self.residual_mm,
             });
