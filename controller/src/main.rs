@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use stipple_controller::SAFETY_NOTICE;
 
+mod command;
+
 /// Works a plan off with an arm, a needle and a head tracker over ROS 2.
 #[derive(Parser)]
 #[command(name = "stipple-controller", version, after_help = AFTER)]
@@ -19,6 +21,9 @@ Examples:
   stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
   stipple-controller admit head.plan            check a plan as the node does before anything may move
   stipple-controller admit head.plan --json     the same, for scripts
+  stipple-controller verify head.sqlite         nothing in a record was changed since it was written
+  stipple-controller resume --help              begin a sitting on a record, or go on with one on another day
+  stipple-controller repeat --help              order a dot in doubt once more
 
 Without a command it is the node. What follows --ros-args is for ROS 2: parameters (--params-file, -p), remaps (-r), namespace. The node and
 its command-line operator (`session`) are part of builds with the feature `ros`.
@@ -35,6 +40,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Holds a record against its own hashes: every row as it was written, none missing, none put in.
+    Verify(command::verify::Args),
+    /// Begins a sitting on a record: checks that client, plan, scan, registration, needle and pigment may go on with it, keeps them in it, and
+    /// tells what is left and what is in doubt.
+    Resume(command::resume::Args),
+    /// Orders a dot in doubt to be struck once more.
+    Repeat(command::repeat::Args),
     /// The controller node, as without a command.
     Node,
     /// Operates a running node from the command line.
@@ -62,6 +74,9 @@ fn main() -> ExitCode {
         .init();
     match arguments.command.unwrap_or(Command::Node) {
         Command::Admit { plan, json } => admit(&plan, json),
+        Command::Verify(args) => told(command::verify::run(&args)),
+        Command::Resume(args) => told(command::resume::run(&args)),
+        Command::Repeat(args) => told(command::repeat::run(&args)),
         #[cfg(feature = "ros")]
         Command::Node => ended(stipple_controller::ros::run().map(|()| 0)),
         #[cfg(feature = "ros")]
@@ -80,6 +95,14 @@ fn main() -> ExitCode {
 /// All before `--ros-args`; ROS 2 reads the rest by itself.
 fn own_arguments() -> impl Iterator<Item = std::ffi::OsString> {
     std::env::args_os().take_while(|argument| argument != "--ros-args")
+}
+
+fn told(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        // One line: what went wrong, then why.
+        eprintln!("stipple-controller: {error:#}");
+        ExitCode::from(2)
+    })
 }
 
 #[cfg(feature = "ros")]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::record::PlacedDot;
+use crate::record::{PlacedDot, Record, RecordError};
 use crate::session::Session;
 
 /// What a session came to. Keys and units are part of the product's contract.
@@ -37,8 +37,41 @@ pub struct Report {
     pub faults: BTreeMap<String, FaultCount>,
     /// What a simulation checked in every tick.
     pub invariants: Option<Invariants>,
+    /// The record at the end, where whoever reports can read it.
+    pub record: Option<RecordEnd>,
     /// Remarks for whoever reads the numbers, such as a machine without real time.
     pub remarks: Vec<String>,
+}
+
+/// A record at the end of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordEnd {
+    /// How many rows it has.
+    pub rows: u64,
+    /// Hash of the last one, hexadecimal. Kept with the report, it shows later whether the record is still what it was
+    /// (`stipple-controller verify --head`).
+    pub head: String,
+    /// All its dots in doubt, by reason.
+    pub in_doubt: BTreeMap<String, u32>,
+}
+
+impl RecordEnd {
+    /// Of a record as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(record: &Record) -> Result<Self, RecordError> {
+        let (rows, head) = record.head();
+        let mut in_doubt = BTreeMap::new();
+        for dot in record.in_doubt()? {
+            *in_doubt.entry(dot.reason).or_default() += 1;
+        }
+        Ok(Self {
+            rows,
+            head: head.to_string(),
+            in_doubt,
+        })
+    }
 }
 
 /// Lateral and depth errors, mm.
@@ -167,6 +200,7 @@ impl Report {
                 })
                 .collect(),
             invariants: None,
+            record: None,
             remarks: Vec::new(),
         }
     }

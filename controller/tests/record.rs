@@ -77,15 +77,15 @@ fn a_dot_is_done_once() {
     record.outcome(DotId(1), 1, &PLACED, 2).unwrap();
     assert!(matches!(
         record.intent(DotId(1), 1, 3),
-        Err(RecordError::AlreadyDone { dot: 1, .. })
+        Err(RecordError::Unlawful(Unlawful::AlreadyDone { dot: 1, .. }))
     ));
     assert!(matches!(
         record.outcome(DotId(1), 1, &PLACED, 3),
-        Err(RecordError::AlreadyDone { .. })
+        Err(RecordError::Unlawful(Unlawful::AlreadyDone { .. }))
     ));
     assert!(matches!(
         record.outcome(DotId(2), 1, &PLACED, 3),
-        Err(RecordError::NoIntent { dot: 2 })
+        Err(RecordError::Unlawful(Unlawful::NoIntent { dot: 2 }))
     ));
     record.withdraw(DotId(1)).unwrap();
     assert_eq!(

@@ -2,13 +2,14 @@
 
 use crate::fault::{Fault, Reaction};
 use crate::machine::{After, Core, Step};
-use crate::output::{ArmCommand, Message};
+use crate::output::{ArmCommand, Doubt, Message};
 use crate::sensed::{Lift, MotionStatus};
 use crate::state::State;
 use crate::work::status;
 
 impl Core {
     pub(crate) fn begin_pause(&mut self, after: After, message: Message, step: &mut Step<'_>) {
+        self.cut_short(Doubt::Pause);
         if self.moving.is_some() {
             self.cancel(step);
         }
@@ -104,6 +105,7 @@ impl Core {
     }
 
     pub(crate) fn begin_stop(&mut self, step: &mut Step<'_>) {
+        self.cut_short(Doubt::Stop);
         self.abandon_motion(step);
         self.cancel(step);
         self.message = Message::StopAsked;

@@ -33,7 +33,9 @@ mod work;
 pub use fault::{Clears, FAULT_TABLE, Fault, FaultRow, Reaction};
 pub use limits::{Limits, Timeouts};
 pub use machine::Core;
-pub use output::{ArmCommand, Denied, Dot, Message, NeedleCommand, Outcome, Output, Skip, Stroke};
+pub use output::{
+    ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip, Stroke,
+};
 pub use permit::{NeedlePermit, Refusal};
 pub use queue::{CAPACITY, Full, Queue, Target};
 pub use sensed::{

@@ -2,7 +2,9 @@
 
 use crate::fault::{Clears, Fault, Reaction};
 use crate::limits::Limits;
-use crate::output::{ArmCommand, Denied, Dot, Message, NeedleCommand, Outcome, Output, Skip};
+use crate::output::{
+    ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip,
+};
 use crate::permit::Tick;
 use crate::queue::Queue;
 use crate::sensed::{Command, HopId, MotionStatus, Sensed};
@@ -71,6 +73,8 @@ pub(crate) struct Strike {
     pub lateral: f64,
     /// The farthest extension reported under this strike's nonce, m.
     pub deepest: f64,
+    /// What ended it before its time.
+    pub ended: Option<Doubt>,
 }
 
 /// A motion on its way to its end.
@@ -291,6 +295,7 @@ impl Core {
     pub(crate) fn fail(&mut self, fault: Fault, step: &mut Step<'_>) {
         // The first fault is the cause; what follows from it does not hide it.
         let fault = *self.fault.get_or_insert(fault);
+        self.cut_short(Doubt::Fault(fault));
         if self.strike.is_some() {
             // From here on the needle is told to go in; a report from before knows nothing of that.
             self.retract_since = self.retract_since.or(Some(step.now));
@@ -365,6 +370,15 @@ impl Core {
         }
     }
 
+    /// Notes what ends the strike under way, unless something has before.
+    pub(crate) const fn cut_short(&mut self, doubt: Doubt) {
+        if let Some(strike) = &mut self.strike
+            && strike.ended.is_none()
+        {
+            strike.ended = Some(doubt);
+        }
+    }
+
     /// Says what became of the strike under way and takes its target out of the queue.
     pub(crate) fn settle_strike(&mut self, step: &mut Step<'_>) {
         let Some(strike) = self.strike.take() else {
@@ -377,7 +391,7 @@ impl Core {
                 lateral: strike.lateral,
             }
         } else {
-            Outcome::InDoubt
+            Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Short))
         };
         step.out.outcome = Some((strike.dot, outcome));
         if step.queue.front().is_some_and(|t| t.dot == strike.dot) {

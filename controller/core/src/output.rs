@@ -129,7 +129,52 @@ pub enum Outcome {
     /// Not struck.
     Skipped(Skip),
     /// An extension was commanded, but that it met the skin was not confirmed. Counts as done.
-    InDoubt,
+    InDoubt(Doubt),
+}
+
+/// What ended a strike whose needle was not seen to meet the skin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// A guard no longer held, and the needle was drawn back.
+    Guard(Refusal),
+    /// The needle did not report its whole extension in time.
+    Slow,
+    /// The needle went out and came back as it should, but what it reported did not reach the skin.
+    Short,
+    /// The operator's pause.
+    Pause,
+    /// The operator's stop.
+    Stop,
+    /// A fault.
+    Fault(Fault),
+}
+
+impl Doubt {
+    /// Its key in records: a guard's has `guard_` before it, a fault's is the fault's name.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Guard(refusal) => match refusal {
+                Refusal::Joints => "guard_joints_stale",
+                Refusal::ArmMoving => "guard_arm_moving",
+                Refusal::Head => "guard_head_stale",
+                Refusal::HeadMoving => "guard_head_moving",
+                Refusal::Tip => "guard_tip_unknown",
+                Refusal::Lateral => "guard_lateral",
+                Refusal::Gap => "guard_gap",
+                Refusal::Angle => "guard_angle",
+                Refusal::OffPatch => "guard_off_patch",
+                Refusal::Depth => "guard_depth",
+                Refusal::Intent => "guard_intent",
+                Refusal::Needle => "guard_needle",
+            },
+            Self::Slow => "needle_slow",
+            Self::Short => "short_of_skin",
+            Self::Pause => "pause",
+            Self::Stop => "stop",
+            Self::Fault(fault) => fault.row().name,
+        }
+    }
 }
 
 /// Why a dot was not struck.

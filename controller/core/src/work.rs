@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use crate::machine::{After, Core, Step, Strike};
-use crate::output::{ArmCommand, Message, NeedleCommand, Skip};
+use crate::output::{ArmCommand, Doubt, Message, NeedleCommand, Skip};
 use crate::permit::{Case, NeedlePermit, Refusal, mint};
 use crate::queue::Target;
 use crate::sensed::{ArmFailure, HopId, MotionStatus, NeedleState, Sensed};
@@ -159,6 +159,7 @@ impl Core {
                     gap,
                     lateral,
                     deepest: 0.0,
+                    ended: None,
                 });
                 self.message = Message::Working;
                 step.out.needle = NeedleCommand::extend(permit);
@@ -183,6 +184,9 @@ impl Core {
 
     pub(crate) fn extend(&mut self, step: &mut Step<'_>) {
         let late = step.now.passed(self.since, self.limits.timeouts.extend);
+        if late {
+            self.cut_short(Doubt::Slow);
+        }
         if late || !self.keep_out(step) {
             self.enter(State::Retracting, step.now);
             return;
@@ -220,6 +224,7 @@ impl Core {
                 true
             }
             Err(refusal) => {
+                self.cut_short(Doubt::Guard(refusal));
                 if refusal == Refusal::HeadMoving || refusal == Refusal::Lateral {
                     self.message = Message::HeadMoved;
                 }

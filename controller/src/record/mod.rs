@@ -1,62 +1,69 @@
 //! The record of a session: which dots are done, in a SQLite file that survives a crash at any moment.
 //!
 //! An intent is on the disk before [`Record::intent`] returns, and so before the needle may come out; the outcome follows. What a crash
-//! leaves at `intent` counts as done when the record is opened again: `in_doubt`, shown, and not struck a second time.
+//! leaves at `intent` counts as done when the record is opened again: `in_doubt`, shown, and not struck a second time unless an operator
+//! orders it ([`Record::order_repeat`]).
 //!
-//! One record holds one session on one plan. Only one process writes it (a lock beside the file, gone with its process); others may read
-//! the file while it grows. Times are wall-clock microseconds since 1970, given by the caller.
+//! The file holds one journal of rows that are only ever added, each bound to the one before by a hash (see [`verify`] for what that shows,
+//! and the head of `journal.rs` for what is hashed). All else in the file is a view of it:
 //!
-//! | table | columns |
+//! | table or view | columns |
 //! |---|---|
-//! | `meta` | `format_version, session_id, plan_digest, scan_digest, created_us` (one row) |
-//! | `dots` | `dot` (key), `session_id, layer, state` (`intent`, `placed`, `skipped`, `in_doubt`), `reason, lateral_error_m, depth_m, intent_us, outcome_us` |
-//! | `events` | `id, session_id, at_us, kind, detail` |
+//! | `journal` | `seq, at_us, kind, dot, layer, reason, lateral_error_m, depth_m, detail, hash` |
+//! | `head` | `seq, hash` of the last row, written with it |
+//! | `meta` (view) | `format_version, session_id, plan_digest, scan_digest, created_us` (one row) |
+//! | `dots` (view) | `dot, session_id, layer, state` (`intent`, `placed`, `skipped`, `in_doubt`), `reason, lateral_error_m, depth_m, at_us`: each dot's last row |
+//! | `events` (view) | `id, session_id, at_us, kind, detail` |
+//!
+//! | kind of row | says |
+//! |---|---|
+//! | `created` | the first row: format, session, digests of plan and scan |
+//! | `opened`, `closed` | a program took the record up, and let it go in order |
+//! | `sitting` | client, operator, registration, cartridge, pigment lots ([`Sitting`]) |
+//! | `intent`, `withdrawn` | the needle may come out for a dot; it was never told to |
+//! | `placed`, `skipped`, `in_doubt` | what became of a dot, with the reason |
+//! | `repeat` | an operator orders a dot in doubt once more: who and why |
+//! | `event` | a start, a pause, a fault or the like |
+//!
+//! A record is of one plan. Only one process writes it (a lock on the file `NAME.head` beside it, gone with its process); others may read it
+//! while it grows. Times are wall-clock microseconds since 1970, given by the caller. After a write that failed nothing is written any more:
+//! what became of it is not known until the record is opened anew.
 
+mod date;
+mod journal;
+mod ledger;
+mod open;
+mod read;
+mod remains;
+mod side;
+mod sitting;
 mod terms;
+mod verify;
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
-use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::Connection;
+use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
 
-pub use terms::{Binding, DotOutcome, DotState, Durability, PlacedDot, RecordCounts, RecordError};
+use journal::{Head, Row};
+use ledger::Ledger;
+use side::Side;
 
-/// Version of the tables; any other is refused.
-pub const FORMAT_VERSION: i64 = 1;
+pub use date::{Date, NotADay};
+pub use ledger::{Order, Unlawful};
+pub use remains::{LayerStanding, remains};
+pub use sitting::{
+    Cartridge, LARGEST_RESIDUAL_MM, PigmentLot, Registration, Registry, RegistryError, Sitting,
+    SittingError,
+};
+pub use terms::{
+    Binding, Break, Damage, DotOutcome, DotState, Durability, FORMAT_VERSION, InDoubt, PlacedDot,
+    RecordCounts, RecordError,
+};
+pub use verify::{End, Verified, verify};
 
-const SCHEMA: &str = "
-CREATE TABLE meta (
-    format_version INTEGER NOT NULL,
-    session_id TEXT NOT NULL,
-    plan_digest TEXT NOT NULL,
-    scan_digest TEXT NOT NULL,
-    created_us INTEGER NOT NULL
-) STRICT;
-CREATE TABLE dots (
-    dot INTEGER PRIMARY KEY,
-    session_id TEXT NOT NULL,
-    layer INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('intent', 'placed', 'skipped', 'in_doubt')),
-    reason TEXT,
-    lateral_error_m REAL,
-    depth_m REAL,
-    intent_us INTEGER,
-    outcome_us INTEGER
-) STRICT;
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY,
-    session_id TEXT NOT NULL,
-    at_us INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    detail TEXT NOT NULL
-) STRICT;
-";
-
-fn sqlite(doing: &'static str) -> impl Fn(rusqlite::Error) -> RecordError {
-    move |source| RecordError::Sqlite { doing, source }
-}
+use terms::sqlite;
 
 /// An open record.
 #[derive(Debug)]
@@ -64,97 +71,35 @@ pub struct Record {
     db: Connection,
     session_id: String,
     binding: Binding,
-    /// Held until the record is dropped or the process ends.
-    _lock: Option<File>,
+    /// None of a record in memory.
+    side: Option<Side>,
+    ledger: Ledger,
+    head: Head,
+    /// The last row's moment.
+    last_us: i64,
+    failed: bool,
 }
 
 impl Record {
-    /// Opens the record at `path`, or makes it. Intents that a crash left behind are turned to `in_doubt` before this returns.
-    ///
-    /// # Errors
-    /// Another writer, another plan, another version, a file that is no record, or a disk that fails.
-    pub fn open(
-        path: &Path,
-        binding: Binding,
-        durability: Durability,
-        now_us: i64,
-    ) -> Result<Self, RecordError> {
-        let lock = lock(path)?;
-        let db = Connection::open(path).map_err(sqlite("opening the record"))?;
-        // The first read of the file's header is the first that fails on a file that is no database.
-        db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
-            .map_err(|source| match source.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::NotADatabase) => RecordError::NotARecord {
-                    path: path.to_owned(),
-                },
-                _ => RecordError::Sqlite {
-                    doing: "opening the record",
-                    source,
-                },
-            })?;
-        let level = match durability {
-            Durability::PowerCut => "full",
-            Durability::ProcessCrash => "off",
-        };
-        db.pragma_update(None, "synchronous", level)
-            .map_err(sqlite("opening the record"))?;
-        Self::begin(db, Some(lock), path, binding, now_us)
-    }
-
-    /// A record that is gone with the process, for simulated sessions and tests.
-    ///
-    /// # Errors
-    /// When SQLite cannot.
-    pub fn in_memory(binding: Binding, now_us: i64) -> Result<Self, RecordError> {
-        let db = Connection::open_in_memory().map_err(sqlite("opening a record in memory"))?;
-        Self::begin(db, None, Path::new("memory"), binding, now_us)
-    }
-
-    fn begin(
-        mut db: Connection,
-        lock: Option<File>,
-        path: &Path,
-        binding: Binding,
-        now_us: i64,
-    ) -> Result<Self, RecordError> {
-        let doing = sqlite("opening the record");
-        let tables: i64 = db
-            .query_row(
-                "SELECT count(*) FROM sqlite_schema WHERE type = 'table'",
-                [],
-                |row| row.get(0),
-            )
-            .map_err(&doing)?;
-        if tables == 0 {
-            let transaction = db.transaction().map_err(&doing)?;
-            transaction.execute_batch(SCHEMA).map_err(&doing)?;
-            let session_id = format!("{}-{:x}", binding.plan.short(), now_us);
-            transaction
-                .execute(
-                    "INSERT INTO meta VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![
-                        FORMAT_VERSION,
-                        session_id,
-                        binding.plan.to_string(),
-                        binding.scan.to_string(),
-                        now_us
-                    ],
-                )
-                .map_err(&doing)?;
-            transaction.commit().map_err(&doing)?;
+    /// Adds a row; when this returns, it is on the disk.
+    fn append(&mut self, mut row: Row) -> Result<(), RecordError> {
+        if self.failed {
+            return Err(RecordError::Failed);
         }
-        let session_id = check_meta(&db, path, &binding)?;
-        db.execute(
-            "UPDATE dots SET state = 'in_doubt', reason = 'crash', outcome_us = ?1 WHERE state = 'intent'",
-            [now_us],
-        )
-        .map_err(&doing)?;
-        Ok(Self {
-            db,
-            session_id,
-            binding,
-            _lock: lock,
-        })
+        row.seq = self.head.seq + 1;
+        self.ledger.apply(&row)?;
+        let hash = row.hash(&self.head.hash);
+        let head = Head { seq: row.seq, hash };
+        let side = self.side.as_mut();
+        let written = journal::write(&self.db, &row, &hash)
+            .and_then(|()| side.map_or(Ok(()), |side| side.note(&head)));
+        if written.is_ok() {
+            self.head = head;
+            self.last_us = row.at_us;
+        } else {
+            self.failed = true;
+        }
+        written
     }
 
     /// The session's name, the same as long as the record lives.
@@ -169,27 +114,88 @@ impl Record {
         &self.binding
     }
 
+    /// Whether a write has failed: nothing more can be written, and what was is told by opening it anew.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The present sitting.
+    #[must_use]
+    pub fn sitting(&self) -> Option<&Sitting> {
+        self.ledger.sat.as_ref().map(|sat| &sat.sitting)
+    }
+
+    /// Number and hash of the last row. Noted elsewhere, they show later whether the record was cut or written anew since.
+    #[must_use]
+    pub fn head(&self) -> (u64, Digest) {
+        (self.head.seq.unsigned_abs(), self.head.hash)
+    }
+
+    /// Begins a sitting: its cartridge is used from here on, in this record and in every other of the registry.
+    ///
+    /// # Errors
+    /// A [`SittingError`] (as [`RecordError::Unlawful`]), or a disk that fails. The cartridge may be used up then, nothing else has changed.
+    pub fn sit(
+        &mut self,
+        sitting: &Sitting,
+        registry: &Registry,
+        at_us: i64,
+    ) -> Result<(), RecordError> {
+        let unlawful = |error| RecordError::Unlawful(Unlawful::Sitting(error));
+        sitting.check(at_us).map_err(unlawful)?;
+        let row = Row {
+            detail: Some(in_json(sitting)?),
+            ..Row::of("sitting", at_us)
+        };
+        // Whether it may follow is known before the cartridge is spent.
+        self.ledger.clone().apply(&row)?;
+        let id = &sitting.cartridge.id;
+        if let Some(session) = registry.take(id, &self.session_id, at_us)? {
+            return Err(unlawful(SittingError::Used {
+                cartridge: id.clone(),
+                session,
+            }));
+        }
+        self.append(row)
+    }
+
+    /// How many strikes the present cartridge may still make; `None` in a record without a sitting.
+    ///
+    /// # Errors
+    /// The sitting is over, the cartridge worn, or something has expired.
+    pub fn strikes_left(&self, now_us: i64) -> Result<Option<u32>, SittingError> {
+        let Some(sat) = &self.ledger.sat else {
+            return Ok(None);
+        };
+        let cartridge = &sat.sitting.cartridge;
+        if sat.over {
+            return Err(SittingError::Over);
+        }
+        sat.sitting.fresh(now_us)?;
+        match cartridge.strike_cap.checked_sub(sat.strikes) {
+            Some(left) if left > 0 => Ok(Some(left)),
+            _ => Err(SittingError::Worn {
+                cartridge: cartridge.id.clone(),
+                strike_cap: cartridge.strike_cap,
+            }),
+        }
+    }
+
     /// Puts the intent to strike a dot on the disk; when this returns, it is there.
     ///
     /// # Errors
-    /// The dot is already done, or the disk fails. Intending the same dot again changes nothing.
+    /// The dot is already done, the sitting's needle or pigment may not be used any more, or the disk fails. Intending the same dot
+    /// again changes nothing.
     pub fn intent(&mut self, dot: DotId, layer: u8, at_us: i64) -> Result<(), RecordError> {
-        let doing = sqlite("writing an intent");
-        let known: Option<String> = self
-            .db
-            .prepare_cached("SELECT state FROM dots WHERE dot = ?1")
-            .and_then(|mut q| q.query_row([dot.0], |row| row.get(0)).optional())
-            .map_err(&doing)?;
-        match known {
-            Some(state) if state == DotState::Intent.key() => Ok(()),
-            Some(state) => Err(RecordError::AlreadyDone { dot: dot.0, state }),
-            None => self
-                .db
-                .prepare_cached("INSERT INTO dots (dot, session_id, layer, state, intent_us) VALUES (?1, ?2, ?3, 'intent', ?4)")
-                .and_then(|mut q| q.execute(params![dot.0, self.session_id, layer, at_us]))
-                .map(|_| ())
-                .map_err(&doing),
+        if self.failed {
+            return Err(RecordError::Failed);
         }
+        if self.ledger.dots.get(&dot) == Some(&DotState::Intent) {
+            return Ok(());
+        }
+        self.strikes_left(at_us).map_err(Unlawful::Sitting)?;
+        self.append(about_dot("intent", dot, layer, at_us))
     }
 
     /// Takes an intent back whose needle was never told to come out.
@@ -197,17 +203,17 @@ impl Record {
     /// # Errors
     /// When the disk fails. Without such an intent nothing changes.
     pub fn withdraw(&mut self, dot: DotId) -> Result<(), RecordError> {
-        self.db
-            .prepare_cached("DELETE FROM dots WHERE dot = ?1 AND state = 'intent'")
-            .and_then(|mut q| q.execute([dot.0]))
-            .map(|_| ())
-            .map_err(sqlite("withdrawing an intent"))
+        if self.ledger.dots.get(&dot) != Some(&DotState::Intent) {
+            return Ok(());
+        }
+        let layer = self.layer_of(dot)?;
+        self.append(about_dot("withdrawn", dot, layer, self.last_us))
     }
 
     /// Puts a dot's outcome on the disk.
     ///
     /// # Errors
-    /// Placed or in doubt without an intent, a dot already done, or a disk that fails.
+    /// Placed or in doubt without an intent, a number that is not finite, a dot already done, or a disk that fails.
     pub fn outcome(
         &mut self,
         dot: DotId,
@@ -215,52 +221,43 @@ impl Record {
         outcome: &DotOutcome,
         at_us: i64,
     ) -> Result<(), RecordError> {
-        let doing = sqlite("writing an outcome");
+        // SQLite keeps no negative zero.
         let (lateral, depth) = match outcome {
             DotOutcome::Placed {
                 lateral_error_m,
                 depth_m,
-            } => (Some(*lateral_error_m), Some(*depth_m)),
+            } => (Some(lateral_error_m + 0.0), Some(depth_m + 0.0)),
             _ => (None, None),
         };
-        let row = params![
-            dot.0,
-            outcome.state().key(),
-            outcome.reason(),
-            lateral,
-            depth,
-            at_us
-        ];
-        let changed = self
-            .db
-            .prepare_cached(
-                "UPDATE dots SET state = ?2, reason = ?3, lateral_error_m = ?4, depth_m = ?5, outcome_us = ?6 \
-                 WHERE dot = ?1 AND state = 'intent'",
-            )
-            .and_then(|mut q| q.execute(row))
-            .map_err(&doing)?;
-        if changed == 1 {
-            return Ok(());
+        self.append(Row {
+            reason: outcome.reason().map(str::to_owned),
+            lateral_error_m: lateral,
+            depth_m: depth,
+            ..about_dot(outcome.state().key(), dot, layer, at_us)
+        })
+    }
+
+    /// Has a dot that is in doubt struck once more. Only a person may order that, who has looked at the skin.
+    ///
+    /// # Errors
+    /// The dot is not in doubt, the order is not complete, or the disk fails.
+    pub fn order_repeat(
+        &mut self,
+        dot: DotId,
+        order: &Order,
+        at_us: i64,
+    ) -> Result<(), RecordError> {
+        if !order.complete() {
+            return Err(RecordError::Order);
         }
-        let known: Option<String> = self
-            .db
-            .query_row("SELECT state FROM dots WHERE dot = ?1", [dot.0], |row| {
-                row.get(0)
-            })
-            .optional()
-            .map_err(&doing)?;
-        match (known, outcome) {
-            (Some(state), _) => Err(RecordError::AlreadyDone { dot: dot.0, state }),
-            (None, DotOutcome::Skipped { reason }) => self
-                .db
-                .prepare_cached(
-                    "INSERT INTO dots (dot, session_id, layer, state, reason, outcome_us) VALUES (?1, ?2, ?3, 'skipped', ?4, ?5)",
-                )
-                .and_then(|mut q| q.execute(params![dot.0, self.session_id, layer, reason, at_us]))
-                .map(|_| ())
-                .map_err(&doing),
-            (None, _) => Err(RecordError::NoIntent { dot: dot.0 }),
+        if self.ledger.dots.get(&dot) != Some(&DotState::InDoubt) {
+            return Err(Unlawful::NotInDoubt { dot: dot.0 }.into());
         }
+        let layer = self.layer_of(dot)?;
+        self.append(Row {
+            detail: Some(in_json(order)?),
+            ..about_dot("repeat", dot, layer, at_us)
+        })
     }
 
     /// Notes a pause, a stop, a fault or the like.
@@ -268,158 +265,41 @@ impl Record {
     /// # Errors
     /// When the disk fails.
     pub fn event(&mut self, kind: &str, detail: &str, at_us: i64) -> Result<(), RecordError> {
-        self.db
-            .prepare_cached(
-                "INSERT INTO events (session_id, at_us, kind, detail) VALUES (?1, ?2, ?3, ?4)",
-            )
-            .and_then(|mut q| q.execute(params![self.session_id, at_us, kind, detail]))
-            .map(|_| ())
-            .map_err(sqlite("writing an event"))
+        self.append(Row {
+            reason: Some(kind.to_owned()),
+            detail: Some(detail.to_owned()),
+            ..Row::of("event", at_us)
+        })
     }
 
     /// Every dot the record knows, with its state. What is not among them is still to do.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When an earlier write failed: what became of it is not known.
     pub fn dots(&self) -> Result<BTreeMap<DotId, DotState>, RecordError> {
-        let doing = sqlite("reading the dots");
-        let mut query = self
-            .db
-            .prepare("SELECT dot, state FROM dots")
-            .map_err(&doing)?;
-        let rows = query
-            .query_map([], |row| {
-                Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?))
-            })
-            .map_err(&doing)?;
-        let mut dots = BTreeMap::new();
-        for row in rows {
-            let (dot, state) = row.map_err(&doing)?;
-            // The table's own check leaves no other word; should one appear, the dot is not struck again.
-            dots.insert(
-                DotId(dot),
-                DotState::from_key(&state).unwrap_or(DotState::InDoubt),
-            );
+        if self.failed {
+            return Err(RecordError::Failed);
         }
-        Ok(dots)
-    }
-
-    /// How many dots stand how.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn counts(&self) -> Result<RecordCounts, RecordError> {
-        let doing = sqlite("counting the dots");
-        let mut query = self
-            .db
-            .prepare(
-                "SELECT state, coalesce(reason, ''), count(*) FROM dots GROUP BY state, reason",
-            )
-            .map_err(&doing)?;
-        let rows = query
-            .query_map([], |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, u32>(2)?,
-                ))
-            })
-            .map_err(&doing)?;
-        let mut counts = RecordCounts::default();
-        for row in rows {
-            let (state, reason, count) = row.map_err(&doing)?;
-            match DotState::from_key(&state) {
-                Some(DotState::Placed) => counts.placed += count,
-                Some(DotState::Skipped) => *counts.skipped.entry(reason).or_default() += count,
-                Some(DotState::Intent) => counts.intent += count,
-                Some(DotState::InDoubt) | None => counts.in_doubt += count,
-            }
-        }
-        Ok(counts)
-    }
-
-    /// The dots that were struck, by number.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn placed(&self) -> Result<Vec<PlacedDot>, RecordError> {
-        let doing = sqlite("reading the placed dots");
-        let mut query = self
-            .db
-            .prepare(
-                "SELECT dot, layer, lateral_error_m, depth_m, outcome_us FROM dots WHERE state = 'placed' ORDER BY dot",
-            )
-            .map_err(&doing)?;
-        let rows = query
-            .query_map([], |row| {
-                Ok(PlacedDot {
-                    dot: DotId(row.get(0)?),
-                    layer: row.get(1)?,
-                    lateral_error_m: row.get(2)?,
-                    depth_m: row.get(3)?,
-                    outcome_us: row.get(4)?,
-                })
-            })
-            .map_err(&doing)?;
-        rows.collect::<Result<_, _>>().map_err(&doing)
+        Ok(self.ledger.dots.clone())
     }
 }
 
-fn lock(path: &Path) -> Result<File, RecordError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".lock");
-    let beside = path.with_file_name(name);
-    let io = |source| RecordError::Io {
-        path: beside.clone(),
-        source,
-    };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&beside)
-        .map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RecordError::Locked {
-            path: path.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(RecordError::Io {
-            path: beside,
-            source,
-        }),
+impl Drop for Record {
+    fn drop(&mut self) {
+        // A row that is missing for want of a disk says no more than one that a crash kept from being written.
+        let _ = self.append(Row::of("closed", self.last_us));
     }
 }
 
-/// The session's id, when the record is of this version and this plan.
-fn check_meta(db: &Connection, path: &Path, binding: &Binding) -> Result<String, RecordError> {
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            row.get::<_, String>(1)?,
-            row.get::<_, String>(2)?,
-        ))
-    };
-    let meta = db.query_row(
-        "SELECT format_version, session_id, plan_digest FROM meta",
-        [],
-        read,
-    );
-    let (found, session_id, plan) = meta.map_err(|_| RecordError::NotARecord {
-        path: path.to_owned(),
-    })?;
-    if found != FORMAT_VERSION {
-        return Err(RecordError::Version {
-            path: path.to_owned(),
-            found,
-        });
+fn about_dot(kind: &str, dot: DotId, layer: u8, at_us: i64) -> Row {
+    Row {
+        dot: Some(i64::from(dot.0)),
+        layer: Some(i64::from(layer)),
+        ..Row::of(kind, at_us)
     }
-    if plan != binding.plan.to_string() {
-        return Err(RecordError::OtherPlan {
-            path: path.to_owned(),
-            record: plan.chars().take(12).collect(),
-            plan: binding.plan.short(),
-        });
-    }
-    Ok(session_id)
+}
+
+fn in_json(value: &impl serde::Serialize) -> Result<String, RecordError> {
+    // Strings and finite numbers only: it cannot fail.
+    serde_json::to_string(value).map_err(|_| RecordError::Order)
 }

@@ -6,15 +6,20 @@ use std::path::PathBuf;
 use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
 
-use super::FORMAT_VERSION;
+use super::ledger::Unlawful;
+use super::side::beside;
+use super::sitting::RegistryError;
+
+/// Version of the tables; any other is refused.
+pub const FORMAT_VERSION: i64 = 2;
 
 /// Why the record cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The lock beside the record could not be made.
+    /// The file beside the record could not be made or written.
     #[error("{path}: {source}")]
     Io {
-        /// The lock file.
+        /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -32,7 +37,9 @@ pub enum RecordError {
         path: PathBuf,
     },
     /// A record of another version.
-    #[error("{path}: record format {found}, this program writes {FORMAT_VERSION}")]
+    #[error(
+        "{path}: record format {found}, this program reads and writes {FORMAT_VERSION}: go on with it in the version that made it"
+    )]
     Version {
         /// The file.
         path: PathBuf,
@@ -51,20 +58,59 @@ pub enum RecordError {
         /// The digest of the plan given, shortened.
         plan: String,
     },
-    /// The dot is already accounted for.
-    #[error("dot {dot} is already {state} in the record")]
-    AlreadyDone {
-        /// The dot.
-        dot: u32,
-        /// Its state.
-        state: String,
+    /// A record of another scan.
+    #[error("{path}: the record belongs to scan {record}, the plan given was made on {scan}")]
+    OtherScan {
+        /// The file.
+        path: PathBuf,
+        /// The digest in the record, shortened.
+        record: String,
+        /// The digest of the scan given, shortened.
+        scan: String,
     },
-    /// An outcome of a strike without an intent.
-    #[error("dot {dot} was never intended, but an outcome came")]
-    NoIntent {
-        /// The dot.
-        dot: u32,
+    /// What stands in it is not what was written.
+    #[error("{path}: the record is broken, {source}")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// Where and how.
+        source: Break,
     },
+    /// The record ends before the row that the file beside it names, or has another one there.
+    #[error(
+        "{path}: {} names row {noted}, the record has {found} and not that one: rows are lost; bring back the record together with its -wal file",
+        beside(path, ".head").display()
+    )]
+    RowsLost {
+        /// The file.
+        path: PathBuf,
+        /// The row that was written at least.
+        noted: i64,
+        /// The rows there are.
+        found: i64,
+    },
+    /// Nothing says that the record is whole up to its end.
+    #[error(
+        "{path}: the record was not closed in order, and neither its -wal file nor {} is there: strikes may be missing; bring these files back, \
+         or have the operator accept it (`stipple-controller resume --accept-end`)",
+        beside(path, ".head").display()
+    )]
+    EndUnknown {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row that may not follow those before it.
+    #[error(transparent)]
+    Unlawful(#[from] Unlawful),
+    /// An order without a name or a reason.
+    #[error("an order needs the name of who gives it and a reason")]
+    Order,
+    /// The list of used cartridges.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// An earlier write failed; what was written since is not known, so nothing more is.
+    #[error("an earlier write to the record failed: open it anew")]
+    Failed,
     /// SQLite's own word.
     #[error("{doing}: {source}")]
     Sqlite {
@@ -73,6 +119,66 @@ pub enum RecordError {
         /// The error.
         source: rusqlite::Error,
     },
+}
+
+pub(super) fn sqlite(doing: &'static str) -> impl Fn(rusqlite::Error) -> RecordError {
+    move |source| RecordError::Sqlite { doing, source }
+}
+
+/// Where a record is broken, and how.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}: {damage}", row.map_or_else(|| "as a file".to_owned(), |row| format!("at row {row}")))]
+pub struct Break {
+    /// The first row that is not as it was written; `None` when it is not a matter of one row.
+    pub row: Option<i64>,
+    /// How.
+    pub damage: Damage,
+}
+
+/// How a record is broken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Damage {
+    /// The database cannot be read there.
+    #[error("the file cannot be read: {0}")]
+    Unreadable(String),
+    /// The database's own check.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// The tables are not those of a record.
+    #[error("the file's tables or views are not those of a record")]
+    Schema,
+    /// Rows are gone.
+    #[error("the row is missing, row {found} follows")]
+    Missing {
+        /// The next that is there.
+        found: i64,
+    },
+    /// The row, or one before it, was changed, moved or put in.
+    #[error("the hash does not fit the row and those before it")]
+    Hash,
+    /// The hashes fit, but no program of ours wrote this.
+    #[error("{0}")]
+    Law(Unlawful),
+    /// The journal ends elsewhere than its head says.
+    #[error(
+        "the head kept in the record is at row {head}: rows were taken away from the end, or put there"
+    )]
+    Head {
+        /// Where the head is.
+        head: i64,
+    },
+    /// Not even a first row.
+    #[error("there is no row at all")]
+    Empty,
+    /// The file beside the record knows a row that is not there, or another.
+    #[error("the file beside the record names row {noted}, which is missing or another one")]
+    Lost {
+        /// The row.
+        noted: i64,
+    },
+    /// A head hash that was noted elsewhere is not in it.
+    #[error("no row has the hash {0}")]
+    NotInChain(String),
 }
 
 /// How sure a write must be before it returns.
@@ -182,6 +288,19 @@ pub struct PlacedDot {
     pub depth_m: f64,
     /// When, wall clock, µs.
     pub outcome_us: i64,
+}
+
+/// A dot of which nobody knows whether it was struck.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InDoubt {
+    /// Which.
+    pub dot: DotId,
+    /// Its layer.
+    pub layer: u8,
+    /// Why it is not known.
+    pub reason: String,
+    /// Since when, wall clock, µs.
+    pub at_us: i64,
 }
 
 /// How many dots stand how.

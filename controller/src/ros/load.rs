@@ -246,6 +246,8 @@ fn exchange(
     let old_binding = held.as_ref().map(|record| *record.binding());
     let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
     let open = |path: &Path, binding| Record::open(path, binding, Durability::PowerCut, now_us);
+    // Of one that failed only opening it anew tells what is on the disk.
+    let held = held.filter(|record| !(same && record.has_failed()));
     let (opened, held) = match held {
         Some(record) if same && *record.binding() == binding => (Ok(record), None),
         Some(record) if same => {

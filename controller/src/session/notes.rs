@@ -73,8 +73,8 @@ impl Session {
             Outcome::Skipped(reason) => DotOutcome::Skipped {
                 reason: reason.key(),
             },
-            Outcome::InDoubt => DotOutcome::InDoubt {
-                reason: "interrupted",
+            Outcome::InDoubt(doubt) => DotOutcome::InDoubt {
+                reason: doubt.key(),
             },
         };
         match &outcome {

@@ -151,6 +151,9 @@ fn print(report: &Report, ending: Ending) {
     for (reason, count) in &report.skipped {
         println!("  skipped {count}: {reason}");
     }
+    for (reason, count) in report.record.iter().flat_map(|record| &record.in_doubt) {
+        println!("  in doubt in the record {count}: {reason}");
+    }
     for (fault, count) in &report.faults {
         println!("  fault {fault}: {}", count.count);
     }

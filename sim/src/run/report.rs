@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use stipple_controller::report::{Invariants, PlacementError, Report, Spread};
+use stipple_controller::report::{Invariants, PlacementError, RecordEnd, Report, Spread};
 use stipple_model::plan::{Plan, write_atomically};
 
 use super::{RunError, Simulation};
@@ -108,6 +108,7 @@ impl Simulation {
         let strikes = self.plant.strikes();
         let lateral = Spread::of(strikes.iter().map(|s| s.lateral * 1e3));
         let depth = Spread::of(strikes.iter().map(|s| s.depth_error.abs() * 1e3));
+        report.record = Some(RecordEnd::of(record)?);
         report.placement_error_mm = lateral
             .zip(depth)
             .map(|(lateral, depth)| PlacementError { lateral, depth });

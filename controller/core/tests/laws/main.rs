@@ -162,7 +162,8 @@ fn a_moving_head_draws_the_needle_back_within_a_tick_and_the_dot_counts_as_done(
             (State::Retracting, &NeedleCommand::Retract)
         );
         bench.until(50, |o| o.outcome.is_some());
-        assert_eq!(bench.outcomes, [(Dot(0), Outcome::InDoubt)]);
+        let moved = Outcome::InDoubt(Doubt::Guard(Refusal::HeadMoving));
+        assert_eq!(bench.outcomes, [(Dot(0), moved)]);
         bench.plant.nuisance = Nuisance::None;
         assert!(bench.finish());
         assert_eq!(bench.outcomes.len(), 3);
@@ -188,7 +189,8 @@ fn a_stroke_broken_off_at_once_keeps_the_arm_until_the_needle_can_know_of_it() {
         farthest > Limits::HARDWARE.needle_in,
         "the needle never came out: the test shows nothing"
     );
-    assert_eq!(bench.outcomes, [(Dot(0), Outcome::InDoubt)]);
+    let off_patch = Outcome::InDoubt(Doubt::Guard(Refusal::OffPatch));
+    assert_eq!(bench.outcomes, [(Dot(0), off_patch)]);
 }
 
 #[test]

@@ -205,6 +205,7 @@ impl Tally {
                     )
                 })
                 .collect(),
+            record: None,
             invariants: None,
             remarks,
         })
