@@ -408,7 +408,13 @@ impl WorkCell {
     fn nearest_box(&self, center: &Vector3<f64>) -> Option<(f64, usize)> {
         let away = |b: &Boxed| {
             let local = (b.box_from_base * Point3::from(*center)).coords;
-            box_distance(&b.half, &local)
+            let away = box_distance(&b.half, &local);
+            // NaN is nearest of all.
+            if away.is_nan() {
+                f64::NEG_INFINITY
+            } else {
+                away
+            }
         };
         let all = self.boxes.iter().enumerate().map(|(i, b)| (away(b), i));
         all.reduce(|a, b| if b.0 < a.0 { b } else { a })
