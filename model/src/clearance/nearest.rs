@@ -5,8 +5,8 @@ use nalgebra::Vector3;
 /// A triangle's corners, metres.
 pub(super) type Triangle = [Vector3<f64>; 3];
 
-/// Most triangles of one leaf: a box costs less than a triangle.
-const LEAF: usize = 1;
+/// Most triangles of one leaf.
+const LEAF: usize = 2;
 /// Halves with fewer triangles are built on one thread.
 const SMALL: usize = 4096;
 /// Branches of a node.
