@@ -159,6 +159,15 @@ fn signed_far(bencher: Bencher) {
 }
 
 #[divan::bench]
+fn witnesses_hovering(bencher: Bencher) {
+    let s = shared();
+    each(bencher, &s.hovering, |q| {
+        let (_, shown) = s.work.witnesses(&q[0], &s.cell.base_from_head);
+        shown.nose_head.is_some_and(|w| w.gap > 0.0)
+    });
+}
+
+#[divan::bench]
 fn hop_of_1_5_mm_proven(bencher: Bencher) {
     let s = shared();
     each(bencher, &s.hovering, |q| {

@@ -147,6 +147,21 @@ fn core(points: &[Vector3<f64>], rounded: f64) -> Core {
     }
 }
 
+/// Two points of hulls moved to the surfaces of what lies within radii of these; to a point of both where they overlap.
+fn on_surfaces(points: [Vector3<f64>; 2], rounded: [f64; 2]) -> [Vector3<f64>; 2] {
+    let (between, both) = (points[1] - points[0], rounded[0] + rounded[1]);
+    let length = between.norm();
+    if length > both {
+        let along = between / length;
+        return [
+            points[0] + along * rounded[0],
+            points[1] - along * rounded[1],
+        ];
+    }
+    let share = if both > 0.0 { rounded[0] / both } else { 0.5 };
+    [points[0] + between * share; 2]
+}
+
 impl Hull {
     /// All points within `rounded` of the convex hull of `points`, which are finite; `None` when there are none.
     pub(super) fn new(points: &[Vector3<f64>], rounded: f64) -> Option<Self> {
@@ -272,20 +287,7 @@ impl Hull {
                 break;
             }
         }
-        let between = points[1] - points[0];
-        let length = between.norm();
-        if length > rounded {
-            let along = between / length;
-            points[0] += along * self.rounded;
-            points[1] -= along * other.rounded;
-        } else {
-            let share = if rounded > 0.0 {
-                self.rounded / rounded
-            } else {
-                0.5
-            };
-            points = [points[0] + between * share; 2];
-        }
+        let points = on_surfaces(points, [self.rounded, other.rounded]);
         Gap {
             lower: if lower.is_finite() {
                 lower

@@ -19,6 +19,7 @@ impl Lanes {
         points.chunks(WIDE).map(group).collect()
     }
 
+    #[inline]
     fn heights(&self, along: &Vector3<f64>) -> [f64; WIDE] {
         let [x, y, z] = &self.0;
         core::array::from_fn(|k| x[k] * along.x + y[k] * along.y + z[k] * along.z)

@@ -1,7 +1,7 @@
 //! Signed clearance of the whole arm, its cable guards and its tool against the head, the room and itself, and motions proven clear.
 //!
 //! Every distance reported is a lower bound: bodies are covered by spheres (against head and room) or their convex hulls (against each
-//! other), the head's distance is bounded by [`HeadField`]. What cannot be computed is not clear. A straight segment in joint space, or a
+//! other), the head's distance is bounded by [`HeadField`]. [`Witness`] shows by two points how far the truth can be above it. What cannot be computed is not clear. A straight segment in joint space, or a
 //! patch spanned by two, is proven, not sampled: a configuration is checked with every sphere inflated by the farthest it can move within
 //! the region, and where that does not pass, the region is halved. Margins stand in [`crate::limits::margin`].
 

@@ -9,8 +9,14 @@ pub(super) type Triangle = [Vector3<f64>; 3];
 const LEAF: usize = 2;
 /// Halves with fewer triangles are built on one thread.
 const SMALL: usize = 4096;
-/// Branches waiting at most: trees are balanced, so even 2³² triangles make 32 levels.
-const DEEPEST: usize = 48;
+/// Branches of a node.
+const WIDE: usize = 4;
+/// Branches waiting at most: trees are balanced, so even 2²⁷ triangles make 14 levels of four branches, of which three wait.
+const DEEPEST: usize = 64;
+/// A branch is a leaf: eight times its first triangle, and how many.
+const IS_LEAF: u32 = 1 << 31;
+/// No branch.
+const NONE: u32 = u32::MAX;
 /// A triangle lower than this share of its longest edge is looked at as its edges.
 const FLAT: f64 = 1e-10;
 
@@ -34,6 +40,7 @@ pub(super) struct Nearest {
     pub(super) triangle: u32,
 }
 
+/// A node of two branches, as built.
 #[derive(Debug, Clone, Copy, Default)]
 struct Node {
     low: [f32; 3],
@@ -44,9 +51,17 @@ struct Node {
     range: u32,
 }
 
+/// A node of four branches, with their boxes coordinate by coordinate.
+#[derive(Debug, Clone, Copy)]
+struct Fork {
+    low: [[f32; WIDE]; 3],
+    high: [[f32; WIDE]; 3],
+    branches: [u32; WIDE],
+}
+
 /// A balanced tree of boxes over triangles. The same triangles make the same tree on any number of threads.
 pub(super) struct Tree {
-    nodes: Vec<Node>,
+    forks: Vec<Fork>,
     /// In the leaves' order, with their number as given.
     triangles: Vec<(Triangle, u32)>,
     /// Where the triangle of each number went.
@@ -184,10 +199,10 @@ fn build(triangles: &mut [(Triangle, u32)], first: usize, nodes: &mut [Node], of
 }
 
 impl Tree {
-    /// A tree over triangles; `None` when there are none, or more than 2²⁸.
+    /// A tree over triangles; `None` when there are none, or 2²⁷ and more.
     pub(super) fn new(triangles: Vec<Triangle>) -> Option<Self> {
         let count = triangles.len();
-        if count == 0 || count >= 1 << 28 {
+        if count == 0 || count >= 1 << 27 {
             return None;
         }
         let mut triangles: Vec<_> = triangles.into_iter().zip(0u32..).collect();
@@ -197,8 +212,10 @@ impl Tree {
         for (place, (_, number)) in triangles.iter().enumerate() {
             places[*number as usize] = place as u32;
         }
+        let mut forks = Vec::new();
+        fork(&nodes, 0, &mut forks);
         Some(Self {
-            nodes,
+            forks,
             triangles,
             places,
         })
@@ -215,14 +232,13 @@ impl Tree {
             square: (nearest_on(self.triangle(hint), p).0 - p).norm_squared(),
             triangle: hint,
         };
+        let near = Near::new(p);
         let mut pending = arrayvec::ArrayVec::<(f64, u32), DEEPEST>::new();
         let mut at = 0u32;
         loop {
-            let node = &self.nodes[at as usize];
-            if node.second == 0 {
-                let first = (node.range / 8) as usize;
-                for (triangle, number) in &self.triangles[first..first + (node.range % 8) as usize]
-                {
+            if at & IS_LEAF != 0 {
+                let (first, count) = ((at & !IS_LEAF) as usize / 8, at as usize % 8);
+                for (triangle, number) in &self.triangles[first..first + count] {
                     let square = (nearest_on(triangle, p).0 - p).norm_squared();
                     if square < best.square {
                         best = Nearest {
@@ -232,27 +248,28 @@ impl Tree {
                     }
                 }
             } else {
-                let (one, other) = (at + 1, node.second);
-                let (d1, d2) = (self.to_box(one, p), self.to_box(other, p));
-                let ((near, first), (far, second)) = if d1 <= d2 {
-                    ((d1, one), (d2, other))
-                } else {
-                    ((d2, other), (d1, one))
-                };
-                if far < best.square {
-                    pending.push((far, second));
-                }
-                if near < best.square {
-                    at = first;
-                    continue;
+                let fork = &self.forks[at as usize];
+                let squares = near.squares(fork);
+                // The nearest branch comes to lie on top.
+                let first = pending.len();
+                for (square, branch) in squares.into_iter().zip(fork.branches) {
+                    let square = f64::from(square);
+                    if square < best.square && branch != NONE {
+                        pending.push((square, branch));
+                        let mut k = pending.len() - 1;
+                        while k > first && pending[k - 1].0 < square {
+                            pending.swap(k - 1, k);
+                            k -= 1;
+                        }
+                    }
                 }
             }
             // The next branch that can still hold something nearer.
             loop {
                 match pending.pop() {
                     None => return best,
-                    Some((square, node)) if square < best.square => {
-                        at = node;
+                    Some((square, branch)) if square < best.square => {
+                        at = branch;
                         break;
                     }
                     Some(_) => {}
@@ -263,17 +280,70 @@ impl Tree {
 
     /// Bytes.
     pub(super) fn memory(&self) -> usize {
-        size_of_val(&*self.nodes) + size_of_val(&*self.triangles) + size_of_val(&*self.places)
+        size_of_val(&*self.forks) + size_of_val(&*self.triangles) + size_of_val(&*self.places)
+    }
+}
+
+/// A point as the boxes see it: from where it may be, rounded either way.
+struct Near {
+    least: [f32; 3],
+    most: [f32; 3],
+}
+
+impl Near {
+    fn new(p: &Vector3<f64>) -> Self {
+        Self {
+            least: [below(p.x), below(p.y), below(p.z)],
+            most: [above(p.x), above(p.y), above(p.z)],
+        }
     }
 
-    fn to_box(&self, node: u32, p: &Vector3<f64>) -> f64 {
-        let node = &self.nodes[node as usize];
-        let out = |k: usize| {
-            (f64::from(node.low[k]) - p[k])
-                .max(p[k] - f64::from(node.high[k]))
-                .max(0.0)
-        };
-        let (x, y, z) = (out(0), out(1), out(2));
-        x * x + y * y + z * z
+    /// The squares of the distances to a fork's boxes: never more than they are.
+    #[inline]
+    fn squares(&self, fork: &Fork) -> [f32; WIDE] {
+        let larger = |a: f32, b: f32| if a > b { a } else { b };
+        let mut squares = [0.0f32; WIDE];
+        for axis in 0..3 {
+            for (k, square) in squares.iter_mut().enumerate() {
+                let under = fork.low[axis][k] - self.most[axis];
+                let over = self.least[axis] - fork.high[axis][k];
+                let out = larger(larger(under, over), 0.0);
+                *square += out * out;
+            }
+        }
+        // A few roundings to 24 bits each; and what is too far to be squared is far.
+        squares.map(|square| {
+            let square = square * (1.0 - 1e-6);
+            if square < f32::MAX { square } else { f32::MAX }
+        })
     }
+}
+
+/// Takes two levels of a node's branches together, and all below; returns the branch.
+fn fork(nodes: &[Node], node: usize, forks: &mut Vec<Fork>) -> u32 {
+    let halves = |node: usize| -> arrayvec::ArrayVec<usize, 2> {
+        match nodes[node].second {
+            0 => core::iter::once(node).collect(),
+            second => [node + 1, second as usize].into_iter().collect(),
+        }
+    };
+    let at = forks.len();
+    forks.push(Fork {
+        low: [[f32::INFINITY; WIDE]; 3],
+        high: [[f32::NEG_INFINITY; WIDE]; 3],
+        branches: [NONE; WIDE],
+    });
+    let branches = halves(node).into_iter().flat_map(halves);
+    for (k, branch) in branches.enumerate() {
+        for axis in 0..3 {
+            forks[at].low[axis][k] = nodes[branch].low[axis];
+            forks[at].high[axis][k] = nodes[branch].high[axis];
+        }
+        forks[at].branches[k] = if nodes[branch].second == 0 {
+            IS_LEAF | nodes[branch].range
+        } else {
+            fork(nodes, branch, forks)
+        };
+    }
+    at as u32
 }

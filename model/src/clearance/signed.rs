@@ -17,18 +17,25 @@ use crate::limits::margin;
 const NOSE_EXACT: f64 = 0.015;
 /// … but of no more spheres than this; others keep their bounds.
 const MOST_EXACT: u32 = 6;
+/// The mesh is asked as well about a sphere that sticks out by less than this share of the distance found …
+const TELLING: f64 = 0.1;
+/// … of so many of links and tool body. What it says ends the search once the bound is no less than it by this share of the distance.
+const MOST_TELLING: u32 = 2;
+pub(super) const FAR: f64 = 0.15;
 /// Spheres are split no further once they stick out by less than this share of the distance found.
 pub(super) const COARSE: f64 = 0.04;
 
 /// Lower bounds of the distances, metres; negative when touching or overlapping, infinite when there is nothing to meet.
 ///
-/// How much smaller than the true distance they can be: to head and boxes by what a sphere of the body's cover sticks out (4 mm, 1 % of the
-/// body's own radius or 4 % of the distance, whichever is most; the tool's flat ends by up to its radius; the nose's tip is a sphere itself),
-/// and to the head by what
-/// [`super::HeadField`] loses as well, except for the nose nearer than 15 mm, which is asked exactly. To the floor by what the body's hull
-/// leaves out, and between bodies of the arm, where the distance is that of their convex hulls, by what both hulls leave out: 0.1 mm each,
-/// or what 256 corners leave out of a larger round one. Of hulls that overlap it is minus a way that parts them, so never less deep than
-/// they overlap. [`super::Witness`] says it in numbers for one configuration.
+/// How much smaller than the true distance they can be, in words; [`super::Witness`] says it in numbers for one configuration:
+/// - to boxes by 4 mm, 1 % of the body's own half diagonal or 4 % of the distance, whichever is most: what a sphere of the body's cover may
+///   stick out. The tool's flat ends are covered up to its radius too far.
+/// - to the head by that and what [`super::HeadField`] loses, or by 15 % of the distance. The nose nearer than 15 mm is asked exactly, and
+///   its tip is a sphere itself.
+/// - to the floor by what the body's hull leaves out: 0.1 mm, or what 256 corners leave out of a larger round one; of the tool, whose hull
+///   is drawn around it with 24 sides and a square nose, by 1 % of its radius and 0.6 of the nose's.
+/// - between bodies of the arm, whose distance is that of their convex hulls, by what both leave out. Of hulls that overlap it is minus a way
+///   that parts them, so never less deep than they overlap.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Clearance {
     /// Nose cone to head.
@@ -180,7 +187,7 @@ impl WorkCell {
         let cores = self.cores(&frames);
         let last = self.bodies.len().saturating_sub(1);
         let nose = self.nearest_to_head(last..last + 1, &frames, &head_from_base, MOST_EXACT);
-        let links = self.nearest_to_head(0..last, &frames, &head_from_base, 0);
+        let links = self.nearest_to_head(0..last, &frames, &head_from_base, MOST_TELLING);
         let floor = self.nearest_to_floor(&frames, &cores);
         let scene = self.nearest_to_boxes(&frames, floor);
         let pair = self.nearest_pair(&frames, &cores);
@@ -225,25 +232,39 @@ impl WorkCell {
                 left = left.nearer(root.into());
             }
         }
-        while let Some(top) = queue.pop() {
+        // A distance that is surely not less than the smallest, and the sphere that shows it.
+        let mut most = Found::nothing();
+        while let Some(mut top) = queue.pop() {
             let sphere = &self.bodies[top.body].spheres.spheres[top.node as usize];
             let last = sphere.children == 0 || sphere.loss <= COARSE * top.gap;
-            if !last && queue.has_room() {
-                for k in 0..2 {
-                    // What is true of the whole is true of its parts.
-                    queue.push(ask(top.body, sphere.children + k, top.gap));
-                }
-            } else if exact > 0 && !top.exact && top.gap < NOSE_EXACT {
+            let nose = last && top.gap < NOSE_EXACT;
+            if exact > 0 && !top.exact && (nose || sphere.loss <= TELLING * top.gap) {
                 exact -= 1;
-                let gap = self.field.exact(&at(top.body, sphere)) - sphere.radius;
-                let gap = top.gap.max(gap);
-                queue.push(Waiting {
-                    gap,
-                    exact: true,
-                    ..top
+                let away = self.field.exact(&at(top.body, sphere)) - sphere.radius;
+                if away > 0.0 && away + sphere.loss < most.gap {
+                    most = Found {
+                        gap: away + sphere.loss,
+                        ..top.into()
+                    };
+                }
+                if away > top.gap {
+                    (top.gap, top.exact) = (away, true);
+                    queue.push(top);
+                    continue;
+                }
+            }
+            if top.gap > NOSE_EXACT && most.gap - top.gap <= FAR * top.gap {
+                return left.nearer(Found {
+                    gap: top.gap,
+                    ..most
                 });
-            } else {
+            }
+            if last || !queue.has_room() {
                 return left.nearer(top.into());
+            }
+            for k in 0..2 {
+                // What is true of the whole is true of its parts.
+                queue.push(ask(top.body, sphere.children + k, top.gap));
             }
         }
         left
@@ -387,7 +408,13 @@ impl WorkCell {
     fn nearest_box(&self, center: &Vector3<f64>) -> Option<(f64, usize)> {
         let away = |b: &Boxed| {
             let local = (b.box_from_base * Point3::from(*center)).coords;
-            box_distance(&b.half, &local)
+            let away = box_distance(&b.half, &local);
+            // NaN is nearest of all.
+            if away.is_nan() {
+                f64::NEG_INFINITY
+            } else {
+                away
+            }
         };
         let all = self.boxes.iter().enumerate().map(|(i, b)| (away(b), i));
         all.reduce(|a, b| if b.0 < a.0 { b } else { a })

@@ -26,7 +26,7 @@ pub struct Witness {
     pub loss: f64,
     /// On the body.
     pub body: Point<Base>,
-    /// The nearest point to it of head, floor or box; on the other body.
+    /// The nearest point to it of head (caps over its openings included), floor or box; or on the other body.
     pub other: Point<Base>,
 }
 
@@ -116,14 +116,22 @@ impl WorkCell {
         match found.seen {
             Seen::Nothing => None,
             Seen::Corner { point, missed } => {
-                let (gap, other) = match self.met(what) {
-                    Some(met) => met.foot(&point),
-                    None => {
-                        let below = Vector3::new(point.x, point.y, self.floor_z);
-                        (point.z - self.floor_z, below)
-                    }
+                let (Obstacle::Floor { body } | Obstacle::Box { body, .. }) = what else {
+                    return None;
                 };
-                Some(told(gap, missed + ROUNDING, point, other))
+                // The hull of a turned tool is drawn around it: its corners lie a little off.
+                let part = &self.bodies[body];
+                let base_from_body = &frames.places[part.place];
+                let corner = base_from_body
+                    .inverse_transform_point(&Point3::from(point))
+                    .coords;
+                let on_body = part.skin.foot(&corner).map_or(corner, |(_, foot)| foot);
+                let off = (on_body - corner).norm();
+                let point = (base_from_body * Point3::from(on_body)).coords;
+                let below = Vector3::new(point.x, point.y, self.floor_z);
+                let above = (point.z - self.floor_z, below);
+                let (gap, other) = self.met(what).map_or(above, |met| met.foot(&point));
+                Some(told(gap, missed + off + ROUNDING, point, other))
             }
             Seen::Hulls([one, other]) => {
                 let gap = (other - one).norm();
