@@ -11,7 +11,7 @@ use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
     Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance,
-    SessionEstimate, Shade, SkipReason,
+    SessionEstimate, Shade, Skips,
 };
 use stipple_model::treatment::{ShadeDesign, Treatment};
 use stipple_model::units::Length;
@@ -204,19 +204,29 @@ fn unwatched(work: &WorkCell) -> Option<Finding> {
     })
 }
 
-/// A finding for each reason why dots are skipped, and each pair of things that stands in the way: how many, and what would help.
-fn skips(work: &WorkCell, poses: &[Result<Pose, Refusal>]) -> Vec<Finding> {
+/// Why dots are skipped, by reason and pair of things that stands in the way.
+fn skips(work: &WorkCell, poses: &[Result<Pose, Refusal>]) -> Vec<Skips> {
     let mut counts = std::collections::BTreeMap::new();
     for refusal in poses.iter().filter_map(|p| p.as_ref().err()) {
-        let what = (refusal.reason, refusal.describe(work));
-        *counts.entry(what).or_insert(0_usize) += 1;
+        let pair = refusal.obstacle.as_ref().map(|o| work.describe(o));
+        *counts.entry((refusal.reason, pair)).or_insert(0) += 1;
     }
-    let finding = |((reason, what), count): ((SkipReason, String), usize)| Finding {
+    let counted = |((reason, pair), dots)| Skips { reason, pair, dots };
+    counts.into_iter().map(counted).collect()
+}
+
+/// A finding for dots that are skipped: how many, why, and what would help.
+fn skipped(skips: &Skips) -> Finding {
+    let (dots, reason) = (skips.dots, skips.reason);
+    let what = match &skips.pair {
+        Some(pair) => format!("{}: {pair}", reason.key()),
+        None => reason.key().to_owned(),
+    };
+    Finding {
         stage: "poses".to_owned(),
         code: format!("skipped_{}", reason.key()),
-        text: format!("{count} dots, {what}; {}", reason.help()),
-    };
-    counts.into_iter().map(finding).collect()
+        text: format!("{dots} dots, {what}; {}", reason.help()),
+    }
 }
 
 /// What the arm's description leaves out or has wrong.
@@ -336,7 +346,8 @@ pub fn plan(
     findings.extend(on_existing(&scalp, &field));
     findings.extend(of_arm(&work));
     findings.extend(unwatched(&work));
-    findings.extend(skips(&work, &poses));
+    let skips = skips(&work, &poses);
+    findings.extend(skips.iter().map(skipped));
     findings.extend(layers.iter().filter_map(Layer::finding));
     let wanted = wanted::pieces(&head, &scalp);
     let joined = join(&field, &poses);
@@ -359,6 +370,7 @@ pub fn plan(
         session_estimate: SessionEstimate {
             layers: layers.iter().map(|l| l.parts).collect(),
         },
+        skips,
         patch: scalp.patch,
         keep_outs: scalp.keep_outs,
         zones: scalp.zones,

@@ -160,6 +160,10 @@ pub struct Summary {
     pub planned: usize,
     /// Reason → count of those that will not.
     pub skipped: BTreeMap<&'static str, usize>,
+    /// Reason → the two things that come too near to each other → count, of those that something stands in the way of.
+    pub skipped_pairs: BTreeMap<&'static str, BTreeMap<String, usize>>,
+    /// Reason → the dots, by their number in dots.csv. Every dot is in one list or planned.
+    pub skipped_dots: BTreeMap<&'static str, Vec<usize>>,
     /// The pigments.
     pub shades: Vec<ShadeSummary>,
     /// Per zone, its layers.
@@ -278,10 +282,18 @@ pub struct PoseSummary {
 /// The plan in numbers.
 #[must_use]
 pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f64>>) -> Summary {
-    let mut skipped = BTreeMap::new();
-    for dot in &plan.dots {
+    let mut skipped_dots: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (i, dot) in plan.dots.iter().enumerate() {
         if let Outcome::Skipped(reason) = dot.outcome {
-            *skipped.entry(reason.key()).or_insert(0) += 1;
+            skipped_dots.entry(reason.key()).or_default().push(i);
+        }
+    }
+    let skipped: BTreeMap<&str, usize> = skipped_dots.iter().map(|(k, v)| (*k, v.len())).collect();
+    let mut skipped_pairs: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
+    for skips in &plan.skips {
+        if let Some(pair) = &skips.pair {
+            let pairs = skipped_pairs.entry(skips.reason.key()).or_default();
+            pairs.insert(pair.clone(), skips.dots as usize);
         }
     }
     let zones = (0u8..).zip(&plan.zones).map(|(index, zone)| ZoneSummary {
@@ -307,6 +319,8 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
         dots: plan.dots.len(),
         planned: plan.dots.len() - skipped.values().sum::<usize>(),
         skipped,
+        skipped_pairs,
+        skipped_dots,
         shades: plan
             .shades
             .iter()

@@ -99,6 +99,24 @@ fn wrong_usage_and_missing_files_are_told_in_one_line() {
 }
 
 #[test]
+fn joint_limits_that_are_none_are_told_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("typo.yaml"),
+        "joint_limits: {elbow: {has_velocity_limits: true, max_velocity: 1}}",
+    )
+    .unwrap();
+    for (file, what) in [("gone.yaml", "gone.yaml"), ("typo.yaml", "\"elbow\"")] {
+        let reach = ["reach", "--scan", "a.ply", "--landmarks", "a.json"];
+        let output = planner(
+            &[&reach[..], &["--joint-limits", file]].concat(),
+            folder.path(),
+        );
+        assert_refused(&output, what);
+    }
+}
+
+#[test]
 fn a_real_head_is_planned_and_exported_twice_the_same() {
     let Some(shared) = shared("") else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -178,6 +196,8 @@ fn a_real_head_is_planned_and_exported_twice_the_same() {
     for key in [
         "zones",
         "skipped",
+        "skipped_pairs",
+        "skipped_dots",
         "stages_s",
         "session_estimate_s",
         "base_from_head",

@@ -165,6 +165,7 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         findings: Vec::new(),
         stops: vec![Vec::new()],
         needles: vec![None],
+        skips: Vec::new(),
         session_estimate: stipple_model::plan::SessionEstimate {
             layers: vec![stipple_model::plan::SessionParts::default()],
         },

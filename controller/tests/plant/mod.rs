@@ -156,6 +156,7 @@ pub fn plan(count: u32) -> Plan {
         findings: Vec::new(),
         stops: vec![Vec::new()],
         needles: vec![None],
+        skips: Vec::new(),
         session_estimate: stipple_model::plan::SessionEstimate {
             layers: vec![stipple_model::plan::SessionParts::default()],
         },

@@ -97,7 +97,15 @@ impl Arm {
                     });
                 }
                 (Some((joint, pose)), None) => {
-                    joints.push(walk.joint(joint, pose)?);
+                    let mut made = walk.joint(joint, pose)?;
+                    let tighter = source.limits.get(&joint.name);
+                    if tighter.is_some_and(|t| t.apply(&mut made).is_none()) {
+                        return Err(ArmError::Limits {
+                            arm: source.name.clone(),
+                            joint: made.name,
+                        });
+                    }
+                    joints.push(made);
                     if soft_limits(joint).is_some() {
                         findings.push(Finding::SoftLimits {
                             joint: joint.name.clone(),

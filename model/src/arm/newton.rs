@@ -11,6 +11,9 @@ use crate::joints::{Joints, MAX_JOINTS};
 const TOLERANCE: f64 = 1e-9;
 /// The largest change of a joint in one step, rad.
 const LONGEST: f64 = 0.5;
+/// In so many steps the error must come down to this share of what it was, or there is nothing to be found: steps that lead anywhere do far
+/// more. Source: this project's own.
+const PACE: (usize, f64) = (12, 0.5);
 
 /// A pose to bring the flange to, as a matrix.
 #[derive(Debug, Clone)]
@@ -136,6 +139,7 @@ impl Arm {
     /// Newton steps with damping that fades with the error; `None` unless the pose is met within the tolerance.
     pub(super) fn polish(&self, goal: &Goal, start: &Joints, steps: usize) -> Option<Joints> {
         let mut q = *start;
+        let mut before = f64::INFINITY;
         for step in 0..=steps {
             let at = self.steps.run(q.as_slice());
             let miss = goal.miss(&at.flange);
@@ -145,6 +149,12 @@ impl Arm {
             let size = (miss.linear.norm_squared() + miss.angular.norm_squared()).sqrt();
             if step == steps || !size.is_finite() {
                 return None;
+            }
+            if step % PACE.0 == 0 {
+                if size > PACE.1 * before {
+                    return None;
+                }
+                before = size;
             }
             // Damped least squares: Δq = Jᵀ (J Jᵀ + λ² I)⁻¹ e.
             let columns = jacobian(&at);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::description::{Unusable, reduced};
+use super::joint_limits::Tightened;
 use crate::files::read_limited;
 
 /// Largest URDF or mesh file read, bytes.
@@ -22,6 +23,8 @@ pub struct ArmSource {
     pub meshes: BTreeMap<String, Vec<u8>>,
     /// The link that the tool is mounted on, where it is not to be found by its name or place (see [`super::Arm`]).
     pub flange: Option<String>,
+    /// By joint: limits tighter than the URDF's, see [`ArmSource::with_joint_limits`].
+    pub limits: BTreeMap<String, Tightened>,
 }
 
 /// Why an arm description cannot be read.
@@ -84,6 +87,7 @@ impl ArmSource {
             urdf: include_str!("../../../launch/arms/ur5e.urdf").to_owned(),
             meshes: BTreeMap::new(),
             flange: None,
+            limits: BTreeMap::new(),
         }
     }
 
@@ -125,6 +129,7 @@ impl ArmSource {
             urdf,
             meshes,
             flange: None,
+            limits: BTreeMap::new(),
         })
     }
 }

@@ -131,6 +131,7 @@ impl ThreeParallel {
             Crossing::None => return solutions,
         };
         for q1 in q1s {
+            let angle1 = q1.angle();
             // The frame behind joint 1, seen from the base.
             let n = q1.about(&self.h1, &self.h2);
             let u = q1.about(&self.h1, &self.u);
@@ -152,7 +153,8 @@ impl ThreeParallel {
                     x: p16.dot(&u) - self.p12.x - back.x,
                     y: p16.dot(&v) - self.p12.y - back.y,
                 };
-                self.reach(w, total, [q1, q5, q6], near[1], &mut solutions);
+                let others = [angle1, q5.angle(), q6.angle()];
+                self.reach(w, total, others, near[1], &mut solutions);
             }
         }
         solutions
@@ -163,7 +165,7 @@ impl ThreeParallel {
         &self,
         w: Flat,
         total: Turn,
-        others: [Turn; 3],
+        [q1, q5, q6]: [f64; 3],
         free: f64,
         out: &mut ArrayVec<[f64; 6], 8>,
     ) {
@@ -172,7 +174,6 @@ impl ThreeParallel {
         let Some(bends) = self.elbow.solve(reach) else {
             return;
         };
-        let [q1, q5, q6] = others.map(Turn::angle);
         let total = total.angle();
         for bend in bends {
             let reached = self.p34.turned(bend);

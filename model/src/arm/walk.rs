@@ -15,7 +15,7 @@ const DEFAULT_ACCELERATION: f64 = 15.0;
 const DEFAULT_JERK: f64 = 1000.0;
 
 /// Joints slower than this are a mistake in the URDF, rad/s.
-const SLOWEST: f64 = 1e-3;
+pub(super) const SLOWEST: f64 = 1e-3;
 
 /// The URDF's pose as an isometry, `None` when a number is not finite.
 pub(super) fn isometry(pose: &urdf_rs::Pose) -> Option<Isometry3<f64>> {

@@ -78,6 +78,19 @@ pub struct Plan {
     pub findings: Vec<Finding>,
     /// Expected time of every layer, planned stops counted.
     pub session_estimate: SessionEstimate,
+    /// Why dots are skipped: how many for each reason and pair of things.
+    pub skips: Vec<Skips>,
+}
+
+/// Dots that are skipped for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skips {
+    /// The reason.
+    pub reason: SkipReason,
+    /// The two things that come too near to each other, by name, where some do.
+    pub pair: Option<String>,
+    /// How many dots.
+    pub dots: u32,
 }
 
 /// Where a plan came from.
@@ -230,7 +243,7 @@ pub enum SkipReason {
     CollisionSelf,
     /// The arm or tool would come too near the floor, chair, table or trunk.
     CollisionScene,
-    /// The needle would lean more than allowed from the skin's normal.
+    /// Ways exist, but only with the needle leaning more than allowed from the skin's normal.
     Angle,
     /// The dot lies too near a keep-out.
     KeepOut,
@@ -273,7 +286,9 @@ impl SkipReason {
                 "bring head and base farther from each other, or look for a place with `reach --best`"
             }
             Self::CollisionScene => "move what is named, or look for a place with `reach --best`",
-            Self::Angle => "the skin lies so that the needle would lean too much; scan it better",
+            Self::Angle => {
+                "the arm gets there only with the needle leaning more than allowed: turn base or head, or look for a place with `reach --best`"
+            }
             Self::KeepOut => "leave the surroundings of eyes and ears out of the treatment",
             Self::Unconnected => {
                 "give the arm more room round the head, or look for a place with `reach --best`"

@@ -73,6 +73,7 @@ fn plan() -> Plan {
         ]],
         measures: Vec::new(),
         findings: Vec::new(),
+        skips: Vec::new(),
         session_estimate: SessionEstimate {
             layers: vec![SessionParts::default()],
         },

@@ -51,6 +51,9 @@ pub struct Arguments {
     /// The arm's link that carries the tool, where its description leaves that open.
     #[arg(long, value_name = "LINK")]
     flange: Option<String>,
+    /// Limits of the arm's joints as MoveIt keeps them (velocity, acceleration, jerk, position); used where they are tighter than the arm's own.
+    #[arg(long, value_name = "YAML")]
+    joint_limits: Option<PathBuf>,
     /// The work cell: tool, expected head pose, surroundings. Default: the one shipped (launch/cells/default.toml).
     #[arg(long, value_name = "TOML")]
     cell: Option<PathBuf>,
@@ -103,10 +106,15 @@ pub fn text_file(path: &Path) -> anyhow::Result<String> {
 pub fn cell(
     arm: &str,
     flange: Option<&str>,
+    joint_limits: Option<&Path>,
     file: Option<&Path>,
 ) -> anyhow::Result<(Cell, Bounds)> {
     let mut arm = ArmSource::open(arm).context("--arm")?;
     arm.flange = flange.map(str::to_owned);
+    if let Some(path) = joint_limits {
+        let limited = arm.with_joint_limits(&text_file(path)?);
+        arm = limited.with_context(|| path.display().to_string())?;
+    }
     let Some(path) = file else {
         return Ok((Cell::shipped(arm)?, Bounds::default()));
     };
@@ -138,6 +146,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (cell, bounds) = cell(
         &arguments.arm,
         arguments.flange.as_deref(),
+        arguments.joint_limits.as_deref(),
         arguments.cell.as_deref(),
     )?;
     let landmarks_digest = Digest::of(&show::read(&arguments.landmarks, LANDMARKS_LIMIT)?);

@@ -37,6 +37,9 @@ pub struct Arguments {
     /// The arm's link that carries the tool, where its description leaves that open.
     #[arg(long, value_name = "LINK")]
     flange: Option<String>,
+    /// Limits of the arm's joints as MoveIt keeps them; used where they are tighter than the arm's own.
+    #[arg(long, value_name = "YAML")]
+    joint_limits: Option<PathBuf>,
     /// The scan: PLY, STL, OBJ or glTF.
     #[arg(long)]
     scan: PathBuf,
@@ -142,6 +145,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (mut cell, bounds) = super::plan::cell(
         &arguments.arm,
         arguments.flange.as_deref(),
+        arguments.joint_limits.as_deref(),
         arguments.cell.as_deref(),
     )?;
     let landmarks = read_landmarks(&arguments.landmarks)?;

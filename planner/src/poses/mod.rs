@@ -45,8 +45,8 @@ const SINGULAR: f64 = 0.02;
 const LEANS: [f64; 1] = [0.8];
 /// Directions in which it leans.
 const LEAN_SIDES: usize = 6;
-/// Leans beyond what is allowed, as shares of [`TILT_CAP`]: for telling whether leaning more would help. Source: this project's own.
-const TOO_FAR: [f64; 2] = [1.5, 2.5];
+/// A lean beyond what is allowed, as a share of [`TILT_CAP`]: for telling whether leaning more would help. Source: this project's own.
+const TOO_FAR: [f64; 1] = [2.0];
 
 /// A dot as the arm sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -119,3 +119,98 @@ fn who_watches_may_break_off() {
     let stop = |_: f64| ControlFlow::Break(());
     assert!(assign(&surroundings, &sheets, &sites, &stop).is_none());
 }
+
+#[test]
+fn rolls_that_share_a_branch_are_those_that_each_solves_for_itself() {
+    let (cell, base_from_head, sites) = ball_and_sites(0.04);
+    assert_eq!(cell.last_joint_by_roll(), Some(1.0));
+    let surroundings = Surroundings {
+        cell: &cell,
+        base_from_head,
+        keep_outs: &[],
+    };
+    let (arm, near) = (cell.arm(), cell.arm().mid_range());
+    let mut compared = 0;
+    for site in sites.iter().step_by(9) {
+        let (needle, mut branches) = (-site.normal, rolls::Branches::default());
+        let mut shared: Vec<(f64, Joints)> = Vec::new();
+        surroundings.each_way(site, &needle, &near, |roll, q, branch| {
+            // What is told of all rolls holds of this one.
+            let told = surroundings.usable_on(&mut branches, branch, &q).is_ok();
+            assert_eq!(told, surroundings.usable(&q).is_ok(), "{roll}");
+            shared.push((roll, q));
+            ControlFlow::Continue(())
+        });
+        for k in 0..ROLLS {
+            let roll = wrap(core::f64::consts::TAU * k as f64 / ROLLS as f64);
+            let pose = base_from_head * Surroundings::head_from_tip(site, &needle, roll);
+            let own = arm.inverse(&cell.flange_for_tip(&pose), &near);
+            let of_roll = shared.iter().filter(|(r, _)| *r == roll);
+            let of_roll: Vec<&Joints> = of_roll.map(|(_, q)| q).collect();
+            assert_eq!(own.len(), of_roll.len(), "{roll}");
+            for q in &own {
+                assert!(of_roll.iter().any(|s| s.max_difference(q) < 1e-7), "{q:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 2000, "{compared}");
+}
+
+#[test]
+fn limits_and_leaning_too_far_are_told_from_reach() {
+    let head = crate::unroll::tests::ball().0;
+    // A forearm that is always folded up.
+    let limits = "joint_limits: {elbow_joint: {has_position_limits: true, min_position: 3.0, max_position: 3.1}}";
+    let mut cell = Cell::shipped(ArmSource::ur5e().with_joint_limits(limits).unwrap()).unwrap();
+    cell.boxes.clear();
+    cell.base_from_head = Transform::from_xyz_rpy([0.5, 0.1, 0.1], [0.0; 3]);
+    let work = WorkCell::new(&cell, &head).unwrap();
+    let (free, base_from_head, sites) = ball_and_sites(0.07);
+    let among = |cell| Surroundings {
+        cell,
+        base_from_head,
+        keep_outs: &[],
+    };
+    let surroundings = among(&work);
+    let reached = |site: &&Site| among(&free).ways(site, 1).0 > 0;
+    let sites: Vec<&Site> = sites.iter().step_by(7).filter(reached).collect();
+    assert!(sites.len() > 5, "{}", sites.len());
+    for site in sites {
+        let (ways, why) = surroundings.ways(site, u32::MAX);
+        assert_eq!(
+            (ways, why.map(|r| r.reason)),
+            (0, Some(SkipReason::JointLimit))
+        );
+    }
+    // A floor so high that the needle cannot come from below.
+    let (mut work, base_from_head, sites) = ball_and_sites(-0.08);
+    let raised = Cell {
+        floor_z: 0.0,
+        ..Cell::shipped(ArmSource::ur5e()).unwrap()
+    };
+    work.furnish(&Cell {
+        boxes: Vec::new(),
+        ..raised
+    })
+    .unwrap();
+    let surroundings = Surroundings {
+        cell: &work,
+        base_from_head,
+        keep_outs: &[],
+    };
+    let sheets = Sheets::new(&surroundings, &sites);
+    let poses = assign(&surroundings, &sheets, &sites, &crate::to_the_end).unwrap();
+    let near = work.arm().mid_range();
+    let mut leaning_helps = 0;
+    for (site, pose) in sites.iter().zip(&poses) {
+        if !matches!(pose, Err(r) if r.reason == SkipReason::Angle) {
+            continue;
+        }
+        leaning_helps += 1;
+        assert!(surroundings.is_reached_leaning(site, &near));
+        let (ways, why) = surroundings.ways(site, u32::MAX);
+        assert!(ways == 0 && why.is_some(), "{ways}");
+    }
+    assert!(leaning_helps > 3, "{leaning_helps}");
+}

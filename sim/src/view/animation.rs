@@ -311,6 +311,10 @@ impl Sink {
             finished: false,
         };
         if is_gif {
+            // It would be found only when all is drawn.
+            if to.is_dir() {
+                return Err(failed("is a folder".to_owned()));
+            }
             let file = File::create(&sink.part).map_err(system)?;
             let mut gif = GifEncoder::new_with_speed(BufWriter::new(file), GIF_SPEED);
             gif.set_repeat(Repeat::Infinite)
@@ -374,99 +378,5 @@ impl Drop for Sink {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::small_plan;
-
-    fn subject() -> Subject {
-        let (plan, cell) = small_plan(3);
-        Subject {
-            plan: plan.into(),
-            cell: cell.into(),
-        }
-    }
-
-    fn whole(subject: &Subject) -> Animation<'_> {
-        Animation {
-            subject,
-            layer: 1,
-            dots: None,
-            frames: 5,
-            speed: None,
-            from: vec![Viewpoint::Scene],
-            size: [64, 64],
-        }
-    }
-
-    #[test]
-    fn dots_are_done_when_the_arm_hovers_over_them_and_not_before() {
-        let subject = subject();
-        let mut run = Run::new(&whole(&subject), &mut |_| {}).unwrap();
-        assert_eq!(run.reached.len(), 9);
-        for k in 0..9 {
-            let (id, t) = run.reached[k];
-            let (done, joints) = run.at(t).unwrap();
-            assert_eq!(done, k + 1);
-            let pose = subject.plan.dot(id).unwrap().hover_pose(HOVER).unwrap();
-            let tip = subject.cell.base_from_tip(&joints);
-            let (off, _) = (subject.plan.cell.base_from_head.inverse() * tip).separation(&pose);
-            assert!(off < 1e-6, "{off} m");
-            if k > 0 {
-                assert_eq!(run.at(t - 1e-6).unwrap().0, k);
-            }
-        }
-    }
-
-    #[test]
-    fn fewer_dots_end_sooner_and_a_missing_layer_is_told() {
-        let subject = subject();
-        let run = |dots, layer| {
-            let animation = Animation {
-                dots,
-                layer,
-                ..whole(&subject)
-            };
-            Run::new(&animation, &mut |_| {}).map(|run| run.duration())
-        };
-        assert!(run(Some(4), 1).unwrap() < run(None, 1).unwrap());
-        for (dots, layer) in [(None, 0), (None, 9), (Some(0), 1)] {
-            assert!(matches!(run(dots, layer), Err(ViewError::NoDots { .. })));
-        }
-    }
-
-    #[test]
-    fn what_is_broken_off_leaves_nothing_and_what_is_there_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let frame = || RgbImage::new(8, 8);
-        for name in ["a.gif", "frames"] {
-            let mut sink = Sink::open(&folder.path().join(name)).unwrap();
-            sink.push(frame()).unwrap();
-            drop(sink);
-            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        }
-        let to = folder.path().join("frames");
-        let mut sink = Sink::open(&to).unwrap();
-        sink.push(frame()).unwrap();
-        sink.finish().unwrap();
-        assert!(to.join("frame-0001.png").exists());
-        assert!(matches!(Sink::open(&to), Err(ViewError::Write { .. })));
-        let gif = folder.path().join("a.gif");
-        let mut sink = Sink::open(&gif).unwrap();
-        sink.push(frame()).unwrap();
-        sink.finish().unwrap();
-        assert!(std::fs::read(gif).unwrap().starts_with(b"GIF89a"));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
-    }
-
-    #[test]
-    fn captions_count_minutes_and_never_run_ahead() {
-        assert_eq!(
-            caption(125.07, 3, 9),
-            "arm in motion for 2:05.0   3 of 9 dots"
-        );
-        assert_eq!(
-            caption(59.99, 3, 9),
-            "arm in motion for 0:59.9   3 of 9 dots"
-        );
-    }
-}
+#[path = "animation_tests.rs"]
+mod tests;
