@@ -14,9 +14,8 @@ pub struct Pace {
     /// The needle at its depth. Source: the controller's session configuration.
     pub dwell: Time,
     /// From the arm's arrival until the needle starts and from the needle being in until the arm starts, together: the settling time of
-    /// the controller's limits (10 ms), its ticks and the messages there and back. Source: a dot on the simulator takes 70 ms besides the
-    /// motion and the needle's way at 100 mm/s both ways; of that 20 ms are dwell, and the needle comes back faster than 100 mm/s, which
-    /// makes 8 ms for a way of 2.5 mm.
+    /// the controller's limits (10 ms), its ticks, the arm's lag and the messages there and back. Source: what a dot takes on the simulator
+    /// besides its motion, the needle's way and the dwell; `tests/tests/session_time.rs` holds the whole against the simulator.
     pub settling: Time,
     /// From a dot to the station, or up where there is none, or back. Source: own; half a metre at the 250 mm/s of hazard H12 and the lift.
     pub station_way: Time,
@@ -28,7 +27,7 @@ impl Default for Pace {
             out: Speed::from_mm_per_s(100.0),
             back: Speed::from_mm_per_s(150.0),
             dwell: Time::from_ms(20.0),
-            settling: Time::from_ms(58.0),
+            settling: Time::from_ms(37.0),
             station_way: Time::from_s(3.0),
         }
     }

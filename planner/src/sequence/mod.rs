@@ -114,29 +114,59 @@ pub fn order(visits: &[Visit], rules: &OrderRules) -> Order {
         let last = groups.len() - 1;
         groups[usize::from(visit.group).min(last)].push(i);
     }
+    groups.retain(|members| !members.is_empty());
+    let there = region_order(visits, &rules.limits);
+    let back: Vec<u16> = there.iter().rev().copied().collect();
+    // Where one group ended with a region, the next begins: the arm need not change branch between them.
+    let regions = |k: usize| if k.is_multiple_of(2) { &there } else { &back };
     let found: Vec<Vec<(u32, u32)>> = groups
         .par_iter()
-        .map(|members| group_order(visits, members, rules))
+        .enumerate()
+        .map(|(k, members)| group_order(visits, members, regions(k), rules))
         .collect();
-    let (mut order, mut pieces) = (Vec::with_capacity(visits.len()), Vec::new());
-    let mut region = None;
-    for mut group in found {
-        let of = |end: Option<&(u32, u32)>| end.map(|(i, _)| visits[*i as usize].region);
-        // Where one group ended with a region, the next begins: the arm need not change branch between them.
-        if region.is_some() && of(group.first()) != region && of(group.last()) == region {
-            group.reverse();
-        }
-        region = of(group.last()).or(region);
-        let mut before = None;
-        let mut piece = pieces.last().map_or(0, |last: &u32| last + 1);
-        for (i, label) in group {
-            piece += u32::from(before.is_some_and(|b| b != label));
-            before = Some(label);
-            order.push(i);
-            pieces.push(piece);
-        }
-    }
+    let mut piece = 0;
+    let mut before = None;
+    let number = |(k, (i, label)): (usize, (u32, u32))| {
+        let last = before.replace((k, label));
+        piece += u32::from(last.is_some_and(|last| last != (k, label)));
+        (i, piece)
+    };
+    let each = found.into_iter().enumerate();
+    let (order, pieces) = each
+        .flat_map(|(k, group)| group.into_iter().map(move |entry| (k, entry)))
+        .map(number)
+        .unzip();
     Order::new(order, pieces, visits, rules)
+}
+
+/// The regions, the largest first, then always the one that the arm gets to soonest from the one before, by the middles of their joints.
+fn region_order(visits: &[Visit], limits: &JointLimits) -> Vec<u16> {
+    let mut sums: std::collections::BTreeMap<u16, (Joints, f64)> =
+        std::collections::BTreeMap::new();
+    for visit in visits {
+        let still = || (visit.hover.map(|_| 0.0), 0.0);
+        let (sum, count) = sums.entry(visit.region).or_insert_with(still);
+        *sum = sum.zip(&visit.hover, |s, q| s + q);
+        *count += 1.0;
+    }
+    let middles = sums
+        .into_iter()
+        .map(|(region, (sum, n))| (region, sum.map(|s| s / n), n));
+    let mut left: Vec<(u16, Joints, f64)> = middles.collect();
+    let mut order: Vec<(u16, Joints)> = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let cost = |(_, middle, count): &(u16, Joints, f64)| match order.last() {
+            None => -count,
+            Some((_, last)) => {
+                let turns = last.zip(middle, |a, b| (b - a).abs());
+                turns.zip(&limits.velocity, |d, v| d / v).max_abs()
+            }
+        };
+        let next = (0..left.len()).min_by(|&a, &b| cost(&left[a]).total_cmp(&cost(&left[b])));
+        let (region, middle, _) = left.remove(next.unwrap_or(0));
+        order.push((region, middle));
+    }
+    order.into_iter().map(|(region, _)| region).collect()
 }
 
 impl Order {
@@ -177,8 +207,36 @@ const FEW: usize = 4;
 /// What stays together: region, piece and turn.
 type Block = (u16, u32, u8);
 
-/// One group's visits in order, and each one's piece.
-fn group_order(visits: &[Visit], members: &[u32], rules: &OrderRules) -> Vec<(u32, u32)> {
+/// One group's visits in order, region after region, and each one's piece.
+fn group_order(
+    visits: &[Visit],
+    members: &[u32],
+    regions: &[u16],
+    rules: &OrderRules,
+) -> Vec<(u32, u32)> {
+    let mut found: Vec<(u32, u32)> = Vec::with_capacity(members.len());
+    let mut pieces = 0;
+    for region in regions {
+        let own = members.iter().copied();
+        let own: Vec<u32> = own
+            .filter(|&i| visits[i as usize].region == *region)
+            .collect();
+        let from = found.last().map(|(i, _)| &visits[*i as usize]);
+        let part = part_order(visits, &own, from, rules);
+        let count = part.iter().map(|(_, piece)| piece + 1).max().unwrap_or(0);
+        found.extend(part.into_iter().map(|(i, piece)| (i, pieces + piece)));
+        pieces += count;
+    }
+    found
+}
+
+/// The visits of one group in one region in order, and each one's piece.
+fn part_order(
+    visits: &[Visit],
+    members: &[u32],
+    from: Option<&Visit>,
+    rules: &OrderRules,
+) -> Vec<(u32, u32)> {
     let own: Vec<&Visit> = members.iter().map(|&i| &visits[i as usize]).collect();
     let size = Size {
         area: rules.piece,
@@ -188,6 +246,9 @@ fn group_order(visits: &[Visit], members: &[u32], rules: &OrderRules) -> Vec<(u3
     let turn = rest::turns(&own, rules.session.rest_radius);
     let (early, late): (Vec<u32>, Vec<u32>) =
         (0..own.len() as u32).partition(|&i| turn[i as usize] == 0);
+    if own.is_empty() {
+        return Vec::new();
+    }
     let mut found = if late.len() * FEW < own.len() {
         let path = path(&own, &early, rules, |i| {
             (own[i as usize].region, piece[i as usize], 0)
@@ -202,9 +263,16 @@ fn group_order(visits: &[Visit], members: &[u32], rules: &OrderRules) -> Vec<(u3
             (own[i as usize].region, piece[i as usize], turn[i as usize])
         })
     };
-    // Either way round is as long: from the rear, the smallest x of the head frame, to the hairline.
-    let end = |i: Option<&u32>| i.map_or(0.0, |&i| own[i as usize].position.raw().x);
-    if end(found.last()) < end(found.first()) {
+    // Either way round is as long: the way that the arm gets to sooner, at first from the rear, the smallest x of the head frame, to the
+    // hairline.
+    let far = |i: Option<&u32>| {
+        let visit = i.map(|&i| own[i as usize]);
+        visit.map_or(0.0, |v| match from {
+            None => v.position.raw().x,
+            Some(from) => HopTime::new([from, v].into_iter(), &rules.limits).between(0, 1),
+        })
+    };
+    if far(found.last()) < far(found.first()) {
         found.reverse();
     }
     let with_piece = |i: u32| (members[i as usize], piece[i as usize]);
