@@ -182,6 +182,15 @@ impl Record {
         }
     }
 
+    /// Whether strikes may be made at all: the sitting, if the record has one, goes on, and its needle and pigment may be used.
+    ///
+    /// # Errors
+    /// As [`Record::strikes_left`].
+    pub fn check_sitting(&self, now_us: i64) -> Result<(), RecordError> {
+        self.strikes_left(now_us).map_err(Unlawful::Sitting)?;
+        Ok(())
+    }
+
     /// Puts the intent to strike a dot on the disk; when this returns, it is there.
     ///
     /// # Errors
@@ -194,7 +203,7 @@ impl Record {
         if self.ledger.dots.get(&dot) == Some(&DotState::Intent) {
             return Ok(());
         }
-        self.strikes_left(at_us).map_err(Unlawful::Sitting)?;
+        self.check_sitting(at_us)?;
         self.append(about_dot("intent", dot, layer, at_us))
     }
 
