@@ -193,15 +193,19 @@ fn every_edit_deletion_insertion_and_reordering_shows_with_its_row() {
             None,
         ),
         (
-            "INSERT INTO journal SELECT seq + 1000, at_us, kind, dot, layer, reason, lateral_error_m, depth_m, detail, hash FROM journal WHERE seq = 5",
+            "INSERT INTO journal SELECT seq + 1000, at_us, kind, dot, layer, reason, lateral_error_m, depth_m, detail, hash \
+             FROM journal WHERE seq = 5",
             None,
         ),
         (
-            "UPDATE journal SET seq = -seq WHERE seq >= 8; INSERT INTO journal SELECT 8, at_us, 'event', NULL, NULL, 'x', NULL, NULL, 'y', hash FROM journal WHERE seq = 5; UPDATE journal SET seq = 1 - seq WHERE seq < 0",
+            "UPDATE journal SET seq = -seq WHERE seq >= 8; \
+             INSERT INTO journal SELECT 8, at_us, 'event', NULL, NULL, 'x', NULL, NULL, 'y', hash FROM journal WHERE seq = 5; \
+             UPDATE journal SET seq = 1 - seq WHERE seq < 0",
             Some(8),
         ),
         (
-            "UPDATE journal SET seq = 9999 WHERE seq = 6; UPDATE journal SET seq = 6 WHERE seq = 7; UPDATE journal SET seq = 7 WHERE seq = 9999",
+            "UPDATE journal SET seq = 9999 WHERE seq = 6; \
+             UPDATE journal SET seq = 6 WHERE seq = 7; UPDATE journal SET seq = 7 WHERE seq = 9999",
             Some(6),
         ),
         ("UPDATE head SET seq = seq - 1", None),
@@ -384,7 +388,8 @@ fn records_of_the_first_format_are_refused_by_name() {
     let path = folder.path().join("old.sqlite");
     let db = Connection::open(&path).unwrap();
     db.execute_batch(
-        "CREATE TABLE meta (format_version INTEGER NOT NULL, session_id TEXT, plan_digest TEXT, scan_digest TEXT, created_us INTEGER) STRICT;
+        "CREATE TABLE meta (format_version INTEGER NOT NULL, session_id TEXT, plan_digest TEXT,
+         scan_digest TEXT, created_us INTEGER) STRICT;
          INSERT INTO meta VALUES (1, 's', 'p', 's', 0)",
     )
     .unwrap();

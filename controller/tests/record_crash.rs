@@ -23,7 +23,7 @@ use stipple_controller::record::*;
 use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
 
-const KILLS: u64 = 2_000;
+const KILLS: u64 = 1_000;
 /// Dots of one record; then the next one is begun.
 const DOTS: u32 = 600;
 const CHILD: &str = "STIPPLE_KILLED_CHILD";
@@ -45,8 +45,8 @@ fn open(path: &Path) -> Record {
     Record::open(path, binding(), Durability::ProcessCrash, 1).unwrap()
 }
 
-/// Works dots off as a session does, and kills itself somewhere: `step` counts the journal's steps, the kill comes some microseconds after one
-/// of them has begun, wherever the write has got to by then.
+/// Works dots off as a session does, and kills itself somewhere: `step` counts the journal's steps, the kill comes some microseconds after
+/// one of them has begun, wherever the write has got to by then.
 fn work_until_killed(folder: &Path, seed: u64) {
     let mut chance = Chance(seed);
     let step = Arc::new(AtomicU64::new(0));
@@ -54,7 +54,7 @@ fn work_until_killed(folder: &Path, seed: u64) {
     let seen = Arc::clone(&step);
     std::thread::spawn(move || {
         while seen.load(Ordering::Relaxed) < at {
-            std::hint::spin_loop();
+            std::thread::yield_now();
         }
         for _ in 0..spins {
             std::hint::spin_loop();

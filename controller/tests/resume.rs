@@ -268,6 +268,39 @@ fn a_cartridge_is_for_one_sitting_in_one_record() {
 }
 
 #[test]
+fn a_session_strikes_no_more_than_its_cartridge_may() {
+    let bed = bed(8);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.sqlite");
+    let mut record = open(&bed, &path, DAY_ONE).unwrap();
+    let mut short = sitting("N-1");
+    short.cartridge.strike_cap = 3;
+    let registry = Registry::open(folder.path()).unwrap();
+    record.sit(&short, &registry, DAY_ONE).unwrap();
+    let mut bench = Bench::new(&bed, record, 0, DAY_ONE);
+    bench.start();
+    let view = bench.until(60.0, |v| v.state == State::Faulted);
+    assert_eq!(view.fault, Some(stipple_core::Fault::RecordFailed));
+    let why = bench.session.record_failure().unwrap();
+    assert!(why.contains("\"N-1\" has made the 3 strikes"), "{why}");
+    for _ in 0..500 {
+        bench.tick();
+    }
+    assert_eq!(bench.struck().len(), 3);
+    assert!(bench.plant.needle.extension < 1e-6);
+    drop(bench);
+    // The rest with a new one.
+    let mut record = open(&bed, &path, DAY_ONE).unwrap();
+    assert!(record.check_sitting(DAY_ONE).is_err());
+    record.sit(&sitting("N-2"), &registry, DAY_ONE).unwrap();
+    record.check_sitting(DAY_ONE).unwrap();
+    let mut bench = Bench::new(&bed, record, 1_000, DAY_ONE);
+    bench.start();
+    bench.until(60.0, |v| v.finished);
+    assert_eq!(bench.struck().len(), 5);
+}
+
+#[test]
 fn only_an_order_with_a_name_and_a_reason_repeats_a_dot_in_doubt() {
     let bed = bed(4);
     let folder = tempfile::tempdir().unwrap();

@@ -1,20 +1,5 @@
-//! The journal: rows that are only ever added, each bound to the one before by a hash.
-//!
-//! A row's hash is SHA-256 over its canonical bytes, in this order and with nothing between:
-//!
-//! | part | bytes |
-//! |---|---|
-//! | hash of the row before; of row 1, SHA-256 of `stipple record 2` | 32 |
-//! | `seq`, `at_us` | 8 each, signed, little endian |
-//! | `kind` | length as 8 bytes little endian, then UTF-8 |
-//! | `dot`, `layer` | 0, or 1 and 8 bytes signed little endian |
-//! | `reason` | 0, or 1 and a text as `kind` |
-//! | `lateral_error_m`, `depth_m` | 0, or 1 and the 8 bytes of the IEEE 754 number, little endian |
-//! | `detail` | as `reason` |
-//!
-//! Every length stands before what it measures, so no two different rows have the same bytes. The hash has no key: it shows what was
-//! changed by accident, or by somebody who does not compute all hashes behind it anew. Against that helps only a head hash noted elsewhere,
-//! as in report.json (`record.head`).
+//! The journal: rows that are only ever added, each bound to the one before by a hash. Its canonical form stands in the
+//! documentation of [`record`](super).
 
 use rusqlite::{Connection, params};
 use stipple_model::digest::Digest;

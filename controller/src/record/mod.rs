@@ -4,15 +4,15 @@
 //! leaves at `intent` counts as done when the record is opened again: `in_doubt`, shown, and not struck a second time unless an operator
 //! orders it ([`Record::order_repeat`]).
 //!
-//! The file holds one journal of rows that are only ever added, each bound to the one before by a hash (see [`verify`] for what that shows,
-//! and the head of `journal.rs` for what is hashed). All else in the file is a view of it:
+//! The file holds one journal of rows that are only ever added, each bound to the one before by a hash ([`verify`] says what that
+//! shows). All else in the file is a view of it:
 //!
 //! | table or view | columns |
 //! |---|---|
 //! | `journal` | `seq, at_us, kind, dot, layer, reason, lateral_error_m, depth_m, detail, hash` |
 //! | `head` | `seq, hash` of the last row, written with it |
 //! | `meta` (view) | `format_version, session_id, plan_digest, scan_digest, created_us` (one row) |
-//! | `dots` (view) | `dot, session_id, layer, state` (`intent`, `placed`, `skipped`, `in_doubt`), `reason, lateral_error_m, depth_m, at_us`: each dot's last row |
+//! | `dots` (view) | `dot, session_id, layer, state` (`intent`, `placed`, `skipped`, `in_doubt`), `reason`, figures, `at_us` |
 //! | `events` (view) | `id, session_id, at_us, kind, detail` |
 //!
 //! | kind of row | says |
@@ -25,9 +25,27 @@
 //! | `repeat` | an operator orders a dot in doubt once more: who and why |
 //! | `event` | a start, a pause, a fault or the like |
 //!
-//! A record is of one plan. Only one process writes it (a lock on the file `NAME.head` beside it, gone with its process); others may read it
-//! while it grows. Times are wall-clock microseconds since 1970, given by the caller. After a write that failed nothing is written any more:
-//! what became of it is not known until the record is opened anew.
+//! A record is of one plan. Only one process writes it (a lock on the file `NAME.head` beside it, gone with its process); others may
+//! read it while it grows. Times are wall-clock microseconds since 1970, given by the caller. After a write that failed nothing is written
+//! any more: what became of it is not known until the record is opened anew.
+//!
+//! # The canonical form of a row
+//!
+//! A row's hash is SHA-256 over its canonical bytes, in this order and with nothing between:
+//!
+//! | part | bytes |
+//! |---|---|
+//! | hash of the row before; of row 1, SHA-256 of `stipple record 2` | 32 |
+//! | `seq`, `at_us` | 8 each, signed, little endian |
+//! | `kind` | length as 8 bytes little endian, then UTF-8 |
+//! | `dot`, `layer` | 0, or 1 and 8 bytes signed little endian |
+//! | `reason` | 0, or 1 and a text as `kind` |
+//! | `lateral_error_m`, `depth_m` | 0, or 1 and the 8 bytes of the IEEE 754 number, little endian |
+//! | `detail` | as `reason` |
+//!
+//! Every length stands before what it measures, so no two different rows have the same bytes. The hash has no key: it shows what was
+//! changed by accident, or by somebody who does not compute all hashes behind it anew. Against that helps only a head hash noted elsewhere,
+//! as in report.json (`record.head`).
 
 mod date;
 mod journal;
@@ -135,7 +153,8 @@ impl Record {
     /// Begins a sitting: its cartridge is used from here on, in this record and in every other of the registry.
     ///
     /// # Errors
-    /// A [`SittingError`] (as [`RecordError::Unlawful`]), or a disk that fails. The cartridge may be used up then, nothing else has changed.
+    /// A [`SittingError`] (as [`RecordError::Unlawful`]), or a disk that fails. The cartridge may be used up then,
+    /// nothing else has changed.
     pub fn sit(
         &mut self,
         sitting: &Sitting,
@@ -182,6 +201,15 @@ impl Record {
         }
     }
 
+    /// Whether strikes may be made at all: the sitting, if the record has one, goes on, and its needle and pigment may be used.
+    ///
+    /// # Errors
+    /// As [`Record::strikes_left`].
+    pub fn check_sitting(&self, now_us: i64) -> Result<(), RecordError> {
+        self.strikes_left(now_us).map_err(Unlawful::Sitting)?;
+        Ok(())
+    }
+
     /// Puts the intent to strike a dot on the disk; when this returns, it is there.
     ///
     /// # Errors
@@ -194,7 +222,7 @@ impl Record {
         if self.ledger.dots.get(&dot) == Some(&DotState::Intent) {
             return Ok(());
         }
-        self.strikes_left(at_us).map_err(Unlawful::Sitting)?;
+        self.check_sitting(at_us)?;
         self.append(about_dot("intent", dot, layer, at_us))
     }
 

@@ -1,7 +1,7 @@
 //! The file beside the record, `NAME.head`: its lock, and the last row once more.
 //!
-//! Whoever copies, restores or repairs the record's file and loses its last rows with it (they may stand in `NAME-wal` alone) loses strikes. The
-//! file beside says how far the record went, so that such a record is refused. It is written after each row and never ahead of it;
+//! Whoever copies, restores or repairs the record's file and loses its last rows with it (they may stand in `NAME-wal` alone) loses strikes.
+//! The file beside says how far the record went, so that such a record is refused. It is written after each row and never ahead of it;
 //! it is not forced to the disk, so after a power cut it may be behind.
 
 use std::fs::{File, TryLockError};

@@ -1,7 +1,7 @@
 //! A sitting: who sits in the chair, where the head was found, which needle and which pigment are in use.
 //!
-//! A record may go on over many days; each time somebody sits down anew it is a sitting, with a row of its own in the journal. A cartridge is for
-//! one sitting, ever: the record refuses one that it has seen, the [registry](Registry) beside it one that any record has.
+//! A record may go on over many days; each time somebody sits down anew it is a sitting, with a row of its own in the journal. A cartridge is
+//! for one sitting, ever: the record refuses one that it has seen, the [registry](Registry) beside it one that any record has.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,10 @@ pub enum SittingError {
     )]
     NoClient,
     /// A needle that was used before.
-    #[error("cartridge {cartridge:?} was used before{}: take a new one", if .session.is_empty() { String::new() } else { format!(", in session {session}") })]
+    #[error(
+        "cartridge {cartridge:?} was used before{}{session}: take a new one",
+        if .session.is_empty() { "" } else { ", in session " }
+    )]
     Used {
         /// Which.
         cartridge: String,

@@ -78,7 +78,8 @@ pub enum RecordError {
     },
     /// The record ends before the row that the file beside it names, or has another one there.
     #[error(
-        "{path}: {} names row {noted}, the record has {found} and not that one: rows are lost; bring back the record together with its -wal file",
+        "{path}: {} names row {noted}, the record has {found} and not that one: rows are lost; bring back \
+         the record together with its -wal file",
         beside(path, ".head").display()
     )]
     RowsLost {
@@ -91,7 +92,8 @@ pub enum RecordError {
     },
     /// Nothing says that the record is whole up to its end.
     #[error(
-        "{path}: the record was not closed in order, and neither its -wal file nor {} is there: strikes may be missing; bring these files back, \
+        "{path}: the record was not closed in order, and neither its -wal file nor {} is there: strikes may be missing; \
+         bring these files back, \
          or have the operator accept it (`stipple-controller resume --accept-end`)",
         beside(path, ".head").display()
     )]

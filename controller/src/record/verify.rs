@@ -54,7 +54,8 @@ pub struct Verified {
     pub end: End,
 }
 
-/// Holds every row of a record against its hash and against what may follow what, and the last against the heads kept in the file and beside it.
+/// Holds every row of a record against its hash and against what may follow what, and the last against the heads kept in the file and
+/// beside it.
 ///
 /// With `known`, a head hash noted elsewhere (hexadecimal), some row must have it.
 ///

@@ -290,6 +290,8 @@ fn begin(
     clock: Clock,
     permit_seen: u64,
 ) -> Result<Loaded, LoadError> {
+    // Better told now than at the first strike.
+    record.check_sitting(i64::try_from(unix_us()).unwrap_or(i64::MAX))?;
     let done = record.dots()?;
     let about = About {
         session_id: record.session_id().to_owned(),
