@@ -11,8 +11,8 @@ pub const DEPTH_CAP: Length = Length::from_mm(2.0);
 /// Largest angle between needle and skin normal. Source: hazard H1.
 pub const TILT_CAP: Angle = Angle::from_deg(15.0);
 
-/// How much lower than [`HOVER`] the tip may be while it moves at [`SPEED_HOVER`]. Source: this project's own, half of what [`HOVER`] leaves
-/// above the nose's margin. A scan's noise is a tenth to three tenths of a millimetre, a needle that leans by [`TILT_CAP`] hovers
+/// How much lower than [`HOVER`] the tip may be while it moves at [`SPEED_HOVER`]. Source: this project's own, half of what [`HOVER`]
+/// leaves above the nose's margin. A scan's noise is a tenth to three tenths of a millimetre, a needle that leans by [`TILT_CAP`] hovers
 /// 0.07 mm lower, and a straight hop of 5 mm sags by 0.05 mm over a head's curvature.
 pub const HOVER_TOLERANCE: Length = Length::from_mm(0.5);
 

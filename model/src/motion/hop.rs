@@ -4,8 +4,8 @@
 //! clear, by lifting along the needle to a shell round the head, along the shell, and down again; where no shell is clear, by a search
 //! through joint space. The same code serves planner and controller.
 //!
-//! Near the skin (hazard H12): at [`crate::limits::SPEED_HOVER`] only where the tip is proven to stay at hover height, less a tolerance; else
-//! at [`crate::limits::SPEED_NEAR_SKIN`]. What leads away from a head that came too near is exempt.
+//! Near the skin (hazard H12): at [`crate::limits::SPEED_HOVER`] only where the tip is proven to stay at hover height, less a tolerance;
+//! else at [`crate::limits::SPEED_NEAR_SKIN`]. What leads away from a head that came too near is exempt.
 
 use nalgebra::{Isometry3, Translation3, Vector3};
 
@@ -343,7 +343,8 @@ pub fn hop_within(
     round(&begun, goal, last)
 }
 
-/// Away from the skin to hovering at `goal`, the quickest way there is over a shell or by a search; `blocked` is why there is no nearer way.
+/// Away from the skin to hovering at `goal`, the quickest way there is over a shell or by a search; `blocked` says why there is no
+/// nearer way.
 fn round(begun: &Way<'_>, goal: &Joints, blocked: HopError) -> Result<Trajectory, HopError> {
     let mut last = blocked;
     let mut best: Option<Trajectory> = None;
