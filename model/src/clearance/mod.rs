@@ -5,6 +5,7 @@
 //! patch spanned by two, is proven, not sampled: a configuration is checked with every sphere inflated by the farthest it can move within
 //! the region, and where that does not pass, the region is halved. Margins stand in [`crate::limits::margin`].
 
+mod bodies;
 mod field;
 mod gjk;
 mod hull;

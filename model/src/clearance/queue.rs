@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::query::Obstacle;
 
-/// Spheres waiting at most. Where there is no room for more, the nearest is what is told.
+/// Spheres waiting at most. Where there is no room for more, the parts of the nearest are gone through one after another.
 const MOST: usize = 256;
 
 /// A sphere whose parts may be looked at.
@@ -17,6 +17,8 @@ pub(super) struct Waiting {
     pub(super) node: u32,
     /// Whether the mesh itself has been asked.
     pub(super) exact: bool,
+    /// None of its parts need be looked at.
+    pub(super) done: bool,
 }
 
 /// A heap with the smallest gap on top.

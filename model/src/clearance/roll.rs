@@ -2,10 +2,11 @@
 
 use nalgebra::Vector3;
 
+use super::bodies::Body;
 use super::hull::Hull;
 use super::query::Obstacle;
 use super::spheres::{Sphere, SphereTree};
-use super::work_cell::{Body, CellError, WorkCell};
+use super::work_cell::{CellError, WorkCell};
 use crate::arm::{Arm, Axis};
 use crate::cell::Tool;
 use crate::frames::{Base, Head, Transform};

@@ -2,12 +2,13 @@
 
 use nalgebra::{Isometry3, Point3, Vector3};
 
+use super::bodies::Boxed;
 use super::gjk::Stop;
 use super::pairs::Cores;
 use super::query::{Obstacle, box_distance};
 use super::queue::{Queue, Waiting};
 use super::spheres::{LEAF_LOSS, Sphere};
-use super::work_cell::{Boxed, Frames, PLACES, WorkCell};
+use super::work_cell::{Frames, PLACES, WorkCell};
 use crate::frames::{Base, Head, Point, Transform};
 use crate::joints::Joints;
 use crate::limits::margin;
@@ -236,7 +237,7 @@ impl WorkCell {
         let mut most = Found::nothing();
         while let Some(mut top) = queue.pop() {
             let sphere = &self.bodies[top.body].spheres.spheres[top.node as usize];
-            let last = sphere.children == 0 || sphere.loss <= COARSE * top.gap;
+            let last = top.done || sphere.children == 0 || sphere.loss <= COARSE * top.gap;
             let nose = last && top.gap < NOSE_EXACT;
             if exact > 0 && !top.exact && (nose || sphere.loss <= TELLING * top.gap) {
                 exact -= 1;
@@ -259,8 +260,12 @@ impl WorkCell {
                     ..most
                 });
             }
-            if last || !queue.has_room() {
+            if last {
                 return left.nearer(top.into());
+            }
+            if !queue.has_room() {
+                queue.push(self.through(top, COARSE * top.gap, ask));
+                continue;
             }
             for k in 0..2 {
                 // What is true of the whole is true of its parts.
@@ -268,6 +273,41 @@ impl WorkCell {
             }
         }
         left
+    }
+
+    /// The nearest of a sphere's parts, looked at one after another, down to those that stick out by no more than `enough`.
+    fn through(
+        &self,
+        top: Waiting,
+        enough: f64,
+        ask: impl Fn(usize, u32, f64) -> Waiting,
+    ) -> Waiting {
+        let spheres = &self.bodies[top.body].spheres.spheres;
+        let mut best: Option<Waiting> = None;
+        let mut pending = arrayvec::ArrayVec::<Waiting, 96>::new();
+        pending.push(top);
+        while let Some(at) = pending.pop() {
+            if best.is_some_and(|best| at.gap >= best.gap) {
+                continue;
+            }
+            let sphere = &spheres[at.node as usize];
+            let last = sphere.children == 0 || sphere.loss <= enough;
+            if last || pending.remaining_capacity() < 2 {
+                best = Some(at);
+                continue;
+            }
+            let parts = [0, 1].map(|k| ask(at.body, sphere.children + k, at.gap));
+            let nearer_last = if parts[0].gap < parts[1].gap {
+                [parts[1], parts[0]]
+            } else {
+                parts
+            };
+            pending.extend(nearer_last);
+        }
+        Waiting {
+            done: true,
+            ..best.unwrap_or(top)
+        }
     }
 
     /// Which body is lowest over the floor: a hull is as low as its body.
@@ -344,15 +384,27 @@ impl WorkCell {
             }
             let sphere = &self.bodies[top.body].spheres.spheres[top.node as usize];
             let enough = LEAF_LOSS.max(COARSE * top.gap);
-            let last = sphere.children == 0 || sphere.loss <= enough;
+            let last = top.done || sphere.children == 0 || sphere.loss <= enough;
             if most.gap - top.gap <= enough {
                 return left.nearer(Found {
                     gap: top.gap,
                     ..most
                 });
             }
-            if last || !queue.has_room() {
+            if last {
                 return left.nearer(top.into());
+            }
+            if !queue.has_room() {
+                queue.push(self.through(top, enough, |body, node, above| {
+                    let sphere = &self.bodies[body].spheres.spheres[node as usize];
+                    let center =
+                        frames.places[self.bodies[body].place] * Point3::from(sphere.center);
+                    let nearest = self.nearest_box(&center.coords);
+                    let gap = nearest.map_or(f64::INFINITY, |(away, _)| away - sphere.radius);
+                    let index = nearest.map_or(0, |(_, index)| index);
+                    waiting(gap.max(above), Obstacle::Box { body, index }, body, node)
+                }));
+                continue;
             }
             for k in 0..2 {
                 ask(
@@ -429,5 +481,6 @@ const fn waiting(gap: f64, what: Obstacle, body: usize, node: u32) -> Waiting {
         body,
         node,
         exact: false,
+        done: false,
     }
 }

@@ -3,7 +3,8 @@
 use arrayvec::ArrayVec;
 use nalgebra::Vector3;
 
-use super::work_cell::{Body, Frames, WorkCell};
+use super::bodies::Body;
+use super::work_cell::{Frames, WorkCell};
 use crate::joints::{Joints, MAX_JOINTS};
 
 /// Velocity of a rigid body: of its point at the base's origin, and its turn.

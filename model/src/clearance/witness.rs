@@ -2,10 +2,11 @@
 
 use nalgebra::{Isometry3, Point3, Vector3};
 
+use super::bodies::Boxed;
 use super::gjk::{ROUNDING, TOLERANCE};
 use super::query::{Obstacle, box_distance};
 use super::signed::{Clearance, Found, Seen};
-use super::work_cell::{Boxed, Frames, WorkCell};
+use super::work_cell::{Frames, WorkCell};
 use crate::frames::{Base, Head, Point, Transform};
 use crate::joints::Joints;
 
