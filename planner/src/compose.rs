@@ -338,7 +338,7 @@ pub fn plan(
     let orders = sessions.order(&poses);
     finish(Stage::Sequence)?;
     let share = |done| watch(Stage::Hops, done);
-    let layers = sessions.prove(&surroundings, orders, &mut poses, &share);
+    let layers = sessions.prove(&surroundings, &orders, &mut poses, &share);
     let layers = layers.ok_or(ComposeError::BrokenOff)?;
     finish(Stage::Hops)?;
     let mut findings = of_scan(scan, registration, &head);

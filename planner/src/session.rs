@@ -1,5 +1,7 @@
 //! From poses to sessions: each layer's order, its hops proven, its stops, and how long it takes.
 
+use std::sync::Mutex;
+
 use rayon::prelude::*;
 use stipple_model::arm::Arm;
 use stipple_model::joints::Joints;
@@ -108,29 +110,41 @@ impl<'a> Sessions<'a> {
     pub fn prove(
         &self,
         surroundings: &Surroundings<'_>,
-        layers: Vec<Ordered>,
+        layers: &[Ordered],
         poses: &mut [Result<Pose, Refusal>],
         watch: &Watch<'_>,
     ) -> Option<Vec<Layer>> {
-        let count = layers.len() as f64;
-        let mut done = Vec::with_capacity(layers.len());
-        for (k, layer) in layers.into_iter().enumerate() {
-            let share = move |part: f64| watch((k as f64 + part) / count);
-            let hovers: Vec<Joints> = layer.visits.iter().map(|v| v.hover).collect();
-            let proven = hops::prove(
-                surroundings.cell,
-                &surroundings.base_from_head,
-                &hovers,
-                &layer.order.order,
-                &share,
-            )?;
+        // Layers at once: a few hops take as long as thousands of others, and would keep all but one thread waiting at each layer's end.
+        let done: Vec<Mutex<f64>> = layers.iter().map(|_| Mutex::new(0.0)).collect();
+        let share_of = |part: &Mutex<f64>| part.lock().map_or(0.0, |part| *part);
+        let proven: Option<Vec<Proven>> = layers
+            .par_iter()
+            .zip(&done)
+            .map(|(layer, mine)| {
+                let share = |part: f64| {
+                    if let Ok(mut mine) = mine.lock() {
+                        *mine = part;
+                    }
+                    watch(done.iter().map(share_of).sum::<f64>() / done.len() as f64)
+                };
+                let hovers: Vec<Joints> = layer.visits.iter().map(|v| v.hover).collect();
+                hops::prove(
+                    surroundings.cell,
+                    &surroundings.base_from_head,
+                    &hovers,
+                    &layer.order.order,
+                    &share,
+                )
+            })
+            .collect();
+        let layers = layers.iter().zip(proven?).map(|(layer, proven)| {
             for &visit in &proven.unconnected {
                 let dot = layer.dots[visit as usize];
                 poses[dot as usize] = Err(SkipReason::Unconnected.into());
             }
-            done.push(self.layer(&layer, &proven));
-        }
-        Some(done)
+            self.layer(layer, &proven)
+        });
+        Some(layers.collect())
     }
 
     /// The stops and the time of a layer whose hops are proven.

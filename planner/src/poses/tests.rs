@@ -160,8 +160,8 @@ fn rolls_that_share_a_branch_are_those_that_each_solves_for_itself() {
 #[test]
 fn limits_and_leaning_too_far_are_told_from_reach() {
     let head = crate::unroll::tests::ball().0;
-    // A forearm that is always folded up.
-    let limits = "joint_limits: {elbow_joint: {has_position_limits: true, min_position: 3.0, max_position: 3.1}}";
+    // An elbow that hardly bends.
+    let limits = "joint_limits: {elbow_joint: {has_position_limits: true, min_position: -0.05, max_position: 0.05}}";
     let mut cell = Cell::shipped(ArmSource::ur5e().with_joint_limits(limits).unwrap()).unwrap();
     cell.boxes.clear();
     cell.base_from_head = Transform::from_xyz_rpy([0.5, 0.1, 0.1], [0.0; 3]);
