@@ -137,13 +137,15 @@ impl<'a> Sessions<'a> {
                 )
             })
             .collect();
-        let layers = layers.iter().zip(proven?).map(|(layer, proven)| {
+        let proven = proven?;
+        for (layer, proven) in layers.iter().zip(&proven) {
             for &visit in &proven.unconnected {
                 let dot = layer.dots[visit as usize];
                 poses[dot as usize] = Err(SkipReason::Unconnected.into());
             }
-            self.layer(layer, &proven)
-        });
+        }
+        let layers = layers.par_iter().zip(&proven);
+        let layers = layers.map(|(layer, proven)| self.layer(layer, proven));
         Some(layers.collect())
     }
 
