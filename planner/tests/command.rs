@@ -470,12 +470,8 @@ fn what_an_arm_reaches_is_told_drawn_and_judged() {
         told["places"].as_u64().unwrap(),
         told["reached"].as_u64().unwrap(),
     );
-    let not: u64 = told["unreached"]
-        .as_object()
-        .unwrap()
-        .values()
-        .map(|n| n.as_u64().unwrap())
-        .sum();
+    let unreached = told["unreached"].as_object().unwrap().values();
+    let not: u64 = unreached.map(|n| n.as_u64().unwrap()).sum();
     assert_eq!(places, reached + not);
     assert!(reached * 2 > places, "{reached} of {places}");
     assert!(image::open(at.join("reach.png")).is_ok());
@@ -489,11 +485,8 @@ fn what_an_arm_reaches_is_told_drawn_and_judged() {
     let far: serde_json::Value = serde_json::from_slice(&far.stdout).unwrap();
     assert_eq!(far["reached"], 0);
     assert_eq!(far["unreached"]["out_of_reach"], far["places"]);
-    std::fs::write(
-        at.join("bad.toml"),
-        format!("{cell}\n[place]\nup_mm = [5, 1]\n"),
-    )
-    .unwrap();
+    let bad = format!("{cell}\n[place]\nup_mm = [5, 1]\n");
+    std::fs::write(at.join("bad.toml"), bad).unwrap();
     assert_refused(&reach(&["--cell", "bad.toml"]), "place.up_mm");
     assert_refused(&reach(&["--arm", "gone.urdf"]), "gone.urdf");
     assert_refused(&reach(&["--flange", "nolink"]), "nolink");
