@@ -17,27 +17,24 @@ def operator(bench):
         desk, watcher = wire.operator, wire.watcher
         check(not desk.try_start(DOTS).accepted, "start was accepted with no plan loaded")
         check(not desk.trigger("resume").success, "resume was accepted with nothing paused")
-        loaded = desk.load(bench.plan, bench.record)
-        desk.start(DOTS)
+        loaded = desk.begin(bench.plan, bench.record, DOTS)
         desk.wait_placed(5)
 
-        desk.command("pause")
-        desk.wait_state(SessionState.PAUSED)
+        desk.command_until("pause", SessionState.PAUSED)
         check(watcher.needle_in(), "paused with the needle out")
         until(watcher.arm_still, "the paused arm to stand", bench)
         watcher.at_rest_for(1.5)
         check(not desk.try_start(DOTS).accepted, "start was accepted in a pause")
         before = len(watcher.placed())
-        desk.command("resume")
+        until(lambda: desk.trigger("resume").success, "resume to be accepted", bench)
         desk.wait_placed(before + 5)
 
-        desk.command("stop")
-        desk.wait_state(SessionState.STOPPED)
+        desk.command_until("stop", SessionState.STOPPED)
         check(watcher.needle_in(), "stopped with the needle out")
         until(watcher.arm_still, "the stopped arm to stand", bench)
         watcher.at_rest_for(1.5)
         check(not desk.trigger("resume").success, "resume was accepted after a stop")
-        desk.command("clear_fault")
+        until(lambda: desk.trigger("clear_fault").success, "clear_fault to be accepted", bench)
         desk.wait_state(SessionState.SAFE, SessionState.READY)
         # A reset is not a start.
         watcher.at_rest_for(1.0)
@@ -48,7 +45,7 @@ def operator(bench):
         check(done == len(watcher.results), f"the record has {done} dots done, {len(watcher.results)} were told")
         desk.start(DOTS - done)
         desk.wait_finished(patience=120.0)
-        return watcher.judge(bench.record, loaded.session_id, bench.first(DOTS))
+        return watcher.judge(bench.record, loaded.session_id, bench.first(DOTS)) + desk.told_stalls()
 
 
 if __name__ == "__main__":
