@@ -22,6 +22,7 @@ TESTS = {
     "session_on_the_wire": 240,
     "operator_commands": 240,
     "killed_controller": 300,
+    "stopped_processes": 300,
 }
 
 
