@@ -1,9 +1,12 @@
 //! `stipple-controller`: the ROS 2 controller node, and the commands around it.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use stipple_controller::SAFETY_NOTICE;
+use stipple_model::digest::Digest;
+use stipple_model::files::read_limited;
 
 mod command;
 
@@ -20,7 +23,7 @@ Examples:
   stipple-controller --ros-args --params-file launch/params/controller.yaml
   stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
   stipple-controller admit head.plan            check a plan as the node does before anything may move
-  stipple-controller admit head.plan --json     the same, for scripts
+  stipple-controller admit head.plan --scan head.ply --json     the same for scripts, and that it was made on this scan
   stipple-controller verify head.sqlite         nothing in a record was changed since it was written
   stipple-controller resume --help              begin a sitting on a record, or go on with one on another day
   stipple-controller repeat --help              order a dot in doubt once more
@@ -36,6 +39,9 @@ enum Command {
     Admit {
         /// The plan file.
         plan: std::path::PathBuf,
+        /// The scan file it must have been made on, byte for byte.
+        #[arg(long, value_name = "FILE")]
+        scan: Option<std::path::PathBuf>,
         /// One JSON object on stdout.
         #[arg(long)]
         json: bool,
@@ -73,7 +79,7 @@ fn main() -> ExitCode {
         )
         .init();
     match arguments.command.unwrap_or(Command::Node) {
-        Command::Admit { plan, json } => admit(&plan, json),
+        Command::Admit { plan, scan, json } => admit(&plan, scan.as_deref(), json),
         Command::Verify(args) => told(command::verify::run(&args)),
         Command::Resume(args) => told(command::resume::run(&args)),
         Command::Repeat(args) => told(command::repeat::run(&args)),
@@ -116,9 +122,23 @@ fn ended(result: Result<u8, impl std::error::Error>) -> ExitCode {
     }
 }
 
-fn admit(path: &std::path::Path, json: bool) -> ExitCode {
+/// Largest scan file whose digest is taken, bytes. Source: what the planner reads at most.
+const LARGEST_SCAN: u64 = 1 << 30;
+
+fn admit(path: &Path, scan: Option<&Path>, json: bool) -> ExitCode {
     use stipple_controller::admit::{AdmitError, admit_file};
-    let result = admit_file(path);
+    let scan = match scan.map(|scan| (scan, read_limited(scan, LARGEST_SCAN))) {
+        Some((path, Err(error))) => {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::from(2);
+        }
+        Some((_, Ok(bytes))) => Some(Digest::of(&bytes)),
+        None => None,
+    };
+    let result = admit_file(path).and_then(|admitted| {
+        scan.map_or(Ok(()), |scan| admitted.check_scan(scan))?;
+        Ok(admitted)
+    });
     let code = match &result {
         Ok(_) => ExitCode::SUCCESS,
         Err(AdmitError::File(_)) => ExitCode::from(2),
@@ -129,7 +149,9 @@ fn admit(path: &std::path::Path, json: bool) -> ExitCode {
             Ok(plan) => {
                 serde_json::json!({ "admitted": true, "plan_digest": plan.digest().to_string() })
             }
-            Err(error) => serde_json::json!({ "admitted": false, "reason": error.to_string() }),
+            Err(error) => {
+                serde_json::json!({ "admitted": false, "reason": error.to_string(), "code": error.key() })
+            }
         };
         println!("{object}");
     }

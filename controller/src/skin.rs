@@ -75,6 +75,15 @@ impl Skin {
         }
     }
 
+    /// The outward normal of the triangle nearest to a point; `None` for one without area.
+    #[must_use]
+    pub fn normal(&self, point: &Point<Head>) -> Option<Direction<Head>> {
+        let point = stipple_model::to_parry_vector(&point.raw());
+        let (_, (triangle, _)) = self.mesh.project_local_point_and_get_location(point, false);
+        let normal = self.mesh.triangle(triangle).normal()?;
+        Direction::new(nalgebra::Vector3::new(normal.x, normal.y, normal.z))
+    }
+
     /// The needle's axis against a dot.
     #[must_use]
     pub fn tip_over(

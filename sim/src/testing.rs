@@ -8,10 +8,12 @@ use stipple_model::frames::{Direction, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
+use stipple_model::motion::hop_to_joints;
 use stipple_model::plan::{
-    Anatomy, Dot, DotId, Outcome, Plan, Provenance, Shade, SkipReason, Zone, tip_pose,
+    Anatomy, Dot, DotId, KeepOut, Outcome, Plan, Provenance, SessionParts, Shade, SkipReason, Zone,
+    tip_pose,
 };
-use stipple_model::units::{Angle, Area, Density, Length};
+use stipple_model::units::{Angle, Area, Density, Length, Time};
 
 const RADIUS: f64 = 0.09;
 
@@ -129,6 +131,22 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         .filter(top)
         .map(|t| t as u32)
         .collect();
+    let anatomy = Anatomy::upright();
+    let keep_outs = anatomy.eyes_and_ears().map(|(name, center)| KeepOut {
+        name: name.to_owned(),
+        center,
+        radius: Length::from_mm(14.0),
+    });
+    let hovers: Vec<_> = dots
+        .iter()
+        .filter_map(|d| match d.outcome {
+            Outcome::Planned { hover, .. } => Some(hover),
+            Outcome::Skipped(_) => None,
+        })
+        .collect();
+    let hop = |pair: &[_]| hop_to_joints(&work_cell, &cell.base_from_head, &pair[0], &pair[1]);
+    let hops = hovers.windows(2).map(|pair| hop(pair).unwrap().duration());
+    let motion = Time::from_s(hops.sum());
     let plan = Plan {
         provenance: Provenance {
             planner_version: "test".to_owned(),
@@ -142,9 +160,9 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         cell,
         head,
         patch,
-        anatomy: Anatomy::upright(),
+        anatomy,
         wanted: Vec::new(),
-        keep_outs: Vec::new(),
+        keep_outs: keep_outs.into(),
         zones: vec![Zone {
             name: "top".to_owned(),
             area: Area::from_cm2(10.0),
@@ -167,7 +185,10 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         needles: vec![None],
         skips: Vec::new(),
         session_estimate: stipple_model::plan::SessionEstimate {
-            layers: vec![stipple_model::plan::SessionParts::default()],
+            layers: vec![SessionParts {
+                motion,
+                ..SessionParts::default()
+            }],
         },
     };
     plan.check().unwrap();

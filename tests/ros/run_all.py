@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 # The tests, and how many seconds each may take.
 TESTS = {
     "type_hashes": 60,
+    "sitting_needed": 120,
     "session_on_the_wire": 240,
     "operator_commands": 240,
     "killed_controller": 300,

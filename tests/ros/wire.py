@@ -279,8 +279,11 @@ class Operator:
             raise Failure(f"{client.srv_name} gave no answer")
         return answer
 
+    def try_load(self, plan, record):
+        return self._call(self._load, LoadPlan.Request(path=str(plan), record=str(record)))
+
     def load(self, plan, record):
-        answer = self._call(self._load, LoadPlan.Request(path=str(plan), record=str(record)))
+        answer = self.try_load(plan, record)
         check(answer.accepted, f"load_plan refused: {answer.message}")
         return answer
 

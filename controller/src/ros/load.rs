@@ -53,6 +53,14 @@ pub enum LoadError {
     /// The record.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Hardware without a sitting.
+    #[error(
+        "{record}: no sitting has begun on this record, and with limits for hardware nothing moves without one (client, registration, needle cartridge, pigment lots): begin it with `stipple-controller resume`"
+    )]
+    NoSitting {
+        /// The record.
+        record: PathBuf,
+    },
     /// No thread for the plan's work.
     #[error("starting the threads for hops and record: {0}")]
     Threads(#[from] std::io::Error),
@@ -110,7 +118,7 @@ fn check(path: &Path) -> Result<Checked, LoadError> {
         source,
     })?;
     let plan = Arc::clone(admitted.plan());
-    let cell = Arc::new(plan.work_cell()?);
+    let cell = Arc::clone(admitted.cell());
     Ok(Checked {
         planner: CellPlanner::new(plan, cell),
         admitted,
@@ -290,6 +298,9 @@ fn begin(
     clock: Clock,
     permit_seen: u64,
 ) -> Result<Loaded, LoadError> {
+    if limits == Limits::HARDWARE && record.sitting().is_none() {
+        return Err(LoadError::NoSitting { record: path });
+    }
     // Better told now than at the first strike.
     record.check_sitting(i64::try_from(unix_us()).unwrap_or(i64::MAX))?;
     let done = record.dots()?;

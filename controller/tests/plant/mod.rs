@@ -17,7 +17,7 @@ use stipple_model::frames::{Base, Direction, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::motion::Trajectory;
+use stipple_model::motion::{Trajectory, hop_to_joints};
 use stipple_model::plan::*;
 use stipple_model::units::{Angle, Area, Density, Length};
 
@@ -118,6 +118,13 @@ pub fn plan(count: u32) -> Plan {
         .filter(|(_, d)| matches!(d.outcome, Outcome::Planned { .. }))
         .map(|(i, _)| DotId(i))
         .collect();
+    let durations = sequenced_durations(&work, &cell, &dots);
+    let anatomy = Anatomy::upright();
+    let keep_outs = anatomy.eyes_and_ears().map(|(name, center)| KeepOut {
+        name: name.to_owned(),
+        center,
+        radius: Length::from_mm(14.0),
+    });
     Plan {
         provenance: Provenance {
             planner_version: "test".into(),
@@ -133,9 +140,9 @@ pub fn plan(count: u32) -> Plan {
             .filter(|t| head.corners(*t as usize)[0].raw().z > 0.05)
             .collect(),
         head,
-        anatomy: Anatomy::upright(),
+        anatomy,
         wanted: Vec::new(),
-        keep_outs: Vec::new(),
+        keep_outs: keep_outs.into(),
         zones: vec![Zone {
             name: "crown".into(),
             area: Area::from_cm2(10.0),
@@ -158,15 +165,32 @@ pub fn plan(count: u32) -> Plan {
         needles: vec![None],
         skips: Vec::new(),
         session_estimate: stipple_model::plan::SessionEstimate {
-            layers: vec![stipple_model::plan::SessionParts::default()],
+            layers: vec![SessionParts {
+                motion: stipple_model::units::Time::from_s(durations),
+                ..SessionParts::default()
+            }],
         },
     }
+}
+
+/// How long the hops over all planned dots take in the order they stand in, s.
+fn sequenced_durations(work: &WorkCell, cell: &Cell, dots: &[Dot]) -> f64 {
+    let hovers: Vec<Joints> = dots
+        .iter()
+        .filter_map(|d| match d.outcome {
+            Outcome::Planned { hover, .. } => Some(hover),
+            Outcome::Skipped(_) => None,
+        })
+        .collect();
+    let hop = |pair: &[Joints]| hop_to_joints(work, &cell.base_from_head, &pair[0], &pair[1]);
+    hovers.windows(2).map(|p| hop(p).unwrap().duration()).sum()
 }
 
 pub fn bed(count: u32) -> Bed {
     let plan = plan(count);
     let (_, digest) = plan.to_bytes().unwrap();
-    let work = Arc::new(WorkCell::new(&plan.cell, &plan.head).unwrap());
+    let admitted = admit(Arc::new(plan.clone()), digest).unwrap();
+    let work = Arc::clone(admitted.cell());
     let first = plan
         .dots
         .iter()
@@ -187,7 +211,6 @@ pub fn bed(count: u32) -> Bed {
         plan: digest,
         scan: plan.provenance.scan_digest,
     };
-    let admitted = admit(Arc::new(plan), digest).unwrap();
     let planner = CellPlanner::new(Arc::clone(admitted.plan()), work);
     Bed {
         admitted,

@@ -168,7 +168,7 @@ impl Simulation {
     /// As [`Simulation::from_file`].
     pub fn new(admitted: &Admitted, options: &Options) -> Result<Self, RunError> {
         let plan = Arc::clone(admitted.plan());
-        let cell = Arc::new(plan.work_cell()?);
+        let cell = Arc::clone(admitted.cell());
         let start = home(&plan, &cell, options.layer)?;
         let mut plant = Plant::new(&plan, cell.arm(), start, &options.plant, options.seed)?;
         let binding = Binding {

@@ -1,0 +1,179 @@
+//! What must hold for every dot by itself, and for every two.
+
+use rayon::prelude::*;
+use stipple_model::arm::Arm;
+use stipple_model::clearance::WorkCell;
+use stipple_model::frames::Tip;
+use stipple_model::joints::Joints;
+use stipple_model::limits::{DEPTH_CAP, HOVER, KEEP_OUT_MARGIN, TILT_CAP};
+use stipple_model::plan::{Dot, DotId, Outcome, Plan};
+use stipple_model::units::Length;
+
+use super::error::{AdmitError, DotFault};
+use super::surface::Normals;
+use crate::skin::Skin;
+
+/// How far a dot may lie off the mesh, m. Source: own.
+const OFF_MESH: f64 = 0.1e-3;
+
+/// Allowance for rounding where a plan may lie right on a limit.
+const ROUNDING: f64 = 1e-9;
+
+/// Largest angle between a dot's normal and the mean normal of the mesh about it, rad. Source: own; the two differ by how each is
+/// smoothed, and all dots of plans on scanned heads stay within it.
+pub const NORMAL_OFF: f64 = 12.0 * std::f64::consts::PI / 180.0;
+
+/// How far the hover joints may bring the tip from the hover pose: m, and rad. Source: own, the accuracy of inverse kinematics and a margin.
+const POSE_OFF: (f64, f64) = (1e-6, 1e-6);
+
+/// Two dots nearer than this strike the same skin twice, m. Source: own, half of a healed dot's 0.1 mm.
+pub const SAME_PLACE: f64 = 0.05e-3;
+
+/// Checks every planned dot but for what the room needs; the first that breaks a rule is told.
+pub fn check(plan: &Plan, skin: &Skin, arm: &Arm) -> Result<(), AdmitError> {
+    let normals = Normals::of(&plan.head);
+    first_fault(plan, |dot, hover| {
+        on_the_skin(dot, skin, &normals, plan)?;
+        away_from_keep_outs(dot, plan)?;
+        posture(dot, hover, arm, plan)
+    })?;
+    apart(plan)
+}
+
+/// Checks that every hover is clear.
+pub fn check_clear(plan: &Plan, cell: &WorkCell) -> Result<(), AdmitError> {
+    first_fault(plan, |_, hover| {
+        match cell.blocked(hover, &plan.cell.base_from_head) {
+            None => Ok(()),
+            Some(obstacle) => Err(DotFault::Blocked(cell.describe(&obstacle))),
+        }
+    })
+}
+
+fn first_fault(
+    plan: &Plan,
+    check: impl Fn(&Dot, &Joints) -> Result<(), DotFault> + Sync,
+) -> Result<(), AdmitError> {
+    let fault = |(dot, number): (&Dot, u32)| {
+        let Outcome::Planned { hover, .. } = &dot.outcome else {
+            return None;
+        };
+        let fault = check(dot, hover).err()?;
+        Some(AdmitError::Dot { dot: number, fault })
+    };
+    let numbered: Vec<(&Dot, u32)> = plan.dots.iter().zip(0u32..).collect();
+    numbered
+        .into_par_iter()
+        .find_map_first(fault)
+        .map_or(Ok(()), Err)
+}
+
+fn on_the_skin(dot: &Dot, skin: &Skin, normals: &Normals, plan: &Plan) -> Result<(), DotFault> {
+    // A plan that names a zone that is not there was refused before; to this dot nothing is allowed then.
+    let zone = plan.zones.get(usize::from(dot.zone));
+    let cap = zone.map_or(Length::ZERO, |zone| zone.depth_cap.min(DEPTH_CAP));
+    let depth = dot.depth.m();
+    if !(depth > 0.0 && depth <= cap.m() + ROUNDING) {
+        return Err(DotFault::Depth {
+            depth_mm: dot.depth.mm(),
+            cap_mm: cap.mm(),
+        });
+    }
+    let on_skin = skin.locate(&dot.position);
+    if on_skin.distance.is_nan() || on_skin.distance > OFF_MESH {
+        return Err(DotFault::OffSurface {
+            distance_mm: on_skin.distance * 1e3,
+        });
+    }
+    if !on_skin.in_patch {
+        return Err(DotFault::OffPatch);
+    }
+    let own = normals.at(&dot.position).map(|own| own.angle(&dot.normal));
+    // Triangles larger than what a normal is gathered over have no middle near every dot.
+    let off = own.or_else(|| Some(skin.normal(&dot.position)?.angle(&dot.normal)));
+    let off = off.unwrap_or(f64::NAN);
+    if off.is_nan() || off > NORMAL_OFF {
+        return Err(DotFault::Normal {
+            off_deg: off.to_degrees(),
+            cap_deg: NORMAL_OFF.to_degrees(),
+        });
+    }
+    let tilt = dot.needle.angle(&-dot.normal);
+    if tilt.is_nan() || tilt > TILT_CAP.rad() + ROUNDING {
+        return Err(DotFault::Tilt {
+            tilt_deg: tilt.to_degrees(),
+            cap_deg: TILT_CAP.deg(),
+        });
+    }
+    Ok(())
+}
+
+fn away_from_keep_outs(dot: &Dot, plan: &Plan) -> Result<(), DotFault> {
+    for keep_out in &plan.keep_outs {
+        let distance = dot.position.distance(&keep_out.center) - keep_out.radius.m();
+        if distance.is_nan() || distance < KEEP_OUT_MARGIN.m() - ROUNDING {
+            return Err(DotFault::KeepOut {
+                distance_mm: distance * 1e3,
+                margin_mm: KEEP_OUT_MARGIN.mm(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The hover joints are the arm's, within its limits, and bring the tip where the dot wants it.
+fn posture(dot: &Dot, hover: &Joints, arm: &Arm, plan: &Plan) -> Result<(), DotFault> {
+    if hover.dof() != arm.dof() {
+        return Err(DotFault::JointCount {
+            found: hover.dof(),
+            expected: arm.dof(),
+        });
+    }
+    if !arm.within_limits(hover) {
+        return Err(DotFault::JointLimits);
+    }
+    let wanted = dot
+        .hover_pose(HOVER)
+        .map(|pose| plan.cell.base_from_head * pose);
+    let found = arm.forward(hover) * plan.cell.tool.flange_from_tip;
+    let off = wanted.map(|wanted| wanted.inverse() * found);
+    let (off, turned) = off.map_or(
+        (f64::NAN, f64::NAN),
+        |off: stipple_model::frames::Transform<Tip, Tip>| {
+            (
+                off.raw().translation.vector.norm(),
+                off.raw().rotation.angle(),
+            )
+        },
+    );
+    if off <= POSE_OFF.0 && turned <= POSE_OFF.1 {
+        Ok(())
+    } else {
+        Err(DotFault::Elsewhere {
+            off_mm: off * 1e3,
+            turned_deg: turned.to_degrees(),
+        })
+    }
+}
+
+/// No two dots that are run are in one place.
+fn apart(plan: &Plan) -> Result<(), AdmitError> {
+    let run = plan.sequence.iter().flatten();
+    let mut dots: Vec<_> = run
+        .filter_map(|id: &DotId| Some((plan.dot(*id)?.position, id.0)))
+        .collect();
+    dots.sort_by(|(a, _), (b, _)| a.raw().x.total_cmp(&b.raw().x));
+    for (i, (a, first)) in dots.iter().enumerate() {
+        let later = dots.iter().skip(i + 1);
+        let mut near = later.take_while(|(b, _)| b.raw().x - a.raw().x < SAME_PLACE);
+        if let Some((b, second)) = near.find(|(b, _)| a.distance(b) < SAME_PLACE) {
+            return Err(AdmitError::SamePlace {
+                first: *first.min(second),
+                second: *first.max(second),
+                distance_mm: a.distance(b) * 1e3,
+                least_mm: SAME_PLACE * 1e3,
+            });
+        }
+    }
+    Ok(())
+}

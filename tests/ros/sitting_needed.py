@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""With limits for hardware the node takes no plan whose record has no sitting, and takes it once one has begun: a registered client, a
+fresh cartridge, a pigment lot."""
+
+import datetime
+import subprocess
+
+from bench import RUN, check, main, program
+from wire import Wire
+
+
+def run(*command):
+    done = subprocess.run([RUN, *map(str, command)], capture_output=True, text=True, timeout=300)
+    check(done.returncode == 0, f"{command[1]} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def sitting(bench):
+    scan, landmarks = bench.plan.with_name("head.ply"), bench.plan.with_name("landmarks.json")
+    registration = bench.folder / "registration.json"
+    registration.write_text(run(program("stipple-planner"), "register", "--fixed", scan, "--fixed-landmarks", landmarks,
+                                "--moving", scan, "--json"))
+    bench.start_sim()
+    bench.start_controller("-p", "limits:=hardware")
+    with Wire(bench) as wire:
+        refused = wire.operator.try_load(bench.plan, bench.record)
+        check(not refused.accepted, "a plan was loaded for hardware without a sitting")
+        check("resume" in refused.message and "sitting" in refused.message, f"the refusal does not say what to do: {refused.message}")
+        later = (datetime.date.today() + datetime.timedelta(days=200)).isoformat()
+        run(program("stipple-controller"), "resume", bench.record, "--plan", bench.plan, "--client", "C-1", "--operator", "A. Operator",
+            "--registration", registration, "--cartridge", "N-1", "--strike-cap", 5000, "--expires", later, "--pigment", f"P-1={later}")
+        loaded = wire.operator.load(bench.plan, bench.record)
+        check(loaded.already_done == 0, "a fresh record says that dots are done")
+        return f"refused without a sitting, taken with one: session {loaded.session_id}"
+
+
+if __name__ == "__main__":
+    main(sitting, "sitting_needed")
