@@ -64,8 +64,9 @@ pub struct Cell {
     pub base_from_head: Transform<Base, Head>,
     /// Height of the floor in the base frame, metres.
     pub floor_z: f64,
-    /// Where the tip waits at a stop, with the needle over the ink and the cartridge within reach of a hand. `None`: the arm lifts off the
-    /// head and waits there.
+    /// Where the tip waits at a stop, with the needle over the ink and the cartridge within reach of a hand; the turn about the needle is the
+    /// planner's choice. Fixed to the base, so it goes with it where base and head are placed anew. `None`: the arm waits lifted off the dot
+    /// before, along the needle, as high as is clear of 80, 40 and 20 mm above the skin.
     pub station: Option<Transform<Base, Tip>>,
     /// Solid things: chair, table, the person's shoulders and trunk. Attached to the base, not to the head.
     pub boxes: Vec<SceneBox>,

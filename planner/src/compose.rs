@@ -25,6 +25,7 @@ use crate::reach::{self, Bounds};
 use crate::register::{Anatomy, Registration};
 use crate::scan::{ScanError, ScanFinding, Scanned, cover, fit};
 use crate::session::{Layer, Sessions};
+use crate::station::{self, StationError};
 use crate::wanted;
 
 /// The stages of planning, in order.
@@ -42,7 +43,7 @@ pub enum Stage {
     Poses,
     /// The order in which they are run.
     Sequence,
-    /// Every hop proven clear.
+    /// Where the arm waits at stops, every hop and every way there and back proven clear.
     Hops,
     /// Measures and the plan itself.
     Plan,
@@ -131,6 +132,9 @@ pub enum ComposeError {
         /// What the tool has.
         stroke_mm: f64,
     },
+    /// The arm cannot wait at the cell's station.
+    #[error(transparent)]
+    Station(#[from] StationError),
     /// Whoever watched did not want to wait.
     #[error("planning was broken off")]
     BrokenOff,
@@ -337,8 +341,11 @@ pub fn plan(
     let sessions = Sessions::new(&field, (&scalp.zones, treatment), work.arm());
     let orders = sessions.order(&poses);
     finish(Stage::Sequence)?;
+    let station = cell.station.as_ref();
+    let station = station.map(|at| station::find(&surroundings, at, &poses));
+    let station = station.transpose()?;
     let share = |done| watch(Stage::Hops, done);
-    let layers = sessions.prove(&surroundings, &orders, &mut poses, &share);
+    let layers = sessions.prove(&surroundings, station, &orders, &mut poses, &share);
     let layers = layers.ok_or(ComposeError::BrokenOff)?;
     finish(Stage::Hops)?;
     let mut findings = of_scan(scan, registration, &head);
@@ -367,6 +374,7 @@ pub fn plan(
         findings,
         needles: sessions.needles(),
         stops: layers.iter().map(|l| l.stops.clone()).collect(),
+        station,
         session_estimate: SessionEstimate {
             layers: layers.iter().map(|l| l.parts).collect(),
         },

@@ -17,8 +17,6 @@ pub struct Pace {
     /// the controller's limits (10 ms), its ticks, the arm's lag and the messages there and back. Source: what a dot takes on the simulator
     /// besides its motion, the needle's way and the dwell; `tests/tests/session_time.rs` holds the whole against the simulator.
     pub settling: Time,
-    /// From a dot to the station, or up where there is none, or back. Source: own; half a metre at the 250 mm/s of hazard H12 and the lift.
-    pub station_way: Time,
 }
 
 impl Default for Pace {
@@ -28,7 +26,6 @@ impl Default for Pace {
             back: Speed::from_mm_per_s(150.0),
             dwell: Time::from_ms(20.0),
             settling: Time::from_ms(37.0),
-            station_way: Time::from_s(3.0),
         }
     }
 }
@@ -48,18 +45,20 @@ impl Pace {
     }
 }
 
-/// One layer's expected time: its hops' durations (from dot to dot), its dots' depths, and its stops.
-///
-/// Stops before one dot share their way to the station and back, which replaces no hop; the way to the first dot and from the last one is
-/// counted as one more. A wait for skin that rests is spent where the arm is.
+/// One layer's expected time: the durations of the hops that are made (from dot to dot, where no stop away from the head lies between), its
+/// dots' depths, its stops, and the time of all ways off the head and back.
 #[must_use]
 pub fn layer(
     hops: impl IntoIterator<Item = Time>,
     depths: impl IntoIterator<Item = Length>,
     stops: &[Stop],
+    ways: Time,
     pace: &Pace,
 ) -> SessionParts {
-    let mut parts = SessionParts::default();
+    let mut parts = SessionParts {
+        station_ways: ways,
+        ..SessionParts::default()
+    };
     for hop in hops {
         parts.motion = parts.motion + hop;
     }
@@ -70,9 +69,6 @@ pub fn layer(
     }
     parts.dwell = pace.dwell * f64::from(dots);
     parts.settling = pace.settling * f64::from(dots);
-    // Out before the first dot, away after the last one.
-    let mut visits = u32::from(dots > 0);
-    let mut last = Some(0);
     for stop in stops {
         let part = match stop.kind {
             StopKind::NeedleChange { .. } => &mut parts.needle_changes,
@@ -82,12 +78,7 @@ pub fn layer(
             StopKind::Rest => &mut parts.rests,
         };
         *part = *part + stop.expected;
-        // What happens before the first dot happens on the way to it.
-        if stop.kind != StopKind::Rest && last.replace(stop.before) != Some(stop.before) {
-            visits += 1;
-        }
     }
-    parts.station_ways = pace.station_way * (2.0 * f64::from(visits));
     parts
 }
 
@@ -110,7 +101,6 @@ mod tests {
             back: Speed::from_mm_per_s(50.0),
             dwell: Time::from_s(1.0),
             settling: Time::from_s(0.5),
-            station_way: Time::from_s(10.0),
         };
         let stops = [
             stop(0, StopKind::NeedleChange { needle: 0 }, 60.0),
@@ -122,7 +112,7 @@ mod tests {
         ];
         let hops = [0.25, 0.5].map(Time::from_s);
         let depths = [1.0, 1.0, 1.0].map(Length::from_mm);
-        let parts = layer(hops, depths, &stops, &pace);
+        let parts = layer(hops, depths, &stops, Time::from_s(40.0), &pace);
         let expected = [
             ("motion", 0.75),
             // Three times 3 mm out at 100 and in at 50 mm/s.
@@ -134,7 +124,6 @@ mod tests {
             ("shade_changes", 30.0),
             ("rests", 2.5),
             ("breaks", 300.0),
-            // To the first dot and from the last one; there and back before dot 2.
             ("station_ways", 40.0),
         ];
         for ((name, part), (key, s)) in parts.named().into_iter().zip(expected) {
@@ -149,7 +138,7 @@ mod tests {
 
     #[test]
     fn no_dots_take_no_time() {
-        let parts = layer([], [], &[], &Pace::default());
+        let parts = layer([], [], &[], Time::ZERO, &Pace::default());
         assert_eq!(parts.total(), Time::ZERO);
     }
 }

@@ -1,20 +1,16 @@
 //! What a plan is turned into for others: dots.csv, hops.csv, plan.json. Columns and keys are fixed; scripts rely on them.
 
+mod hops;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::Serialize;
-use stipple_model::clearance::WorkCell;
 use stipple_model::digest::Digest;
 use stipple_model::frames::Scan;
-use stipple_model::joints::Joints;
-use stipple_model::limits::HOVER;
-use stipple_model::motion::{HopError, HopTarget, hop};
-use stipple_model::plan::{DotId, Measure, Outcome, Plan};
+use stipple_model::motion::HopError;
+use stipple_model::plan::{DotId, Measure, Outcome, Plan, Stop};
 use stipple_model::units::Length;
-
-/// Rows of hops.csv are at most this far apart in time, seconds.
-const HOP_ROWS: f64 = 0.02;
 
 /// Why something cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +26,17 @@ pub enum ExportError {
         /// Why.
         source: HopError,
     },
+    /// A way off the head or back that the plan promises does not exist: the plan was not made by this planner.
+    #[error("the plan's way between dot {} and where the arm waits does not hold: {source}; plan again", dot.0)]
+    Away {
+        /// The dot.
+        dot: DotId,
+        /// Why.
+        source: HopError,
+    },
 }
+
+pub use hops::hops;
 
 /// Writes `dot,layer,zone,x_m,y_m,z_m,nx,ny,nz,depth_mm,diameter_mm,shade`: every dot in the scan's frame, scaled to metres; n is the
 /// outward skin normal.
@@ -79,66 +85,6 @@ pub fn dots(plan: &Plan, to: impl Write) -> Result<(), ExportError> {
     Ok(())
 }
 
-/// Writes `dot,t_s,q1..qN`: the arm's way to every dot in the order they are run, rad, with the head where the plan expects it. Time
-/// starts anew with each layer and counts motion only. The first row of a layer is its first dot's hover.
-///
-/// # Errors
-/// When the writer fails or a hop does not exist.
-pub fn hops(plan: &Plan, cell: &WorkCell, to: impl Write) -> Result<(), ExportError> {
-    let mut table = csv::Writer::from_writer(to);
-    let header = ["dot".to_owned(), "t_s".to_owned()].into_iter();
-    table.write_record(header.chain((1..=cell.arm().dof()).map(|k| format!("q{k}"))))?;
-    let mut write = |dot: DotId, t: f64, q: &Joints| {
-        let row = [dot.0.to_string(), format!("{t:.6}")].into_iter();
-        table.write_record(row.chain(q.as_slice().iter().map(|v| format!("{v:.12}"))))
-    };
-    for layer in &plan.sequence {
-        let mut t = 0.0;
-        let mut at: Option<Joints> = None;
-        for &id in layer {
-            let Some(dot) = plan.dot(id) else { continue };
-            let (Outcome::Planned { hover, .. }, Some(pose)) = (dot.outcome, dot.hover_pose(HOVER))
-            else {
-                continue;
-            };
-            let Some(from) = at else {
-                write(id, t, &hover)?;
-                at = Some(hover);
-                continue;
-            };
-            let target = HopTarget {
-                head_from_tip: pose,
-                seed: hover,
-            };
-            let way = hop(cell, &plan.cell.base_from_head, &from, &target)
-                .map_err(|source| ExportError::Hop { dot: id, source })?;
-            for (end, q) in rows(&way) {
-                write(id, t + end, &q)?;
-            }
-            t += way.duration();
-            at = Some(way.end());
-        }
-    }
-    table.flush().map_err(csv::Error::from)?;
-    Ok(())
-}
-
-/// Moments of a motion after its start: every way point, and between them at most [`HOP_ROWS`] apart.
-fn rows(way: &stipple_model::motion::Trajectory) -> Vec<(f64, Joints)> {
-    let mut rows = Vec::new();
-    let mut before = 0.0;
-    for (end, q) in way.way_points().skip(1) {
-        let steps = ((end - before) / HOP_ROWS).ceil().max(1.0) as usize;
-        for k in 1..steps {
-            let t = before + (end - before) * k as f64 / steps as f64;
-            rows.push((t, way.at(t).position));
-        }
-        rows.push((end, q));
-        before = end;
-    }
-    rows
-}
-
 /// plan.json.
 #[derive(Debug, Serialize)]
 pub struct Summary {
@@ -175,6 +121,10 @@ pub struct Summary {
     pub session_estimate_s: f64,
     /// What it is spent on.
     pub session_parts_s: BTreeMap<&'static str, f64>,
+    /// Layer by layer, the planned pauses in their order.
+    pub stops: Vec<Vec<StopSummary>>,
+    /// Where the arm waits at them; null where it waits lifted off the head.
+    pub station: Option<StationSummary>,
     /// Metres per unit of the scan file.
     pub metres_per_scan_unit: f64,
     /// The head frame against the scan's, the latter scaled to metres.
@@ -185,6 +135,26 @@ pub struct Summary {
     pub keep_outs: Vec<KeepOutSummary>,
     /// What the operator should know.
     pub findings: Vec<stipple_model::plan::Finding>,
+}
+
+/// A planned pause in plan.json.
+#[derive(Debug, Serialize)]
+pub struct StopSummary {
+    /// The dot that waits for it.
+    pub before_dot: u32,
+    /// What happens.
+    pub kind: &'static str,
+    /// How long it is expected to take, the ways there and back not counted.
+    pub expected_s: f64,
+}
+
+/// Where the arm waits in plan.json.
+#[derive(Debug, Serialize)]
+pub struct StationSummary {
+    /// The tip there, as the cell file asks for it; the turn about the needle is the planner's, not this one's.
+    pub base_from_tip: PoseSummary,
+    /// The arm there.
+    pub joints_rad: Vec<f64>,
 }
 
 /// A pigment shade in plan.json.
@@ -339,6 +309,8 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
             .named()
             .map(|(name, part)| (name, part.s()))
             .into(),
+        stops: stops(plan),
+        station: station(plan),
         metres_per_scan_unit: plan.provenance.metres_per_scan_unit,
         head_from_scan: pose_summary(plan.head_from_scan.raw()),
         base_from_head: pose_summary(plan.cell.base_from_head.raw()),
@@ -353,6 +325,33 @@ pub fn summary(plan: &Plan, digest: &Digest, stages_s: Option<BTreeMap<String, f
             .collect(),
         findings: plan.findings.clone(),
     }
+}
+
+fn stops(plan: &Plan) -> Vec<Vec<StopSummary>> {
+    let of_layer = |(order, stops): (&Vec<DotId>, &Vec<Stop>)| {
+        let summary = |stop: &Stop| {
+            let dot = order.get(stop.before as usize)?;
+            Some(StopSummary {
+                before_dot: dot.0,
+                kind: stop.kind.key(),
+                expected_s: stop.expected.s(),
+            })
+        };
+        stops.iter().filter_map(summary).collect()
+    };
+    plan.sequence
+        .iter()
+        .zip(&plan.stops)
+        .map(of_layer)
+        .collect()
+}
+
+fn station(plan: &Plan) -> Option<StationSummary> {
+    let (pose, joints) = (plan.cell.station.as_ref()?, plan.station.as_ref()?);
+    Some(StationSummary {
+        base_from_tip: pose_summary(pose.raw()),
+        joints_rad: joints.as_slice().to_vec(),
+    })
 }
 
 fn pose_summary(pose: &nalgebra::Isometry3<f64>) -> PoseSummary {

@@ -1,7 +1,7 @@
 //! The motion from dot to dot, proven: every hop of a layer's order by the same code that the controller runs, and where no way leads from
 //! one dot to the next, another way round.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -140,6 +140,32 @@ pub fn prove(
     Some(join(&hops, stretches(order, &times)))
 }
 
+/// A proven order without some of its dots: what lay on both sides of one is joined anew.
+#[must_use]
+pub fn without(
+    (cell, base_from_head): (&WorkCell, &Transform<Base, Head>),
+    hovers: &[Joints],
+    proven: Proven,
+    dropped: &[u32],
+) -> Proven {
+    let hops = Hops {
+        cell,
+        base_from_head: *base_from_head,
+        hovers,
+    };
+    let before = proven.order.windows(2).zip(&proven.durations);
+    let known: BTreeMap<(u32, u32), Time> = before.map(|(w, t)| ((w[0], w[1]), *t)).collect();
+    let mut order = proven.order;
+    order.retain(|dot| !dropped.contains(dot));
+    let times: Vec<Option<Time>> = order
+        .par_windows(2)
+        .map(|w| (known.get(&(w[0], w[1])).copied()).or_else(|| hops.time(w[0], w[1])))
+        .collect();
+    let mut joined = join(&hops, stretches(&order, &times));
+    joined.unconnected.extend(proven.unconnected);
+    joined
+}
+
 /// The order cut wherever there is no hop.
 fn stretches(order: &[u32], times: &[Option<Time>]) -> VecDeque<Stretch> {
     let mut stretches: VecDeque<Stretch> = VecDeque::new();
@@ -263,6 +289,17 @@ mod tests {
             (&[0, 2][..], &[1][..])
         );
         assert_eq!(proven.durations.len(), 1);
+        let all = Proven {
+            order: vec![0, 2, 0],
+            durations: vec![proven.durations[0], proven.durations[0]],
+            unconnected: vec![1],
+        };
+        let left = without((&work, &cell.base_from_head), &hovers, all, &[2]);
+        assert_eq!(
+            (left.order.as_slice(), left.durations.len()),
+            (&[0, 0][..], 1)
+        );
+        assert_eq!(left.unconnected, [1]);
         let stop = |_: f64| ControlFlow::Break(());
         assert_eq!(
             prove(&work, &cell.base_from_head, &hovers, &order, &stop),

@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+pub mod away;
 pub mod compose;
 pub mod density;
 pub mod design;
@@ -19,6 +20,7 @@ pub mod scan;
 pub mod sequence;
 pub mod session;
 pub mod sheet;
+pub mod station;
 pub mod unroll;
 pub mod wanted;
 

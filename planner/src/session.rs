@@ -1,4 +1,4 @@
-//! From poses to sessions: each layer's order, its hops proven, its stops, and how long it takes.
+//! From poses to sessions: each layer's order, its hops and its ways off the head proven, its stops, and how long it takes.
 
 use std::sync::Mutex;
 
@@ -11,12 +11,16 @@ use stipple_model::treatment::Treatment;
 use stipple_model::units::{Length, Time};
 
 use crate::Watch;
+use crate::away::{Waiting, Ways};
 use crate::compose::shades;
 use crate::dots::DotField;
 use crate::estimate::{self, Pace};
 use crate::hops::{self, Proven};
 use crate::poses::{Pose, Refusal, Surroundings};
 use crate::sequence::{self, Groups, Order, OrderRules, Visit};
+
+/// How often dots that a stop fell to and that have no way off the head are left out, before every dot is asked.
+const ROUNDS: u32 = 3;
 
 /// What the sessions of a layout keep to.
 pub struct Sessions<'a> {
@@ -36,6 +40,8 @@ pub struct Layer {
     pub parts: SessionParts,
     /// Dots that wait for the skin near them, and how long together.
     waits: (u32, Time),
+    /// Dots of the layout that have no way, and why.
+    lost: Vec<(u32, SkipReason)>,
 }
 
 /// A layer's dots that have a pose, and their order.
@@ -105,11 +111,13 @@ impl<'a> Sessions<'a> {
         (1..=self.field.layers).into_par_iter().map(of).collect()
     }
 
-    /// Proves the hops of all layers. Dots to which no way leads lose their pose; `None` when `watch` breaks off.
+    /// Proves the hops of all layers, and the ways to `station` and back, or off the head where there is none. Dots to which no way leads
+    /// lose their pose; `None` when `watch` breaks off.
     #[must_use]
     pub fn prove(
         &self,
         surroundings: &Surroundings<'_>,
+        station: Option<Joints>,
         layers: &[Ordered],
         poses: &mut [Result<Pose, Refusal>],
         watch: &Watch<'_>,
@@ -137,43 +145,101 @@ impl<'a> Sessions<'a> {
                 )
             })
             .collect();
-        let proven = proven?;
-        for (layer, proven) in layers.iter().zip(&proven) {
-            for &visit in &proven.unconnected {
-                let dot = layer.dots[visit as usize];
-                poses[dot as usize] = Err(SkipReason::Unconnected.into());
-            }
+        let waiting = Waiting {
+            cell: surroundings.cell,
+            base_from_head: surroundings.base_from_head,
+            station,
+        };
+        let layers = layers.par_iter().zip(proven?);
+        let done: Vec<Layer> = layers
+            .map(|(layer, proven)| self.layer(layer, proven, &waiting))
+            .collect();
+        for (dot, reason) in done.iter().flat_map(|layer| &layer.lost) {
+            poses[*dot as usize] = Err((*reason).into());
         }
-        let layers = layers.par_iter().zip(&proven);
-        let layers = layers.map(|(layer, proven)| self.layer(layer, proven));
-        Some(layers.collect())
+        Some(done)
     }
 
-    /// The stops and the time of a layer whose hops are proven.
-    fn layer(&self, layer: &Ordered, proven: &Proven) -> Layer {
+    /// The stops, the ways off the head and the time of a layer whose hops are proven.
+    fn layer(&self, layer: &Ordered, mut proven: Proven, waiting: &Waiting<'_>) -> Layer {
+        let hovers: Vec<Joints> = layer.visits.iter().map(|v| v.hover).collect();
+        let mut off = Vec::new();
+        let mut rounds = 0;
+        loop {
+            let (stops, waits) = self.stops(layer, &proven);
+            let along: Vec<Joints> = proven.order.iter().map(|v| hovers[*v as usize]).collect();
+            let ways = waiting.ways(&along, &stops);
+            if ways.failed.is_empty() {
+                let lost = [
+                    (&proven.unconnected, SkipReason::Unconnected),
+                    (&off, SkipReason::OffStation),
+                ];
+                let lost = lost.into_iter().flat_map(|(visits, reason)| {
+                    visits
+                        .iter()
+                        .map(move |v| (layer.dots[*v as usize], reason))
+                });
+                return Layer {
+                    lost: lost.collect(),
+                    ..self.timed(layer, &proven, (stops, waits), &ways)
+                };
+            }
+            // Without them the stops fall before other dots. Where that goes on and on, every dot is asked.
+            rounds += 1;
+            let failed: Vec<u32> = if rounds < ROUNDS || waiting.station.is_none() {
+                let failed = ways.failed.iter();
+                failed.map(|k| proven.order[*k as usize]).collect()
+            } else {
+                let order = proven.order.par_iter().copied();
+                let fails = |v: &u32| !waiting.leads_both_ways(&hovers[*v as usize]);
+                order.filter(fails).collect()
+            };
+            off.extend(&failed);
+            let around = (waiting.cell, &waiting.base_from_head);
+            proven = hops::without(around, &hovers, proven, &failed);
+        }
+    }
+
+    /// The stops along a proven order, and how many dots wait for skin that rests, and how long together.
+    fn stops(&self, layer: &Ordered, proven: &Proven) -> (Vec<Stop>, (u32, Time)) {
         let mut piece = vec![0; layer.visits.len()];
         for (&visit, &of) in layer.order.order.iter().zip(&layer.order.pieces) {
             piece[visit as usize] = of;
         }
         let pieces: Vec<u32> = proven.order.iter().map(|v| piece[*v as usize]).collect();
-        let (stops, waits) = sequence::stops(
+        sequence::stops(
             &layer.visits,
             (&proven.order, &pieces),
             &proven.durations,
             &self.rules,
-        );
+        )
+    }
+
+    /// A layer with its time.
+    fn timed(
+        &self,
+        layer: &Ordered,
+        proven: &Proven,
+        (stops, waits): (Vec<Stop>, (u32, Time)),
+        ways: &Ways,
+    ) -> Layer {
         let order: Vec<u32> = proven
             .order
             .iter()
             .map(|v| layer.dots[*v as usize])
             .collect();
         let depths = order.iter().map(|i| self.field.dots[*i as usize].depth);
-        let hops = proven.durations.iter().copied();
+        let made = |(k, hop): (u32, &Time)| {
+            let is_left_out = ways.entered.binary_search(&k).is_ok();
+            (!is_left_out).then_some(*hop)
+        };
+        let hops = (1..).zip(&proven.durations).filter_map(made);
         Layer {
-            parts: estimate::layer(hops, depths, &stops, &self.pace),
+            parts: estimate::layer(hops, depths, &stops, ways.time, &self.pace),
             order,
             stops,
             waits,
+            lost: Vec::new(),
         }
     }
 }

@@ -182,6 +182,7 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         measures: Vec::new(),
         findings: Vec::new(),
         stops: vec![Vec::new()],
+        station: None,
         needles: vec![None],
         skips: Vec::new(),
         session_estimate: stipple_model::plan::SessionEstimate {

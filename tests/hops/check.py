@@ -8,7 +8,10 @@
 Every row of hops.csv: joints and joint speeds within the URDF's limits; tip speed at most 50 mm/s within 15 mm of the skin and 250 mm/s
 elsewhere (by differences of rows); no tip within 20 mm of a keep-out. Every dot: its last row hovers 2 mm above the dot of dots.csv
 along the needle to 1 µm, the needle within 15 degrees of the skin's normal; each planned dot once, as many in each layer as plan.json
-says. Every configuration between rows, at most --step rad apart: the URDF's own collision meshes and the tool of the cell file against
+says. The last dot of a layer has the way home besides: its hover is the row nearest to there. Every stop of plan.json: between the dot
+before and the one that waits the arm stands still for as long as the stops there are expected to take, over the dot before for a mere
+rest, else with the tip at the cell file's station (to 1 µm and 1 µrad of the needle), where there is none 15 mm above the skin at least;
+so it does at the beginning and the end of every layer. Every configuration between rows, at most --step rad apart: the URDF's own collision meshes and the tool of the cell file against
 the scan as it was given, floor, boxes and themselves, with the product's margins (nose cone to head 1 mm, links and tool to head 10 mm,
 scene 10 mm, arm to itself 5 mm). Bodies begin outside the scan by its winding number, so that none can hide inside.
 
@@ -20,7 +23,7 @@ and its collision answers agree is tried in some configurations of every run.
 Pairs of the arm with itself that are within the margin in all of 300 random configurations, as housings round one wrist are, are listed
 and not held.
 
---self-test spoils a copy of the input in nine ways, one at a time, and fails unless each is found by the check it belongs to. --every N
+--self-test spoils a copy of the input in twelve ways, one at a time, and fails unless each is found by the check it belongs to. --every N
 looks at every Nth stretch between rows for clearance (rows and dots are always looked at in full).
 
 Prints lines for people, and one JSON object on the last line. Exit code: 0 all held, 1 something is not, 2 input that cannot be used.
@@ -50,7 +53,7 @@ except ImportError:
     import tomli as tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HOVER, TIP_TOLERANCE, TILT = 2e-3, 1e-6, math.radians(15)
+HOVER, TIP_TOLERANCE, TILT, NEEDLE_TOLERANCE = 2e-3, 1e-6, math.radians(15), 1e-6
 SPEED_HOVER, SPEED_FREE, HOVER_ZONE, KEEP_OUT = 0.050, 0.250, 0.015, 0.020
 # Time is written in whole microseconds, joints to 1e-12 rad.
 TIME_STEP, JOINT_STEP = 1e-6, 1e-9
@@ -130,13 +133,27 @@ def check_tip_speed(data, world, tips, a, found):
             found.add("tip speed", f"row {a[k] + 1}: {1e3 * moved[k] / passed[k]:.1f} mm/s, {1e3 * height[a[k] + 1]:.1f} mm above the skin")
 
 
+def hovers(data, tips, axes):
+    """The row over each dot, in the order of the rows: its last; of a run's last dot, which the way home follows, the nearest to there."""
+    ends = np.flatnonzero(np.append(np.diff(data.dot) != 0, True))
+    last = set(np.flatnonzero(np.append(np.diff(data.t) < 0, True)))
+    base_from_scan, first = data.base_from_head * data.head_from_scan, 0
+    for k, end in enumerate(ends):
+        if end in last and int(data.dot[end]) in data.dots:
+            rows = np.arange(first, end + 1)
+            wanted = base_from_scan * data.dots[int(data.dot[end])][1]
+            ends[k] = rows[np.argmin(np.linalg.norm(tips[rows] + HOVER * axes[rows] - wanted, axis=1))]
+        first = end + 1
+    return ends
+
+
 def check_dots(data, tips, axes, found):
     """Each planned dot once, its hover where it belongs."""
-    ends = np.flatnonzero(np.append(np.diff(data.dot) != 0, True))
+    ends = hovers(data, tips, axes)
     seen, layers = set(), collections.Counter()
     base_from_scan = data.base_from_head * data.head_from_scan
     worst = {"tip_um": 0.0, "tilt_deg": 0.0}
-    for end in ends[data.dot[ends] >= 0]:
+    for end in ends:
         dot = int(data.dot[end])
         if dot in seen:
             found.add("dots", f"dot {dot} is run twice")
@@ -158,6 +175,47 @@ def check_dots(data, tips, axes, found):
         if layers[layer] != data.expected.get(layer, 0):
             found.add("dots", f"layer {layer}: {layers[layer]} dots are run, {data.expected.get(layer, 0)} are planned")
     return worst
+
+
+def check_stops(data, world, tips, axes, found):
+    """At every stop the arm stands where it should, as long as it should, and so it begins and ends every layer."""
+    ends = hovers(data, tips, axes)
+    starts = [0, *(np.flatnonzero(np.diff(data.t) < 0) + 1), len(data.t)]
+    waits = 0
+
+    def waits_there(row):
+        if world.station is not None:
+            off, lean = np.linalg.norm(tips[row] - world.station.translation), np.linalg.norm(axes[row] - world.station.rotation[:, 2])
+            return off <= TIP_TOLERANCE and lean <= NEEDLE_TOLERANCE
+        at, ball = coal.Transform3s(np.eye(3), tips[row]), coal.Sphere(1e-6)
+        head = coal.Transform3s(world.base_from_scan.rotation, world.base_from_scan.translation)
+        shape = world.geometry.geometryObjects[world.head].geometry
+        return coal.distance(ball, at, shape, head, coal.DistanceRequest(), coal.DistanceResult()) >= HOVER_ZONE
+
+    for first, after in zip(starts, starts[1:]):
+        for row in (first, after - 1) if data.whole else (first,):
+            if not waits_there(row):
+                found.add("waiting", f"row {row}: a layer begins or ends elsewhere than where the arm waits")
+        layer = data.dots.get(int(data.dot[first]), (None,))[0]
+        here = ends[(ends >= first) & (ends < after)]
+        over = {int(data.dot[row]): (here[k - 1] if k else first, row) for k, row in enumerate(here)}
+        for dot, (away, expected) in data.pauses(layer).items():
+            if dot not in over:
+                if data.whole:
+                    found.add("stops", f"dot {dot} of a stop is not run")
+                continue
+            before, row = over[dot]
+            between = np.arange(before, row)
+            still = np.abs(data.q[between + 1] - data.q[between]).max(axis=1) <= JOINT_STEP
+            stands = between[still & (data.t[between + 1] - data.t[between] >= expected - 2 * TIME_STEP)]
+            waits += 1
+            if len(stands) == 0:
+                found.add("stops", f"before dot {dot} the arm does not stand still for {expected:.1f} s")
+            elif away and not any(waits_there(k) for k in stands):
+                found.add("waiting", f"row {stands[0]}: before dot {dot} the arm stands elsewhere than where it waits")
+            elif not away and before not in stands:
+                found.add("waiting", f"row {stands[0]}: before dot {dot} the arm does not rest over the dot before")
+    return {"stops": waits}
 
 
 def winding(vertices, triangles, point):
@@ -302,6 +360,7 @@ def check(data, world, args):
     found, begin = Findings(), time.perf_counter()
     tips, axes, figures = check_rows(data, world, found)
     figures |= check_dots(data, tips, axes, found)
+    figures |= check_stops(data, world, tips, axes, found)
     check_outside(data, world, found)
     worst, counts = check_clearance(data, world, args, found)
     figures |= counts | {"rows": len(data.q), "seconds": time.perf_counter() - begin}
@@ -334,7 +393,7 @@ def main():
         print(json.dumps({"self_test": good}))
         return 0 if good else 1
     found, figures = check(data, world, args)
-    print(f"{figures['rows']} rows, {sum(data.expected.values())} dots, {figures['configurations']} configurations in "
+    print(f"{figures['rows']} rows, {sum(data.expected.values())} dots, {figures['stops']} stops, {figures['configurations']} configurations in "
           f"{figures['seconds']:.0f} s; {figures['exact_distances']} exact distances, {figures['answers_compared']} answers compared")
     if world.unwatched:
         print(f"not held, always near: {', '.join(f'{a} and {b}' for a, b in sorted(world.unwatched, key=str))} (by joint)")

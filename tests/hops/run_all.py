@@ -23,6 +23,8 @@ WANTED, CHECK = ROOT / "tests/hops/requirements.txt", ROOT / "tests/hops/check.p
 # Whose landmarks make a head frame, and whose surface a planner accepts.
 HEADS = ("mesh2hrtf_head.ply", "lee_perry_smith.obj")
 ARMS = ("ur5e/ur5e_local.urdf", "fr3/fr3_local.urdf")
+# Where the arm waits at stops, beside the head; the first arm on a real head lifts off instead.
+STATION = "\n[station]\nxyz_mm = [250, -450, 100]\nrpy_deg = [180, 0, 0]\n"
 
 
 def environment():
@@ -61,34 +63,40 @@ class Stage:
         self.sim = [ROOT / "launch/run"] * with_ros + [target / "release/stipple-sim"]
         text = (ROOT / "planner/treatments/default.toml").read_text()
         self.treatment = folder / "treatment.toml"
-        self.treatment.write_text(text.replace("layers = [", f"dots = {args.dots}\nlayers = [", 1))
+        text = text.replace("layers = [", f"dots = {args.dots}\nlayers = [", 1)
+        # So few dots that there are many stops.
+        self.treatment.write_text(text + "\n[session]\ndots_per_dip = 20\n")
+        self.without = ROOT / "launch/cells/default.toml"
+        self.cell = folder / "cell.toml"
+        self.cell.write_text(self.without.read_text() + STATION)
 
     def count(self, name, code):
         self.passed, self.failed = self.passed + (code == 0), self.failed + (code != 0)
         print(f"{name}: {'ok' if code == 0 else 'FAILED'}", flush=True)
 
-    def check(self, arm, urdf, scan, landmarks, *more):
+    def check(self, arm, urdf, scan, landmarks, cell, *more):
         """Plans, exports and checks; the exit code of what went wrong."""
         place = self.folder / "session.plan"
         dots, hops, plan = (self.folder / name for name in ("dots.csv", "hops.csv", "plan.json"))
         return (
-            run(self.planner, "plan", "--scan", scan, "--landmarks", landmarks, "--treatment", self.treatment, "--arm", arm, "--out", place)
+            run(self.planner, "plan", "--scan", scan, "--landmarks", landmarks, "--treatment", self.treatment, "--arm", arm, "--cell", cell, "--out", place)
             or run(self.planner, "export", place, "--dots", dots, "--trajectory", hops, "--json", plan)
-            or run(self.python, CHECK, "--urdf", urdf, "--scan", scan, "--dots", dots, "--hops", hops, "--plan", plan, *more)
+            or run(self.python, CHECK, "--urdf", urdf, "--scan", scan, "--dots", dots, "--hops", hops, "--plan", plan, "--cell", cell, *more)
         )
 
     def generated(self):
         scan, landmarks = self.folder / "head.ply", self.folder / "landmarks.json"
         urdf = ROOT / "launch/arms/ur5e.urdf"
         code = run(*self.sim, "head", "--out", scan, "--landmarks", landmarks, "--seed", "7")
-        self.count("self-test", code or self.check("ur5e", urdf, scan, landmarks, "--self-test"))
-        self.count("shipped arm, generated head", code or self.check("ur5e", urdf, scan, landmarks, "--every", str(self.args.every)))
+        self.count("self-test", code or self.check("ur5e", urdf, scan, landmarks, self.cell, "--self-test"))
+        self.count("shipped arm, generated head", code or self.check("ur5e", urdf, scan, landmarks, self.cell, "--every", str(self.args.every)))
 
     def shared(self, shared):
         """One arm a head, so that the time stays short; the arms with their own meshes."""
-        for head, arm in zip(HEADS, ARMS):
+        for head, arm, cell in zip(HEADS, ARMS, (self.without, self.cell)):
             scan, urdf = shared / "scans" / head, shared / "arms" / arm
-            self.count(f"{arm}, {head}", self.check(urdf, urdf, scan, scan.with_suffix(".landmarks.json"), "--every", str(self.args.every)))
+            landmarks, every = scan.with_suffix(".landmarks.json"), str(self.args.every)
+            self.count(f"{arm}, {head}", self.check(urdf, urdf, scan, landmarks, cell, "--every", every))
 
 
 def main():

@@ -24,7 +24,6 @@ def pushed(data, world, row, depth):
 def spoilings(data, world):
     """Name → (the check that must find it, what to do to a copy of the data)."""
     ends = np.flatnonzero(np.append(np.diff(data.dot) != 0, True))
-    ends = ends[data.dot[ends] >= 0]
     last, middle = ends[-1], ends[len(ends) // 2]
     some = int(data.dot[middle])
 
@@ -59,7 +58,22 @@ def spoilings(data, world):
     def wind(d):
         d.q[middle, 0] = world.model.upperPositionLimit[0] + 0.01
 
+    stands = np.flatnonzero(np.diff(data.t[: ends[0]]) > 1.0)
+
+    def shorten(d):
+        d.t[stands[0] + 1 :] -= 1.0
+
+    def stray(d):
+        d.q[: stands[0] + 2, 0] += 1e-4
+
+    def begin(d):
+        keep = np.arange(len(d.t)) > stands[0] + 3
+        d.dot, d.t, d.q = d.dot[keep], d.t[keep], d.q[keep]
+
     return {
+        "a stop a second shorter": ("stops", shorten),
+        "the arm waiting 0.1 mrad aside": ("waiting", stray) if world.station is not None else ("waiting", begin),
+        "a layer that begins on the way": ("waiting", begin),
         "a joint 0.05 rad off": ("hover", turn),
         "a dot 2 µm aside": ("hover", move),
         "a row 1.5 mm towards the skin": ("nose_head", push),

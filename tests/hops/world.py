@@ -90,7 +90,7 @@ class Data:
 
     def __init__(self, args):
         self.plan = json.loads(args.plan.read_text())
-        for key in ("head_from_scan", "base_from_head", "metres_per_scan_unit", "keep_outs"):
+        for key in ("head_from_scan", "base_from_head", "metres_per_scan_unit", "keep_outs", "stops"):
             if key not in self.plan:
                 raise Unusable(f"{args.plan}: no {key}; export the plan again")
         self.base_from_head = pose(*self.plan["base_from_head"].values())
@@ -109,13 +109,12 @@ class Data:
             raise Unusable(f"{args.dots}: a dot appears twice")
         header, rows = read_table(args.hops)
         joints = [i for i, name in enumerate(header) if re.fullmatch(r"q\d+", name)]
-        # A row that leads to no dot (to a station, to rest) has no number there.
-        self.dot = np.array([int(r[header.index("dot")]) if r[header.index("dot")].isdigit() else -1 for r in rows])
+        self.dot = np.array([int(r[header.index("dot")]) for r in rows])
         self.t = np.array([float(r[header.index("t_s")]) for r in rows])
         self.q = np.array([[float(r[i]) for i in joints] for r in rows])
         if not (np.isfinite(self.q).all() and np.isfinite(self.t).all()):
             raise Unusable(f"{args.hops}: a number that is not finite")
-        self.expected = self.expect()
+        self.expected, self.whole = self.expect(), True
         self.vertices, self.triangles = read_head(args.scan, self.plan["metres_per_scan_unit"])
 
     def expect(self):
@@ -126,14 +125,23 @@ class Data:
                 up_to[layer["layer"]] += layer["planned"]
         return {k: n - up_to.get(k - 1, 0) for k, n in up_to.items()}
 
+    def pauses(self, layer):
+        """Dot → whether the arm leaves the head before it, and how long it waits, s; of a layer, counted from 1."""
+        found = {}
+        for stop in self.plan["stops"][layer - 1] if layer else []:
+            away, time = found.get(stop["before_dot"], (False, 0.0))
+            found[stop["before_dot"]] = (away or stop["kind"] != "rest", time + stop["expected_s"])
+        return found
+
     def first_dots(self, count):
-        """A copy with only the first layer's first dots."""
+        """A copy with only the first layer's first dots, and without its way home."""
         part = copy.copy(self)
+        part.whole = False
         changes = np.flatnonzero(np.diff(self.dot) != 0) + 1
         end = changes[count - 1] if len(changes) >= count else len(self.dot)
         part.dot, part.t, part.q = self.dot[:end].copy(), self.t[:end].copy(), self.q[:end].copy()
         part.dots = dict(self.dots)
-        part.expected = {self.dots[int(self.dot[0])][0]: len(set(part.dot[part.dot >= 0]))}
+        part.expected = {self.dots[int(self.dot[0])][0]: len(set(part.dot))}
         return part
 
 
@@ -176,7 +184,8 @@ class World:
         if self.model.nq != self.dof or self.dof != data.q.shape[1]:
             raise Unusable(f"{urdf}: {self.dof} joints, hops.csv has {data.q.shape[1]}")
         self.flange = self.find_flange(flange)
-        tool = cell["tool"]
+        tool, station = cell["tool"], cell.get("station")
+        self.station = pose_rpy(station["xyz_mm"], station["rpy_deg"]) if station else None
         self.flange_from_tip = pose_rpy(tool["mount_xyz_mm"], tool["mount_rpy_deg"])
         self.joint_from_tip = self.model.frames[self.flange].placement * self.flange_from_tip
         for item in self.geometry.geometryObjects:

@@ -6,7 +6,7 @@ use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::plan::Plan;
 use stipple_model::treatment::Treatment;
-use stipple_planner::compose::{self, Inputs};
+use stipple_planner::compose::{self, ComposeError, Inputs};
 use stipple_planner::register::{Landmarks, head_from_scan};
 use stipple_planner::scan::{self, UnitChoice};
 use stipple_sim::head;
@@ -61,6 +61,26 @@ pub fn plan(head_seed: u64, dots: u32, seed: u64) -> Plan {
     reason = "a test helper: its failure is the test's"
 )]
 pub fn in_cell(head_seed: u64, dots: u32, seed: u64, cell: Cell) -> Plan {
+    composed(head_seed, &treatment(dots).0, seed, cell).expect("a plan")
+}
+
+/// A plan of a treatment's text in a cell, or why there is none.
+///
+/// # Errors
+/// As [`compose::plan`].
+///
+/// # Panics
+/// When the head cannot be made or read, or the text is no treatment.
+#[allow(
+    clippy::expect_used,
+    reason = "a test helper: its failure is the test's"
+)]
+pub fn composed(
+    head_seed: u64,
+    treatment_text: &str,
+    seed: u64,
+    cell: Cell,
+) -> Result<Plan, ComposeError> {
     let folder = tempfile::tempdir().expect("a folder");
     let (ply, json) = (
         folder.path().join("head.ply"),
@@ -77,18 +97,17 @@ pub fn in_cell(head_seed: u64, dots: u32, seed: u64, cell: Cell) -> Plan {
     let landmarks = Landmarks::parse(&bytes).expect("landmarks read");
     let scan = scan::read_file(&ply, UnitChoice::Auto, Some(&landmarks)).expect("the scan reads");
     let registration = head_from_scan(&landmarks, &scan).expect("a head frame");
-    let (treatment_text, treatment) = treatment(dots);
+    let treatment = Treatment::parse(treatment_text).expect("the treatment reads");
     let inputs = Inputs {
         scan: &scan,
         registration: &registration,
         landmarks_digest: stipple_model::digest::Digest::of(&bytes),
         treatment: &treatment,
-        treatment_text: &treatment_text,
+        treatment_text,
         cell,
         place: None,
         seed,
     };
-    compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()))
-        .expect("a plan")
-        .plan
+    let composed = compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()));
+    Ok(composed?.plan)
 }

@@ -162,6 +162,7 @@ pub fn plan(count: u32) -> Plan {
         measures: Vec::new(),
         findings: Vec::new(),
         stops: vec![Vec::new()],
+        station: None,
         needles: vec![None],
         skips: Vec::new(),
         session_estimate: stipple_model::plan::SessionEstimate {

@@ -30,7 +30,7 @@ const RAISED_BETWEEN: [Length; 3] = [
     Length::from_mm(6.0),
 ];
 /// Heights of the shell above the skin tried in turn.
-const SHELLS: [Length; 4] = [
+pub(super) const SHELLS: [Length; 4] = [
     LOW,
     Length::from_mm(40.0),
     Length::from_mm(80.0),
@@ -135,7 +135,7 @@ impl Way<'_> {
     }
 
     /// From the end of the way so far over the shell of that height to hovering at `goal`.
-    fn over_shell(&mut self, goal: &Joints, shell: Length) -> Result<(), HopError> {
+    pub(super) fn over_shell(&mut self, goal: &Joints, shell: Length) -> Result<(), HopError> {
         self.rise_to(shell)?;
         let mut sinking = self.elsewhere(goal);
         sinking.rise_to(shell)?;
@@ -182,7 +182,7 @@ impl Way<'_> {
     }
 
     /// Along the needle to a height above the skin, over [`LOW`]; where the tip is already as high, it stays.
-    fn rise_to(&mut self, height: Length) -> Result<(), HopError> {
+    pub(super) fn rise_to(&mut self, height: Length) -> Result<(), HopError> {
         let from = self.end();
         let pose = self.head_from_tip(&from);
         let low = self.raised(&pose, &from, LOW).ok_or(HopError::OutOfReach)?;
@@ -201,7 +201,7 @@ impl Way<'_> {
     }
 
     /// Down a way that was proven upwards, from its end, where this one ends too, to its start.
-    fn sink_along(&mut self, rise: &Self) -> Result<(), HopError> {
+    pub(super) fn sink_along(&mut self, rise: &Self) -> Result<(), HopError> {
         rise.points_back()
             .skip(1)
             .try_for_each(|q| self.push_unproven(&q))

@@ -1,5 +1,6 @@
 //! Motion from dot to dot: ways in joint space, proven clear, and their jerk-limited time law.
 
+mod away;
 mod hop;
 mod pace;
 mod ramp;
@@ -15,6 +16,7 @@ mod skin_tests;
 #[cfg(test)]
 mod tests;
 
+pub use away::{away, back};
 pub use hop::{
     HopError, HopTarget, can_lift, can_lift_within, hop, hop_to_joints, hop_within, lift, lifted,
     raised,

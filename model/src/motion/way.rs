@@ -119,6 +119,13 @@ impl<'a> Way<'a> {
         self.tip.hovers(q)
     }
 
+    /// Whether the tip is proven to stay above the hover zone on a leg from the end so far.
+    pub fn stays_high(&self, to: &Joints) -> bool {
+        let from = self.end();
+        let length = self.tip.length(&from, to);
+        self.tip.stays_above_zone(&from, to, length, 0.0)
+    }
+
     /// Adds a leg that is proven clear.
     pub fn push(&mut self, to: &Joints) -> Result<(), HopError> {
         match self.settled.segment_blocked(&self.end(), to) {

@@ -46,6 +46,11 @@ pub enum Inconsistency {
         "the session estimate has a time that is not finite or negative, or another number of layers"
     )]
     Estimate,
+    /// Joints at a station that the cell does not have, none at one that it has, or joints that are not finite or not as many as over a dot.
+    #[error(
+        "the joints at the station are missing, without a station, not finite or not the arm's"
+    )]
+    Station,
     /// A stored pose is no rigid transform.
     #[error("a pose of {0} is not a rigid transform")]
     Transform(&'static str),
@@ -79,6 +84,7 @@ impl Plan {
             return Err(Inconsistency::Patch);
         }
         self.check_transforms()?;
+        self.check_station()?;
         self.check_design()?;
         for (i, dot) in self.dots.iter().enumerate() {
             let id = i as u32;
@@ -168,6 +174,22 @@ impl Plan {
         {
             Some((name, _)) => Err(Inconsistency::Transform(name)),
             None => Ok(()),
+        }
+    }
+
+    fn check_station(&self) -> Result<(), Inconsistency> {
+        let hovers = self.dots.iter().find_map(|dot| match dot.outcome {
+            Outcome::Planned { hover, .. } => Some(hover.dof()),
+            Outcome::Skipped(_) => None,
+        });
+        let fits = match &self.station {
+            Some(q) => q.is_finite() && hovers.is_none_or(|dof| dof == q.dof()),
+            None => true,
+        };
+        if fits && self.station.is_some() == self.cell.station.is_some() {
+            Ok(())
+        } else {
+            Err(Inconsistency::Station)
         }
     }
 

@@ -22,7 +22,7 @@ use crate::units::{Angle, Area, Density, Length};
 pub use crate::files::write_atomically;
 pub use check::Inconsistency;
 pub use file::{FORMAT_VERSION, PlanError};
-pub use stops::{SessionEstimate, SessionParts, Stop, StopKind};
+pub use stops::{Pause, SessionEstimate, SessionParts, Stop, StopKind, pauses};
 
 /// A dot's number: its place in [`Plan::dots`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub struct Plan {
     /// For each layer, its planned pauses in the order of the dots they come before. A layer without any leaves cartridges and shades to
     /// the operator; in one that has any, every dot is run with its own zone's needle and its own shade fitted.
     pub stops: Vec<Vec<Stop>>,
+    /// The arm waiting at the cell's station, rad: from here every layer begins, at every stop away from the head it waits here, and here
+    /// every layer ends. `None` where the cell has no station: the arm then waits lifted off the head ([`crate::motion::away`]).
+    pub station: Option<Joints>,
     /// What the planner measured, per zone and layer.
     pub measures: Vec<Measure>,
     /// What the operator should know.
@@ -267,6 +270,8 @@ pub enum SkipReason {
     KeepOut,
     /// No clear way leads there from any other dot.
     Unconnected,
+    /// No clear way leads from there to where the arm waits at a stop, or back.
+    OffStation,
 }
 
 impl SkipReason {
@@ -283,6 +288,7 @@ impl SkipReason {
             Self::Angle => "angle",
             Self::KeepOut => "keep_out",
             Self::Unconnected => "unconnected",
+            Self::OffStation => "off_station",
         }
     }
 
@@ -310,6 +316,9 @@ impl SkipReason {
             Self::KeepOut => "leave the surroundings of eyes and ears out of the treatment",
             Self::Unconnected => {
                 "give the arm more room round the head, or look for a place with `reach --best`"
+            }
+            Self::OffStation => {
+                "move `[station]` in the cell file, or what stands between it and the head"
             }
         }
     }

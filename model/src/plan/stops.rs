@@ -1,12 +1,14 @@
 //! Where a layer's work pauses on purpose, and how long a session takes.
 //!
-//! The controller carries stops and does not act on them yet: they say what an operator has to do before which dot.
+//! The controller carries stops and does not act on them yet: they say what an operator has to do before which dot. The arm's ways to
+//! where it waits and back are computed from the plan by [`crate::motion::away`] and [`crate::motion::back`].
 
 use serde::{Deserialize, Serialize};
 
 use crate::units::Time;
 
-/// A pause before a dot of a layer. The arm lifts and waits at the cell's station, or above the head where there is none.
+/// A pause before a dot of a layer. The arm waits at the cell's station, or lifted off the dot before where there is none; a wait for skin
+/// that rests is spent where the arm is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Stop {
     /// The dot that waits for it, as an index into the layer's sequence.
@@ -15,6 +17,29 @@ pub struct Stop {
     pub kind: StopKind,
     /// How long it is expected to take, the ways there and back not counted.
     pub expected: Time,
+}
+
+/// The stops before one dot, taken in one go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pause {
+    /// The dot that waits, as an index into the layer's sequence.
+    pub before: u32,
+    /// Whether the arm leaves the head; else it waits over the dot before.
+    pub is_away: bool,
+    /// How long the stops are expected to take, the ways there and back not counted.
+    pub expected: Time,
+}
+
+/// A layer's stops, those before one dot together.
+pub fn pauses(stops: &[Stop]) -> impl Iterator<Item = Pause> + '_ {
+    let together = stops.chunk_by(|a, b| a.before == b.before);
+    together.filter_map(|stops| {
+        Some(Pause {
+            before: stops.first()?.before,
+            is_away: stops.iter().any(|s| s.kind.is_away()),
+            expected: stops.iter().fold(Time::ZERO, |sum, s| sum + s.expected),
+        })
+    })
 }
 
 /// What happens at a stop.
@@ -42,6 +67,12 @@ pub enum StopKind {
 }
 
 impl StopKind {
+    /// Whether the arm leaves the head for it.
+    #[must_use]
+    pub const fn is_away(self) -> bool {
+        !matches!(self, Self::Rest)
+    }
+
     /// The key used in reports.
     #[must_use]
     pub const fn key(self) -> &'static str {
@@ -58,7 +89,7 @@ impl StopKind {
 /// Expected time of one layer by what it is spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct SessionParts {
-    /// The arm on its way from dot to dot.
+    /// The arm on its way from dot to dot, where no stop away from the head lies between them.
     pub motion: Time,
     /// The needle on its way out and in.
     pub needle_travel: Time,
@@ -76,7 +107,7 @@ pub struct SessionParts {
     pub rests: Time,
     /// Rests of the person.
     pub breaks: Time,
-    /// To the station and back, and to the first and from the last dot.
+    /// To where the arm waits at stops and back, to the first dot and from the last one.
     pub station_ways: Time,
 }
 

@@ -71,6 +71,7 @@ fn plan() -> Plan {
             stop(3, StopKind::InkDip { shade: 1 }),
             stop(5, StopKind::Rest),
         ]],
+        station: None,
         measures: Vec::new(),
         findings: Vec::new(),
         skips: Vec::new(),
@@ -84,6 +85,7 @@ fn plan() -> Plan {
 fn stops_survive_the_file() {
     let mut plan = plan();
     plan.cell.station = Some(Transform::from_xyz_rpy([0.3, -0.4, 0.2], [3.0, 0.0, 0.0]));
+    plan.station = Some(Joints::zeros(6).map(|q| q + 0.1));
     let (bytes, digest) = plan.to_bytes().unwrap();
     let (read, same) = Plan::from_bytes(&bytes, std::path::Path::new("a.plan")).unwrap();
     assert_eq!((read, same), (plan, digest));
@@ -158,6 +160,38 @@ fn what_contradicts_itself_is_refused() {
         p.cell.station = Some(Transform::from_xyz_rpy([f64::NAN, 0.0, 0.0], [0.0; 3]))
     };
     assert_eq!(refused(&bent), Inconsistency::Transform("the station"));
+    let placed = |p: &mut Plan, joints| {
+        p.cell.station = Some(Transform::from_xyz_rpy([0.3, -0.4, 0.2], [3.0, 0.0, 0.0]));
+        p.station = joints;
+    };
+    let strange: [&dyn Fn(&mut Plan); 4] = [
+        &|p| placed(p, None),
+        &|p| p.station = Some(Joints::zeros(6)),
+        &|p| placed(p, Some(Joints::zeros(7))),
+        &|p| placed(p, Some(Joints::zeros(6).map(|_| f64::NAN))),
+    ];
+    for strange in strange {
+        assert_eq!(refused(strange), Inconsistency::Station);
+    }
+}
+
+#[test]
+fn stops_before_one_dot_are_one_pause() {
+    let plan = plan();
+    let found: Vec<Pause> = pauses(&plan.stops[0]).collect();
+    let pause = |before, is_away, s| Pause {
+        before,
+        is_away,
+        expected: Time::from_s(s),
+    };
+    let expected = [
+        pause(0, true, 12.0),
+        pause(2, true, 4.0),
+        pause(3, true, 12.0),
+        pause(5, false, 4.0),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(pauses(&[]).count(), 0);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::digest::Digest;
 use stipple_model::treatment::Treatment;
-use stipple_planner::compose::{self, Inputs};
+use stipple_planner::compose::{self, ComposeError, Inputs};
 use stipple_planner::export;
 use stipple_planner::reach::Bounds;
 use stipple_planner::register;
@@ -170,7 +170,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         bar.set_message(stage.name());
         bar.set_position((share * 1000.0) as u64);
         ControlFlow::Continue(())
-    })?;
+    });
+    let composed = match (composed, &arguments.cell) {
+        (Err(error @ ComposeError::Station(_)), Some(path)) => {
+            Err(error).with_context(|| path.display().to_string())?
+        }
+        (composed, _) => composed?,
+    };
     bar.finish_and_clear();
     let digest = composed.plan.write(&arguments.out)?;
     let stages = stages(&composed.stages, reading);

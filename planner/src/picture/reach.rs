@@ -37,7 +37,10 @@ const fn color(reason: SkipReason) -> [u8; 3] {
         SkipReason::CollisionHead => [214, 30, 40],
         SkipReason::CollisionSelf => [250, 130, 0],
         SkipReason::CollisionScene => [232, 20, 190],
-        SkipReason::Angle | SkipReason::KeepOut | SkipReason::Unconnected => [248, 248, 248],
+        SkipReason::Angle
+        | SkipReason::KeepOut
+        | SkipReason::Unconnected
+        | SkipReason::OffStation => [248, 248, 248],
     }
 }
 

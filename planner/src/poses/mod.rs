@@ -150,8 +150,8 @@ impl Surroundings<'_> {
         tip_pose(&site.position, needle, Angle::from_rad(roll), HOVER)
     }
 
-    /// Whether a configuration may be used for hovering.
-    fn usable(&self, q: &Joints) -> Result<(), Refusal> {
+    /// Whether a configuration may be used for hovering, or for waiting elsewhere.
+    pub(crate) fn usable(&self, q: &Joints) -> Result<(), Refusal> {
         self.usable_within(&self.nothing_settled(), q)
     }
 
@@ -296,10 +296,10 @@ fn leaning(site: &Site, shares: &'static [f64]) -> impl Iterator<Item = Directio
 
 /// Counts of reasons, for the one that stands in most ways.
 #[derive(Default)]
-struct Reasons(BTreeMap<SkipReason, (usize, Vec<(Obstacle, usize)>)>);
+pub(crate) struct Reasons(BTreeMap<SkipReason, (usize, Vec<(Obstacle, usize)>)>);
 
 impl Reasons {
-    fn add(&mut self, refusal: Refusal) {
+    pub(crate) fn add(&mut self, refusal: Refusal) {
         let (count, obstacles) = self.0.entry(refusal.reason).or_default();
         *count += 1;
         let Some(obstacle) = refusal.obstacle else {
@@ -312,7 +312,7 @@ impl Reasons {
     }
 
     /// The reason of most ways; `None` when there was no way at all.
-    fn most(self) -> Option<Refusal> {
+    pub(crate) fn most(self) -> Option<Refusal> {
         let most = self.0.into_iter().max_by_key(|(_, (count, _))| *count);
         let (reason, (_, obstacles)) = most?;
         let obstacle = obstacles.into_iter().max_by_key(|(_, count)| *count);
