@@ -18,6 +18,7 @@ use nalgebra::{UnitQuaternion, Vector3};
 use stipple_controller::admit::*;
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Direction, Head, Point, Transform};
+use stipple_model::joints::Joints;
 use stipple_model::plan::{DotId, Outcome, Plan, PlanError};
 use stipple_model::units::{Angle, Length, Time};
 
@@ -355,6 +356,25 @@ const MUTATIONS: &[Mutation] = &[
         },
         reasons: &["motion"],
         late: true,
+    },
+    Mutation {
+        name: "the time of the ways off the head",
+        change: |p, l| {
+            let parts = &mut p.session_estimate.layers[0];
+            parts.station_ways = Time::from_s(parts.station_ways.s() * l.between(1.001, 3.0));
+        },
+        reasons: &["motion"],
+        late: true,
+    },
+    Mutation {
+        name: "a station that its joints do not reach",
+        change: |p, l| {
+            let first = p.dots[l.dot()].hover_pose(Length::from_mm(60.0)).unwrap();
+            p.cell.station = Some(p.cell.base_from_head * first);
+            p.station = Some(Joints::zeros(6).map(|_| 0.5));
+        },
+        reasons: &["station"],
+        late: false,
     },
     Mutation {
         name: "a box where the arm hovers",

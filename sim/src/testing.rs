@@ -1,5 +1,6 @@
 //! A small plan for tests: a ball for a head, a patch on its top, dots in a grid.
 
+use stipple_controller::admit::layer_motions;
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::clearance::WorkCell;
@@ -8,12 +9,11 @@ use stipple_model::frames::{Direction, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::motion::hop_to_joints;
 use stipple_model::plan::{
     Anatomy, Dot, DotId, KeepOut, Outcome, Plan, Provenance, SessionParts, Shade, SkipReason, Zone,
     tip_pose,
 };
-use stipple_model::units::{Angle, Area, Density, Length, Time};
+use stipple_model::units::{Angle, Area, Density, Length};
 
 const RADIUS: f64 = 0.09;
 
@@ -137,17 +137,7 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         center,
         radius: Length::from_mm(14.0),
     });
-    let hovers: Vec<_> = dots
-        .iter()
-        .filter_map(|d| match d.outcome {
-            Outcome::Planned { hover, .. } => Some(hover),
-            Outcome::Skipped(_) => None,
-        })
-        .collect();
-    let hop = |pair: &[_]| hop_to_joints(&work_cell, &cell.base_from_head, &pair[0], &pair[1]);
-    let hops = hovers.windows(2).map(|pair| hop(pair).unwrap().duration());
-    let motion = Time::from_s(hops.sum());
-    let plan = Plan {
+    let mut plan = Plan {
         provenance: Provenance {
             planner_version: "test".to_owned(),
             seed: 0,
@@ -186,12 +176,13 @@ pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
         needles: vec![None],
         skips: Vec::new(),
         session_estimate: stipple_model::plan::SessionEstimate {
-            layers: vec![SessionParts {
-                motion,
-                ..SessionParts::default()
-            }],
+            layers: vec![SessionParts::default()],
         },
     };
+    let motions = layer_motions(&plan, &work_cell).unwrap();
+    for (parts, motion) in plan.session_estimate.layers.iter_mut().zip(motions) {
+        (parts.motion, parts.station_ways) = (motion.hops, motion.ways);
+    }
     plan.check().unwrap();
     (plan, work_cell)
 }

@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 use stipple_model::arm::Arm;
+use stipple_model::cell::Tool;
 use stipple_model::clearance::WorkCell;
-use stipple_model::frames::Tip;
+use stipple_model::frames::{Base, Tip, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::{DEPTH_CAP, HOVER, KEEP_OUT_MARGIN, TILT_CAP};
 use stipple_model::plan::{Dot, DotId, Outcome, Plan};
@@ -35,19 +36,29 @@ pub fn check(plan: &Plan, skin: &Skin, arm: &Arm) -> Result<(), AdmitError> {
     first_fault(plan, |dot, hover| {
         on_the_skin(dot, skin, &normals, plan)?;
         away_from_keep_outs(dot, plan)?;
-        posture(dot, hover, arm, plan)
+        let Some(pose) = dot.hover_pose(HOVER) else {
+            return Ok(());
+        };
+        let base_from_tip = plan.cell.base_from_head * pose;
+        posture(hover, &base_from_tip, arm, &plan.cell.tool)
     })?;
+    if let (Some(joints), Some(pose)) = (&plan.station, &plan.cell.station) {
+        posture(joints, pose, arm, &plan.cell.tool).map_err(AdmitError::Station)?;
+    }
     apart(plan)
 }
 
-/// Checks that every hover is clear.
+/// Checks that every hover is clear, and the arm at the station.
 pub fn check_clear(plan: &Plan, cell: &WorkCell) -> Result<(), AdmitError> {
-    first_fault(plan, |_, hover| {
-        match cell.blocked(hover, &plan.cell.base_from_head) {
-            None => Ok(()),
-            Some(obstacle) => Err(DotFault::Blocked(cell.describe(&obstacle))),
-        }
-    })
+    let clear = |joints: &Joints| match cell.blocked(joints, &plan.cell.base_from_head) {
+        None => Ok(()),
+        Some(obstacle) => Err(DotFault::Blocked(cell.describe(&obstacle))),
+    };
+    first_fault(plan, |_, hover| clear(hover))?;
+    plan.station
+        .as_ref()
+        .map_or(Ok(()), clear)
+        .map_err(AdmitError::Station)
 }
 
 fn first_fault(
@@ -121,30 +132,27 @@ fn away_from_keep_outs(dot: &Dot, plan: &Plan) -> Result<(), DotFault> {
     Ok(())
 }
 
-/// The hover joints are the arm's, within its limits, and bring the tip where the dot wants it.
-fn posture(dot: &Dot, hover: &Joints, arm: &Arm, plan: &Plan) -> Result<(), DotFault> {
-    if hover.dof() != arm.dof() {
+/// Joints are the arm's, within its limits, and bring the tip where it is wanted.
+pub fn posture(
+    joints: &Joints,
+    base_from_tip: &Transform<Base, Tip>,
+    arm: &Arm,
+    tool: &Tool,
+) -> Result<(), DotFault> {
+    if joints.dof() != arm.dof() {
         return Err(DotFault::JointCount {
-            found: hover.dof(),
+            found: joints.dof(),
             expected: arm.dof(),
         });
     }
-    if !arm.within_limits(hover) {
+    if !arm.within_limits(joints) {
         return Err(DotFault::JointLimits);
     }
-    let wanted = dot
-        .hover_pose(HOVER)
-        .map(|pose| plan.cell.base_from_head * pose);
-    let found = arm.forward(hover) * plan.cell.tool.flange_from_tip;
-    let off = wanted.map(|wanted| wanted.inverse() * found);
-    let (off, turned) = off.map_or(
-        (f64::NAN, f64::NAN),
-        |off: stipple_model::frames::Transform<Tip, Tip>| {
-            (
-                off.raw().translation.vector.norm(),
-                off.raw().rotation.angle(),
-            )
-        },
+    let found = arm.forward(joints) * tool.flange_from_tip;
+    let off = base_from_tip.inverse() * found;
+    let (off, turned) = (
+        off.raw().translation.vector.norm(),
+        off.raw().rotation.angle(),
     );
     if off <= POSE_OFF.0 && turned <= POSE_OFF.1 {
         Ok(())

@@ -62,6 +62,19 @@ pub enum AdmitError {
         /// What is needed, mm.
         least_mm: f64,
     },
+    /// The joints at the station break a rule.
+    #[error("the arm at the station: {0}")]
+    Station(DotFault),
+    /// No proven way off the head or back.
+    #[error("layer {layer}: no clear way between dot {dot} and where the arm waits: {why}")]
+    Away {
+        /// The layer, from 1.
+        layer: u8,
+        /// The dot.
+        dot: u32,
+        /// What is in the way.
+        why: String,
+    },
     /// No proven way from one dot to the next.
     #[error("layer {layer}: no clear way from dot {from} to dot {to}: {why}")]
     Hop {
@@ -76,11 +89,13 @@ pub enum AdmitError {
     },
     /// The order, the arm or its limits are not those that were planned with.
     #[error(
-        "layer {layer}: the plan says {told_s:.3} s of motion from dot to dot, its order takes {found_s:.3} s: order, arm or limits are not those it was made with"
+        "layer {layer}: the plan says {told_s:.3} s of {what}, its order takes {found_s:.3} s: order, arm or limits are not those it was made with"
     )]
     Motion {
         /// The layer, from 1.
         layer: u8,
+        /// Which part of it.
+        what: &'static str,
         /// As the plan says, s.
         told_s: f64,
         /// As computed, s.
@@ -123,6 +138,8 @@ impl AdmitError {
             Self::NoKeepOut(_) => "no_keep_out",
             Self::Dot { fault, .. } => fault.key(),
             Self::SamePlace { .. } => "same_place",
+            Self::Station(_) => "station",
+            Self::Away { .. } => "away",
             Self::Hop { .. } => "hop",
             Self::Motion { .. } => "motion",
             Self::Stroke { .. } => "stroke",

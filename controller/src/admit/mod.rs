@@ -3,8 +3,8 @@
 //! In this order, and the first that does not hold is told: the file is whole (version, digest); its references and numbers hold together;
 //! eyes and ears are kept out of; a shipped arm is described as it is shipped; every dot lies on the patch, off the keep-outs, on the mesh, with the mesh's own normal, no deeper than
 //! its zone allows and with the needle leaning no more than 15°; its hover is within the joints' limits, brings the tip there, and is clear;
-//! no two dots are in one place; every layer runs each of its planned dots once; every hop is proven clear, and together they take the
-//! time that the plan says.
+//! no two dots are in one place; every layer runs each of its planned dots once; every hop, and every way to where the arm waits and
+//! back, is proven clear, and together they take the time that the plan says.
 //!
 //! What a plan cannot show is whether it was made on the scan at hand: [`Admitted::check_scan`] holds that file's digest against it. Which plan
 //! a session is on, its record binds.
@@ -27,6 +27,7 @@ use crate::skin::skin_of;
 
 pub use dots::{NORMAL_OFF, SAME_PLACE};
 pub use error::{AdmitError, DotFault};
+pub use motion::{LayerMotion, layer_motions};
 
 /// A plan that passed. The only way to one is [`admit`] or [`admit_file`].
 #[derive(Clone)]

@@ -36,11 +36,11 @@ pub enum LoadError {
         /// The plan.
         path: PathBuf,
         /// Why not.
-        source: AdmitError,
+        source: Box<AdmitError>,
     },
     /// The arm is another one.
     #[error(transparent)]
-    Arm(AdmitError),
+    Arm(Box<AdmitError>),
     /// The plan's cell.
     #[error(transparent)]
     Cell(#[from] CellError),
@@ -115,7 +115,7 @@ struct Checked {
 fn check(path: &Path) -> Result<Checked, LoadError> {
     let admitted = admit_file(path).map_err(|source| LoadError::Admit {
         path: path.to_owned(),
-        source,
+        source: Box::new(source),
     })?;
     let plan = Arc::clone(admitted.plan());
     let cell = Arc::clone(admitted.cell());
@@ -195,7 +195,7 @@ impl Loader {
             .collect();
         check_arm(planned, &ours)
             .or_else(|_| check_arm(planned, &reported))
-            .map_err(LoadError::Arm)
+            .map_err(|error| LoadError::Arm(Box::new(error)))
     }
 
     async fn release(&self) -> Result<Option<Box<Loaded>>, LoadError> {

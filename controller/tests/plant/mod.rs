@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use nalgebra::{UnitQuaternion, Vector3};
-use stipple_controller::admit::{Admitted, admit};
+use stipple_controller::admit::{Admitted, admit, layer_motions};
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::*;
 use stipple_controller::record::Binding;
@@ -17,7 +17,7 @@ use stipple_model::frames::{Base, Direction, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::motion::{Trajectory, hop_to_joints};
+use stipple_model::motion::Trajectory;
 use stipple_model::plan::*;
 use stipple_model::units::{Angle, Area, Density, Length};
 
@@ -118,14 +118,13 @@ pub fn plan(count: u32) -> Plan {
         .filter(|(_, d)| matches!(d.outcome, Outcome::Planned { .. }))
         .map(|(i, _)| DotId(i))
         .collect();
-    let durations = sequenced_durations(&work, &cell, &dots);
     let anatomy = Anatomy::upright();
     let keep_outs = anatomy.eyes_and_ears().map(|(name, center)| KeepOut {
         name: name.to_owned(),
         center,
         radius: Length::from_mm(14.0),
     });
-    Plan {
+    let mut plan = Plan {
         provenance: Provenance {
             planner_version: "test".into(),
             seed: 1,
@@ -166,25 +165,14 @@ pub fn plan(count: u32) -> Plan {
         needles: vec![None],
         skips: Vec::new(),
         session_estimate: stipple_model::plan::SessionEstimate {
-            layers: vec![SessionParts {
-                motion: stipple_model::units::Time::from_s(durations),
-                ..SessionParts::default()
-            }],
+            layers: vec![SessionParts::default()],
         },
+    };
+    let motions = layer_motions(&plan, &work).unwrap();
+    for (parts, motion) in plan.session_estimate.layers.iter_mut().zip(motions) {
+        (parts.motion, parts.station_ways) = (motion.hops, motion.ways);
     }
-}
-
-/// How long the hops over all planned dots take in the order they stand in, s.
-fn sequenced_durations(work: &WorkCell, cell: &Cell, dots: &[Dot]) -> f64 {
-    let hovers: Vec<Joints> = dots
-        .iter()
-        .filter_map(|d| match d.outcome {
-            Outcome::Planned { hover, .. } => Some(hover),
-            Outcome::Skipped(_) => None,
-        })
-        .collect();
-    let hop = |pair: &[Joints]| hop_to_joints(work, &cell.base_from_head, &pair[0], &pair[1]);
-    hovers.windows(2).map(|p| hop(p).unwrap().duration()).sum()
+    plan
 }
 
 pub fn bed(count: u32) -> Bed {
