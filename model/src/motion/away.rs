@@ -1,8 +1,8 @@
 //! Away from the head and back: to the station, or up along the needle where there is none, and from there to hovering over a dot.
 //!
 //! To the station the arm rises along the needle and then goes straight through joint space; the way back is such a way from the dot,
-//! made the other way round. Both ends of nearly all ways are the same, so what is straight is nearly always clear, and where it is it
-//! costs far less to prove than a way along the head. Where it is not, the way is found as every hop's is: over a shell, or by a search.
+//! made the other way round. That is nearly always clear, and costs far less to prove than a way along the head. Where it is not, or turns
+//! far because the arm changes branch, the way is found as every hop's is: over a shell, or by a search.
 //! Every leg is proven clear with the margins of a hop, and timed as a hop is.
 
 use super::hop::{HopError, SHELLS, hop_within, lift};
@@ -20,8 +20,8 @@ const HEIGHTS: [Length; 3] = [
     Length::from_mm(120.0),
 ];
 
-/// Where every way over a shell takes longer than this, s, a quicker one is searched for. Source: this project's own, twice what a way of
-/// half a metre takes.
+/// Where a straight way, or every one over a shell, takes longer than this, s, a quicker one is searched for: it turns far. Source: this
+/// project's own, twice what a way of half a metre takes.
 const SLOW: f64 = 8.0;
 
 /// From hovering over a dot off the head: to `station`, joints at which the arm can wait, or, where there is none, up along the needle as
@@ -37,10 +37,8 @@ pub fn away(
     let Some(station) = station else {
         return lift(settled.cell(), settled.base_from_head(), from);
     };
-    match straight(settled, from, station) {
-        Some(way) => way.timed(),
-        None => round_about(settled, from, station),
-    }
+    let straight = straight(settled, from, station).map(|way| way.timed());
+    quickest(settled, [from, station], straight.transpose()?)
 }
 
 /// From where the arm waits, at the end of [`away`] from some dot, to hovering at `goal`.
@@ -52,35 +50,41 @@ pub fn back(
     waiting: &Joints,
     goal: &Joints,
 ) -> Result<Trajectory, HopError> {
-    if let Some(up) = straight(settled, goal, waiting) {
+    let down = straight(settled, goal, waiting).map(|up| {
         let mut way = Way::new(settled, waiting);
         way.sink_along(&up)?;
-        return way.timed();
-    }
-    round_about(settled, waiting, goal)
+        way.timed()
+    });
+    quickest(settled, [waiting, goal], down.transpose()?)
 }
 
-/// The quickest way over a shell; as every hop is made, which includes a search that takes many times as long, only where there is none
-/// or each is slow.
-fn round_about(
+/// The straight way where it is not slow; else the quickest over a shell; and where there is none, or each is slow, the way that is found
+/// as every hop's is, with a search, which takes many times as long.
+fn quickest(
     settled: &Settled<'_>,
-    from: &Joints,
-    goal: &Joints,
+    [from, goal]: [&Joints; 2],
+    straight: Option<Trajectory>,
 ) -> Result<Trajectory, HopError> {
     let over = |shell: &Length| {
         let mut way = Way::new(settled, from);
         way.over_shell(goal, *shell)?;
         way.timed()
     };
-    let quickest = fit(settled, [from, goal])
-        .then(|| {
+    let quicker = |a: &Trajectory, b: &Trajectory| a.duration().total_cmp(&b.duration());
+    let known = match straight {
+        None if fit(settled, [from, goal]) => {
             let ways = SHELLS.iter().filter_map(|shell| over(shell).ok());
-            ways.min_by(|a, b| a.duration().total_cmp(&b.duration()))
-        })
-        .flatten();
-    match quickest.filter(|way| way.duration() <= SLOW) {
-        Some(way) => Ok(way),
-        None => hop_within(settled, from, goal),
+            ways.min_by(quicker)
+        }
+        straight => straight,
+    };
+    if let Some(way) = known.as_ref().filter(|way| way.duration() <= SLOW) {
+        return Ok(way.clone());
+    }
+    match (hop_within(settled, from, goal), known) {
+        (Ok(found), Some(known)) if found.duration() < known.duration() => Ok(found),
+        (_, Some(known)) => Ok(known),
+        (found, None) => found,
     }
 }
 

@@ -3,6 +3,14 @@
 //! Between its ramps a leg runs at ds/dt = r, so it takes 1/r from corner to corner, whatever happens at them; a motion takes Σ 1/r plus
 //! half a ramp at every rest. Hence: r as large as joints and tip allow, ramps only where the ramps at both ends leave room for each
 //! other, 1/r ≥ (entry + exit)/2; where they do not, r is taken down until they do.
+//!
+//! From rest to rest a motion never takes less under tighter limits: r and the ramps are then functions of the leg alone, and the largest r
+//! with room for its ramps falls with every limit. With cut corners that holds for the best rates, since what has room under tighter limits
+//! has room under wider ones, but the best are not what is found. A ramp at a corner is longer the more the two velocities differ, so a
+//! leg's room may shrink when its neighbour slows down: rates with room have no largest ones, and lowering each until it has room ends at
+//! one of many. A few multiples of the rest-to-rest rates are tried for that, and what they miss of the best, up to 1 %, differs from limit
+//! to limit. Where a corner is judged, exactness is lost altogether: a slower way cuts it less and may be let through where a faster one
+//! has to stop.
 
 use arrayvec::ArrayVec;
 
