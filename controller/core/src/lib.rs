@@ -22,6 +22,7 @@ mod guards;
 mod halt;
 mod limits;
 mod machine;
+mod motion;
 mod output;
 mod permit;
 mod queue;
@@ -39,8 +40,8 @@ pub use output::{
 pub use permit::{NeedlePermit, Refusal};
 pub use queue::{CAPACITY, Full, Queue, Target};
 pub use sensed::{
-    ArmFailure, ArmSeen, Command, HeadSeen, HopId, JointsSeen, LeaseSeen, Lift, MotionStatus,
-    NeedleSeen, NeedleState, Sensed, TipSeen,
+    ArmFailure, ArmSeen, Command, HeadSeen, HopId, JointsSeen, LeaseSeen, Lift, MotionSeen,
+    MotionStatus, NeedleSeen, NeedleState, Sensed, TipNear, TipSeen,
 };
 pub use state::State;
 pub use time::{Micros, Stamped};

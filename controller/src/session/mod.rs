@@ -8,6 +8,7 @@
 
 mod motions;
 mod notes;
+mod path;
 mod sense;
 
 use std::collections::{BTreeMap, VecDeque};
