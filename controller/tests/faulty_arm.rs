@@ -129,3 +129,23 @@ fn an_arm_that_leaves_its_path_or_is_too_fast_is_stopped_while_it_is_near() {
         assert!(bench.plant.arm.motion.is_none(), "{amiss:?}: it goes on");
     }
 }
+
+/// H5: joint states that come fresh and say the same for ever are found out when the motion ends, before a stroke rests on them.
+#[test]
+fn joint_states_that_freeze_on_the_way_are_found_out_before_a_stroke() {
+    let bed = bed(30);
+    let mut bench = Bench::hopping(&bed);
+    let (since, struck) = (bench.plant.now, bench.plant.strikes.len());
+    let (_, _, trajectory) = bench.plant.arm.motion.as_ref().unwrap();
+    let way = trajectory.start().max_difference(&trajectory.end());
+    assert!(
+        way > Limits::HARDWARE.goal_deviation,
+        "a way of {way} rad shows nothing"
+    );
+    bench.plant.arm.amiss = Some((Amiss::Freezes(trajectory.start()), since));
+    let view = bench.until(|_, v| v.fault.is_some());
+    assert_eq!(view.fault, Some(Fault::OffPath));
+    let took = bench.plant.now.since(since).unwrap();
+    assert!(took <= Micros::from_ms(500), "{took:?}");
+    assert_eq!(bench.plant.strikes.len(), struck);
+}

@@ -86,13 +86,13 @@ impl Fouled {
             }
             Wrong::Garbage => self.give(moved(f64::NAN)),
             Wrong::Jumping => {
-                let side = if turn % 2 == 0 { 1.0 } else { -1.0 };
+                let side = if turn.is_multiple_of(2) { 1.0 } else { -1.0 };
                 self.give(moved(side * 0.02 * (1 + turn % 4) as f64));
             }
             Wrong::Elsewhere => self.give(moved(0.05)),
             Wrong::Delayed if now.passed(since, Micros::from_ms(1000)) => self.give(before(60)),
             Wrong::Delayed => {}
-            Wrong::Intermittent if lost % 10 == 0 => self.give(shown.value),
+            Wrong::Intermittent if lost.is_multiple_of(10) => self.give(shown.value),
             Wrong::Intermittent => {}
         }
     }

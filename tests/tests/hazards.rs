@@ -1,6 +1,8 @@
 //! The controller's table of hazards is whole: every hazard has a row, every row tests that exist, every test that names a hazard its row, and
 //! every fault of the core the row of its hazard.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

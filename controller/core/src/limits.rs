@@ -60,6 +60,9 @@ pub struct Limits {
     /// How far a joint may be from the path that the arm follows, rad. Source: own, six times what the simulated arm shows. At a metre's
     /// reach it is 10 mm at the tip: nearer to the skin the heights above hold.
     pub path_deviation: f64,
+    /// How far a joint may rest from the end of a motion that the arm says it has made, rad. Source: own, the tolerance sent with each goal and a
+    /// margin; what is beyond has not been made, or the joint states do not tell where the arm is.
+    pub goal_deviation: f64,
     /// How long the joints must rest before the tip is judged. Source: own.
     pub settle: Micros,
     /// Depth below the skin, m. Source: H2.
@@ -149,6 +152,7 @@ impl Limits {
         over_patch: 4e-3,
         keep_out: 19e-3,
         path_deviation: 0.01,
+        goal_deviation: 0.0025,
         settle: Micros::from_ms(10),
         depth: 2.0e-3,
         angle: 15.0 * core::f64::consts::PI / 180.0,

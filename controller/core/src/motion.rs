@@ -34,6 +34,12 @@ impl Core {
         (self.moving == Some(hop) && off > self.limits.path_deviation).then_some(Fault::OffPath)
     }
 
+    /// The arm says that it has arrived, and by its joints it has not: joint states that have frozen show so, too.
+    pub(crate) fn is_elsewhere(&self, sensed: &Sensed) -> bool {
+        let off = sensed.motion.and_then(|motion| motion.deviation);
+        off.is_some_and(|(_, off)| off > self.limits.goal_deviation)
+    }
+
     fn guard_tip(&self, now: Micros, sensed: &Sensed, motion: &MotionSeen) -> Option<Fault> {
         let limits = &self.limits;
         if motion.tip_speed > limits.tip_free {

@@ -75,7 +75,8 @@ pub struct MotionSeen {
     pub tip_speed: f64,
     /// The nose tip against the head; `None` while no head is tracked, or where the arm rests and nobody asks.
     pub near: Option<TipNear>,
-    /// The motion followed, and how far the joint farthest from its path is off, rad; `None` when none is followed.
+    /// The motion followed last, and how far the joint farthest from its path (from its end, once the arm says that it has arrived) is off,
+    /// rad; `None` when none is under way or made.
     pub deviation: Option<(HopId, f64)>,
 }
 

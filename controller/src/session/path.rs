@@ -82,6 +82,7 @@ impl Session {
         let next = self.kinematics.base_from_tip(&soon).origin();
         let tip_speed = tip.distance(&next) / INSTANT;
         let status = self.motions.path.as_ref().map(|path| arm.status(path.hop));
+        let arrived = status == Some(MotionStatus::Succeeded);
         let under_way = matches!(status, Some(MotionStatus::Pending | MotionStatus::Active));
         let asked = self.core.state().working() || self.core.state() == State::Pausing;
         let near = (asked && (under_way || tip_speed > SLOW))
@@ -92,8 +93,15 @@ impl Session {
             .motions
             .path
             .as_mut()
-            .filter(|_| under_way)
-            .map(|path| (path.hop, path.deviation(now, &state.position)));
+            .filter(|_| under_way || arrived)
+            .map(|path| {
+                let off = if arrived {
+                    path.trajectory.end().max_difference(&state.position)
+                } else {
+                    path.deviation(now, &state.position)
+                };
+                (path.hop, off)
+            });
         MotionSeen {
             speed_share: strain.speed_share,
             outside: strain.outside,

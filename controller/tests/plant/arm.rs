@@ -14,6 +14,8 @@ pub enum Amiss {
     Hurries(f64),
     /// The speeds it reports are so many times what they are.
     Exaggerates(f64),
+    /// It reports to rest here, whatever it does.
+    Freezes(Joints),
 }
 
 pub struct Arm {
@@ -74,7 +76,13 @@ impl ArmPort for Arm {
 
     fn joint_state(&self) -> Option<Stamped<JointState>> {
         Some(Stamped {
-            value: self.state(),
+            value: match self.amiss {
+                Some((Amiss::Freezes(position), _)) => JointState {
+                    position,
+                    velocity: position.map(|_| 0.0),
+                },
+                _ => self.state(),
+            },
             arrived: self.now,
             sequence: self.now.0,
         })

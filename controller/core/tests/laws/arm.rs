@@ -125,3 +125,18 @@ fn the_guards_of_the_arm_hold_at_their_figures() {
         assert_eq!(fault_of(motion), fault, "{motion:?}");
     }
 }
+
+/// H5: an arm that says it has arrived, and whose joints say otherwise, strikes nothing: one of the two is frozen.
+#[test]
+fn an_arm_that_has_not_arrived_by_its_joints_is_a_fault_before_the_stroke() {
+    let mut bench = under_way();
+    bench.plant.nuisance = Nuisance::Elsewhere;
+    let mut out = None;
+    let faulted = bench.until(200, |o| {
+        out = out.or(matches!(o.needle, NeedleCommand::Extend(_)).then_some(o.state));
+        o.fault == Some(Fault::OffPath)
+    });
+    assert!(faulted, "no fault in {:?}", bench.core.state());
+    assert_eq!(out, None, "the needle came out");
+    assert!(bench.finish());
+}

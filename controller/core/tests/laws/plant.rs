@@ -64,6 +64,7 @@ pub enum Nuisance {
     TipOffPatch,
     KeepOut,
     OffPath,
+    Elsewhere,
     NoMotion,
     LeaseSilent,
     LeaseOfAnother,
@@ -276,8 +277,11 @@ impl Plant {
                 over_patch: n != Nuisance::TipOffPatch,
                 keep_out: Some(pick(Nuisance::KeepOut, 18.9e-3, 0.05)),
             }),
-            deviation: (self.arm.map(|(hop, _)| hop))
-                .map(|hop| (hop, pick(Nuisance::OffPath, 0.03, 0.002))),
+            deviation: match (self.arm, self.arm_done) {
+                (Some((hop, _)), _) => Some((hop, pick(Nuisance::OffPath, 0.03, 0.002))),
+                (None, Some(hop)) => Some((hop, pick(Nuisance::Elsewhere, 0.003, 0.0001))),
+                (None, None) => None,
+            },
         };
         (n != Nuisance::NoMotion).then_some(seen)
     }
