@@ -8,8 +8,10 @@
 //! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
 pub mod admit;
+pub mod hazards;
 pub mod head;
 pub mod hops;
+pub mod lease;
 pub mod ports;
 pub mod record;
 pub mod report;

@@ -140,11 +140,20 @@ fn the_same_inputs_give_the_same_session() {
 fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
     use stipple_controller::hops::Kinematics as _;
     let bed = bed(20);
-    let mut bench = Bench::new(&bed, memory(&bed), 0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("session.sqlite");
+    let record = Record::open(
+        &path,
+        bed.binding,
+        Durability::ProcessCrash,
+        WALL.at_zero_us,
+    );
+    let mut bench = Bench::new(&bed, record.unwrap(), 0);
     bench.start(None);
     bench.until(30.0, |v| {
         v.progress.placed == 5 && v.state == State::Approaching
     });
+    bench.session.pause_asked_by(Some("A. Operator".to_owned()));
     bench.session.command(Command::Pause);
     bench.until(10.0, |v| v.state == State::Paused);
     let tip = bed.planner.base_from_tip(&bench.plant.arm.rest).origin();
@@ -159,10 +168,30 @@ fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
         0,
         "an intent stands while nothing will be struck"
     );
+    let rest = bench.plant.arm.rest;
+    for _ in 0..1000 {
+        assert_eq!(bench.tick().state, State::Paused);
+    }
+    assert_eq!(bench.plant.arm.rest, rest, "held where it was lifted to");
     bench.session.command(Command::Resume);
     let view = bench.until(60.0, |v| v.finished);
     assert_eq!(view.progress.placed, 20);
     assert_eq!(bench.plant.strikes.len(), 20);
+    let [pause] = bench.session.breaks() else {
+        panic!("{:?}", bench.session.breaks())
+    };
+    let lasted = pause.lasted(bench.plant.now);
+    assert_eq!(pause.reason(), "paused by the operator (A. Operator)");
+    assert!(lasted >= Micros::from_ms(2000) && lasted <= Micros::from_ms(2010));
+    drop(bench.services);
+    let record = rusqlite::Connection::open(&path).unwrap();
+    let detail = |kind: &str| -> String {
+        let sql = "SELECT detail FROM events WHERE kind = ?1";
+        record.query_row(sql, [kind], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(detail("pause"), pause.reason());
+    let ended = format!("{:.3} s: {}", lasted.s(), pause.reason());
+    assert_eq!(detail("break"), ended);
 }
 
 #[test]
@@ -235,6 +264,38 @@ fn a_head_that_moves_draws_the_needle_back_and_a_tracker_that_falls_silent_stops
         "a dot was struck twice"
     );
     assert_eq!(bench.session.done().len(), 20);
+}
+
+#[test]
+fn an_operator_who_is_gone_stops_the_session_and_their_return_starts_nothing() {
+    let bed = bed(20);
+    let mut bench = Bench::new(&bed, memory(&bed), 0);
+    bench.start(None);
+    bench.until(30.0, |v| {
+        v.progress.placed == 4 && v.state == State::Approaching
+    });
+    let left = bench.plant.now;
+    bench.plant.operator.left = Some(left);
+    let view = bench.until(1.0, |v| v.state == State::Faulted);
+    assert_eq!(view.fault, Some(Fault::LeaseLost));
+    // H9: 500 ms and the tick that sees it.
+    let lasted = bench.plant.now.since(left).unwrap();
+    assert!(lasted <= Micros::from_ms(502), "stopped after {lasted:?}");
+    bench.until(0.2, |_| true);
+    (bench.plant.operator.left, bench.plant.operator.term) = (None, 2);
+    let (rest, struck) = (bench.plant.arm.rest, bench.plant.strikes.len());
+    for _ in 0..1000 {
+        assert_eq!(bench.tick().state, State::Faulted);
+    }
+    assert_eq!(
+        (bench.plant.arm.rest, bench.plant.strikes.len()),
+        (rest, struck)
+    );
+    bench.session.command(Command::ClearFault);
+    bench.start(None);
+    bench.until(60.0, |v| v.finished);
+    let dots: BTreeSet<u32> = bench.plant.strikes.iter().map(|s| s.0).collect();
+    assert_eq!((dots.len(), bench.plant.strikes.len()), (20, 20));
 }
 
 #[test]

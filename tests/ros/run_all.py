@@ -22,6 +22,7 @@ TESTS = {
     "sitting_needed": 120,
     "session_on_the_wire": 240,
     "operator_commands": 240,
+    "operator_lease": 240,
     "killed_controller": 300,
     "stopped_processes": 300,
 }

@@ -129,7 +129,11 @@ impl Core {
         };
         want_intent(&target, step);
         if self.settled() {
-            self.enter(State::Verifying, step.now);
+            if self.is_elsewhere(step.sensed) {
+                self.fail(Fault::OffPath, step);
+            } else {
+                self.enter(State::Verifying, step.now);
+            }
         } else if step.now.passed(self.since, self.limits.timeouts.hover) {
             self.hop_again(Refusal::ArmMoving, step);
         }

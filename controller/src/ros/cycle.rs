@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::arm::RosArm;
-use super::inputs::{Inputs, RosHead};
+use super::inputs::{Inputs, RosHead, RosOperator};
 use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
@@ -33,6 +33,8 @@ pub enum Errand {
     Start(Selection, oneshot::Sender<Result<(), String>>),
     /// Any other command of the operator.
     Command(Command, oneshot::Sender<Result<(), String>>),
+    /// Pause, for the one named.
+    Pause(Option<String>, oneshot::Sender<Result<(), String>>),
     /// Give the plan back, if its session is at rest.
     Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
     /// Take a plan.
@@ -108,6 +110,7 @@ impl Cycle {
             arm,
             needle,
             head: RosHead::default(),
+            operator: RosOperator::default(),
             loaded: None,
             wanted,
             answer: None,
@@ -147,6 +150,7 @@ struct Loop {
     arm: RosArm,
     needle: RosNeedle,
     head: RosHead,
+    operator: RosOperator,
     loaded: Option<Box<Loaded>>,
     wanted: Receiver<Errand>,
     paused_by: PausedBy,
@@ -230,12 +234,17 @@ impl Loop {
                 // Without a plan nothing of ours moves; whatever else does shall stop.
                 let _ = answer.send(self.arm.cancel().map_err(|error| error.to_string()));
             }
-            (Errand::Command(_, answer), None) => {
+            (Errand::Command(_, answer) | Errand::Pause(_, answer), None) => {
                 let _ = answer.send(Err("no plan is loaded".to_owned()));
             }
             (Errand::Command(command, answer), Some(loaded)) => {
                 loaded.session.command(command);
                 self.answer = Some((command, answer));
+            }
+            (Errand::Pause(by, answer), Some(loaded)) => {
+                loaded.session.pause_asked_by(by);
+                loaded.session.command(Command::Pause);
+                self.answer = Some((Command::Pause, answer));
             }
             (Errand::Release(answer), loaded) => {
                 let state = loaded.map(|l| l.session.state());
@@ -257,6 +266,7 @@ impl Loop {
         self.needle.tick = Instant::now();
         let look = self.inputs.look();
         (self.arm.joints, self.needle.report, self.head.0) = (look.joints, look.needle, look.head);
+        self.operator.0 = look.operator;
         let now = self.clock.now();
         let Some(loaded) = self.loaded.as_mut() else {
             // An idle node still tells the device to keep the needle in.
@@ -268,6 +278,7 @@ impl Loop {
             arm: &mut self.arm,
             needle: &mut self.needle,
             head: &mut self.head,
+            operator: &mut self.operator,
         };
         let mut view = loaded.session.tick(now, &mut ports, &mut loaded.services);
         if let Some((command, answer)) = self.answer.take() {

@@ -4,15 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
+use r2r::builtin_interfaces::msg::Time;
 use r2r::geometry_msgs::msg::PoseStamped;
 use r2r::sensor_msgs::msg;
 use r2r::stipple_msgs::msg as stipple;
-use stipple_core::NeedleState;
+use stipple_core::{Limits, NeedleState};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 
 use super::program::Clock;
-use crate::ports::{HeadPort, JointState, NeedleReport, Stamped};
+use super::stamps::Stamps;
+use crate::lease::{Heard, Lease};
+use crate::ports::{HeadPort, JointState, LeaseTerm, NeedleReport, OperatorPort, Stamped};
 
 /// How far a quaternion's length may be from one. Source: own, single precision and a margin.
 const UNIT_TOLERANCE: f64 = 1e-3;
@@ -91,12 +94,16 @@ pub struct Inputs {
     pub needle: Slot<NeedleReport>,
     /// The head.
     pub head: Slot<Transform<Base, Head>>,
+    /// The operator's lease.
+    lease: Mutex<Lease>,
+    joints_in_time: Mutex<Stamps>,
+    head_in_time: Mutex<Stamps>,
 }
 
 impl Inputs {
-    /// Nothing has come yet. Head poses must carry `base_frame`.
+    /// Nothing has come yet. Head poses must carry `base_frame`; of `limits` the ages count.
     #[must_use]
-    pub fn new(clock: Clock, base_frame: String) -> Self {
+    pub fn new(clock: Clock, base_frame: String, limits: &Limits) -> Self {
         Self {
             clock,
             base_frame,
@@ -105,6 +112,9 @@ impl Inputs {
             joints: Slot::default(),
             needle: Slot::default(),
             head: Slot::default(),
+            lease: Mutex::new(Lease::new(limits.lease_age)),
+            joints_in_time: Mutex::new(Stamps::new(limits.joints_age)),
+            head_in_time: Mutex::new(Stamps::new(limits.head_age_strike)),
         }
     }
 
@@ -145,13 +155,18 @@ impl Inputs {
         }
     }
 
-    /// Takes a joint state. One that lacks a joint of the chain or has a number that is not finite is dropped.
+    /// Takes a joint state. One that lacks a joint of the chain, has a number that is not finite, comes late or out of order is dropped.
     pub fn take_joints(&self, message: &msg::JointState) {
         self.take_names(&message.name);
         let names = Arc::clone(&self.names.lock().unwrap_or_else(PoisonError::into_inner));
-        if !names.is_empty() {
-            self.joints.put(joints_of(message, &names), &self.clock);
+        // Of several drivers on one topic each has its own order; those of other joints are not looked at.
+        let ours = names.iter().any(|name| message.name.contains(name));
+        if !ours {
+            return;
         }
+        let in_time = self.in_time(&self.joints_in_time, &message.header.stamp);
+        let joints = joints_of(message, &names).filter(|_| in_time);
+        self.joints.put(joints, &self.clock);
     }
 
     /// Takes a needle report.
@@ -159,10 +174,43 @@ impl Inputs {
         self.needle.put(needle_of(message), &self.clock);
     }
 
-    /// Takes a head pose. One in another frame, or not finite, is dropped.
+    fn in_time(&self, stamps: &Mutex<Stamps>, stamp: &Time) -> bool {
+        let mut stamps = stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        stamps.look(stamp, self.clock.now()).is_ok()
+    }
+
+    /// Takes a head pose. One in another frame, not finite, late or out of order is dropped.
     pub fn take_head(&self, message: &PoseStamped) {
-        let pose = (message.header.frame_id == self.base_frame).then(|| pose_of(message));
-        self.head.put(pose.flatten(), &self.clock);
+        if message.header.frame_id != self.base_frame {
+            self.head.put(None, &self.clock);
+            return;
+        }
+        let in_time = self.in_time(&self.head_in_time, &message.header.stamp);
+        self.head
+            .put(pose_of(message).filter(|_| in_time), &self.clock);
+    }
+}
+
+impl Inputs {
+    /// Takes a heartbeat of the operator under the name it carries.
+    pub fn take_lease(&self, name: &str) {
+        let now = self.clock.now();
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        match lease.hear(name, now) {
+            Heard::Held => {}
+            Heard::First => tracing::info!(name, "the operator's lease is taken"),
+            // Told once a second in the diagnostics; ten times a second in the log would hide everything else.
+            Heard::Refused | Heard::Nameless => tracing::debug!(name, "a heartbeat is refused"),
+        }
+    }
+
+    /// The lease, to tell of it.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        self.lease
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -221,6 +269,8 @@ pub struct Look {
     pub needle: Option<Stamped<NeedleReport>>,
     /// The head.
     pub head: Option<Stamped<Transform<Base, Head>>>,
+    /// The operator's lease.
+    pub operator: Option<Stamped<LeaseTerm>>,
 }
 
 impl Inputs {
@@ -231,6 +281,11 @@ impl Inputs {
             joints: self.joints.latest(),
             needle: self.needle.latest(),
             head: self.head.latest(),
+            operator: self
+                .lease
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .held(),
         }
     }
 }
@@ -245,22 +300,47 @@ impl HeadPort for RosHead {
     }
 }
 
+/// The operator over their heartbeat.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RosOperator(pub Option<Stamped<LeaseTerm>>);
+
+impl OperatorPort for RosOperator {
+    fn lease(&self) -> Option<Stamped<LeaseTerm>> {
+        self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use stipple_core::Limits;
+
     use super::*;
+
+    /// Stamps that rise from message to message.
+    fn rising() -> Time {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Time {
+            sec: 0,
+            nanosec: NEXT.fetch_add(1, Ordering::Relaxed) as u32,
+        }
+    }
 
     fn message(names: &[&str], position: &[f64], velocity: &[f64]) -> msg::JointState {
         msg::JointState {
             name: names.iter().map(|n| (*n).to_owned()).collect(),
             position: position.to_vec(),
             velocity: velocity.to_vec(),
+            header: r2r::std_msgs::msg::Header {
+                stamp: rising(),
+                frame_id: String::new(),
+            },
             ..Default::default()
         }
     }
 
     #[test]
     fn joints_are_read_by_name_and_broken_ones_are_dropped() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
         inputs.take_joints(&message(&["b", "a"], &[2.0, 1.0], &[0.2, 0.1]));
         assert!(inputs.joints.latest().is_none(), "no order is known yet");
         assert_eq!(*inputs.reported_with(&[]).unwrap(), ["b", "a"]);
@@ -288,7 +368,7 @@ mod tests {
 
     #[test]
     fn of_what_is_reported_the_newest_with_all_wanted_joints_counts() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
         let take = |names: &[&str]| inputs.take_joints(&message(names, &[], &[]));
         let arm = ["a", "b"].map(str::to_owned);
         take(&["gripper"]);
@@ -306,9 +386,10 @@ mod tests {
 
     #[test]
     fn a_head_pose_must_be_whole_and_in_the_arms_frame() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
         let mut pose = PoseStamped::default();
         pose.header.frame_id = "base_link".to_owned();
+        pose.header.stamp = rising();
         pose.pose.position.x = 0.5;
         pose.pose.orientation.w = 1.0;
         inputs.take_head(&pose);
@@ -319,10 +400,17 @@ mod tests {
         broken.pose.orientation.w = 0.0;
         let mut nan = pose.clone();
         nan.pose.position.y = f64::NAN;
-        for bad in [elsewhere, broken, nan] {
+        for mut bad in [elsewhere, broken, nan] {
+            bad.header.stamp = rising();
             inputs.take_head(&bad);
         }
         assert_eq!(inputs.head.latest().unwrap().sequence, 1);
         assert_eq!(inputs.head.dropped(), 3);
+        // The same one again, and one that is good.
+        inputs.take_head(&pose);
+        assert_eq!(inputs.head.latest().unwrap().sequence, 1);
+        pose.header.stamp = rising();
+        inputs.take_head(&pose);
+        assert_eq!(inputs.head.latest().unwrap().sequence, 2);
     }
 }

@@ -1,6 +1,8 @@
 //! A small plan and a plant for it, as far as the session's tests need them; the real plant is the simulator's.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+mod arm;
+
 use std::sync::Arc;
 
 use nalgebra::{UnitQuaternion, Vector3};
@@ -8,7 +10,7 @@ use stipple_controller::admit::{Admitted, admit, layer_motions};
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::*;
 use stipple_controller::record::Binding;
-use stipple_core::{HopId, MotionStatus, NeedleCommand, NeedleState};
+use stipple_core::{NeedleCommand, NeedleState};
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::clearance::WorkCell;
@@ -17,9 +19,11 @@ use stipple_model::frames::{Base, Direction, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::motion::Trajectory;
 use stipple_model::plan::*;
 use stipple_model::units::{Angle, Area, Density, Length};
+
+#[allow(unused_imports, reason = "each test file uses its own part of it")]
+pub use arm::{Amiss, Arm};
 
 pub const TICK: Micros = Micros::from_ms(2);
 const RADIUS: f64 = 0.09;
@@ -209,86 +213,6 @@ pub fn bed(count: u32) -> Bed {
     }
 }
 
-pub struct Arm {
-    pub now: Micros,
-    pub names: Vec<String>,
-    pub rest: Joints,
-    pub motion: Option<(HopId, Micros, Trajectory)>,
-    pub done: Vec<(HopId, bool)>,
-}
-
-impl Arm {
-    pub fn state(&self) -> JointState {
-        match &self.motion {
-            Some((_, begun, trajectory)) => {
-                let sample = trajectory.at(self.now.since(*begun).unwrap().s());
-                JointState {
-                    position: sample.position,
-                    velocity: sample.velocity,
-                }
-            }
-            None => JointState {
-                position: self.rest,
-                velocity: self.rest.map(|_| 0.0),
-            },
-        }
-    }
-
-    fn advance(&mut self) {
-        if let Some((hop, begun, trajectory)) = &self.motion
-            && self.now.since(*begun).unwrap().s() >= trajectory.duration()
-        {
-            self.rest = trajectory.end();
-            self.done.push((*hop, true));
-            self.motion = None;
-        }
-    }
-}
-
-impl ArmPort for Arm {
-    fn joint_names(&self) -> Option<&[String]> {
-        Some(&self.names)
-    }
-
-    fn joint_state(&self) -> Option<Stamped<JointState>> {
-        Some(Stamped {
-            value: self.state(),
-            arrived: self.now,
-            sequence: self.now.0,
-        })
-    }
-
-    fn follow(&mut self, hop: HopId, trajectory: &Trajectory) -> Result<(), PortError> {
-        assert!(self.motion.is_none(), "a motion while another is under way");
-        assert!(
-            trajectory.start().max_difference(&self.rest) < 5e-3,
-            "a motion that starts elsewhere"
-        );
-        self.motion = Some((hop, self.now, trajectory.clone()));
-        Ok(())
-    }
-
-    fn cancel(&mut self) -> Result<(), PortError> {
-        if let Some((hop, ..)) = &self.motion {
-            self.done.push((*hop, false));
-            self.rest = self.state().position;
-            self.motion = None;
-        }
-        Ok(())
-    }
-
-    fn status(&self, hop: HopId) -> MotionStatus {
-        if self.motion.as_ref().is_some_and(|(id, ..)| *id == hop) {
-            return MotionStatus::Active;
-        }
-        match self.done.iter().find(|(id, _)| *id == hop) {
-            Some((_, true)) => MotionStatus::Succeeded,
-            Some((_, false)) => MotionStatus::Failed(ArmFailure::Cancelled),
-            None => MotionStatus::Idle,
-        }
-    }
-}
-
 #[derive(Default)]
 pub struct Needle {
     pub now: Micros,
@@ -397,12 +321,31 @@ impl HeadPort for Tracker {
     }
 }
 
+/// The operator, whose heartbeat arrives in every tick.
+pub struct Operator {
+    pub now: Micros,
+    /// When the last heartbeat arrived, once they have left.
+    pub left: Option<Micros>,
+    pub term: u64,
+}
+
+impl OperatorPort for Operator {
+    fn lease(&self) -> Option<Stamped<LeaseTerm>> {
+        Some(Stamped {
+            value: LeaseTerm(self.term),
+            arrived: self.left.unwrap_or(self.now),
+            sequence: self.now.0,
+        })
+    }
+}
+
 /// All devices on one clock.
 pub struct Plant {
     pub now: Micros,
     pub arm: Arm,
     pub needle: Needle,
     pub tracker: Tracker,
+    pub operator: Operator,
     /// Dot, lateral error against the head as it really was when the point met the skin, and depth reached, m.
     pub strikes: Vec<(u32, f64, f64)>,
     /// Nonce of the last strike.
@@ -420,6 +363,7 @@ impl Plant {
             now: Micros::from_ms(1000),
             arm: Arm {
                 now: Micros::from_ms(1000),
+                amiss: None,
                 names,
                 rest: bed.home,
                 motion: None,
@@ -434,6 +378,11 @@ impl Plant {
                 seed: 5,
                 last: None,
             },
+            operator: Operator {
+                now: Micros::from_ms(1000),
+                left: None,
+                term: 1,
+            },
             strikes: Vec::new(),
             struck: 0,
             planner: bed.planner.clone(),
@@ -445,6 +394,7 @@ impl Plant {
         use stipple_controller::hops::Kinematics as _;
         self.now = self.now.after(TICK);
         (self.arm.now, self.needle.now, self.tracker.now) = (self.now, self.now, self.now);
+        self.operator.now = self.now;
         self.arm.advance();
         self.tracker.advance();
         let goal = self.needle.goal.map_or(0.0, |(goal, ..)| goal);
@@ -478,6 +428,7 @@ impl Plant {
             arm: &mut self.arm,
             needle: &mut self.needle,
             head: &mut self.tracker,
+            operator: &mut self.operator,
         }
     }
 }

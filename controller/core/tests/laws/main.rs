@@ -6,11 +6,15 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod arm;
+mod bench;
+mod hazards;
 mod plant;
 
 use std::collections::BTreeSet;
 
-use plant::{Bench, Nuisance};
+use bench::Bench;
+use plant::Nuisance;
 use proptest::prelude::*;
 use stipple_core::*;
 
@@ -128,6 +132,13 @@ fn faults_are_seen_at_once() {
             Some(Fault::RecordFailed),
             "{state:?}"
         );
+        for lease in [Nuisance::LeaseSilent, Nuisance::LeaseOfAnother] {
+            assert_eq!(
+                fault_of(state, lease, 1),
+                Some(Fault::LeaseLost),
+                "{state:?}"
+            );
+        }
     }
     assert_eq!(
         fault_of(State::Dwelling, Nuisance::NeedleStuck, 400),
@@ -243,7 +254,8 @@ fn nuisance() -> impl Strategy<Value = Nuisance> {
         6 => Just(None),
         1 => prop::sample::select(vec![
             JointsStale, HeadStale, HeadFast, HeadOff, OffTarget, OffPatch, NeedleSilent, NeedleFault, NeedleStuck, Force, NotANumber,
-            ArmFails, ArmIgnores, ArmTwitches, ForeignPermit, RecordSlow, Slip, ClockBack,
+            ArmFails, ArmIgnores, ArmTwitches, ForeignPermit, RecordSlow,
+            JointFast, JointOutside, TipFast, TipFastLow, TipDives, TipLow, TipOffPatch, KeepOut, OffPath, Elsewhere, NoMotion, LeaseSilent, LeaseOfAnother, Slip, ClockBack,
         ]),
         2 => prop::sample::select(vec![HeadFast, HeadOff, OffTarget, OffPatch, ArmFails, RecordSlow, ArmTwitches, ForeignPermit]),
     ]
