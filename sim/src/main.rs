@@ -21,6 +21,7 @@ const LOG: &str = "warn,stipple_sim::ros=info,wgpu_hal=off";
 enum Command {
     Head(command::head::Args),
     Run(command::run::Args),
+    Campaign(command::campaign::Args),
     #[cfg(feature = "view")]
     View(command::view::Args),
     #[cfg(feature = "ros")]
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse_from(own).command {
         Command::Head(args) => command::head::run(&args),
         Command::Run(args) => command::run::run(&args),
+        Command::Campaign(args) => command::campaign::run(&args),
         #[cfg(feature = "view")]
         Command::View(args) => command::view::run(&args),
         #[cfg(feature = "ros")]

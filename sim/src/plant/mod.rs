@@ -40,7 +40,7 @@ mod tracker;
 
 pub use arm::{ArmConfig, SimArm, Tolerances};
 pub use head::{HeadMotion, SimHead};
-pub use needle::{DeviceCommand, NeedleConfig, SimNeedle, Stroke};
+pub use needle::{Condition, DeviceCommand, NeedleConfig, SimNeedle, Stroke};
 pub use reference::{Point as TrajectoryPoint, PointsError, Reference, Spline};
 pub use skin::{Skin, SkinConfig, Under};
 pub use strikes::{Break, Broken, Invariants, Strike};

@@ -29,7 +29,7 @@ fn a_small_plan_end_to_end() {
         (25, 25, 0),
         "{report:?}"
     );
-    assert_eq!(simulation.plant.strikes().len(), 25);
+    assert_eq!(simulation.plant().strikes().len(), 25);
     let error = report.placement_error_mm.unwrap();
     assert!(error.lateral.p95 <= 0.3, "lateral {:?}", error.lateral);
     assert!(error.depth.p95 <= 0.3, "depth {:?}", error.depth);
@@ -55,7 +55,7 @@ fn the_same_seed_gives_the_same_session() {
             },
         )
         .2
-        .plant
+        .plant()
         .strikes()
         .to_vec()
     };
@@ -81,7 +81,7 @@ fn what_the_record_holds_is_not_struck_again() {
         },
     );
     assert_eq!((ending, report.planned), (Ending::Finished, 5));
-    assert_eq!(simulation.plant.strikes().len(), 5);
+    assert_eq!(simulation.plant().strikes().len(), 5);
     assert_eq!(report.invariants.unwrap().breaks, 0, "{:?}", report.remarks);
     // One writer at a time.
     drop(simulation);
@@ -110,7 +110,7 @@ fn jerks_are_survived() {
     assert_eq!(report.invariants.unwrap().breaks, 0, "{:?}", report.remarks);
     let done = report.placed + report.in_doubt + report.skipped.values().sum::<u32>();
     assert!(
-        done > 0 && simulation.plant.strikes().len() as u32 >= report.placed,
+        done > 0 && simulation.plant().strikes().len() as u32 >= report.placed,
         "{report:?}"
     );
 }
@@ -120,7 +120,7 @@ fn strikes_are_written_one_a_row() {
     let folder = tempfile::tempdir().unwrap();
     let (_, report, simulation) = run(&admitted(2), &Options::default());
     let path = folder.path().join("strikes.csv");
-    write_strikes(simulation.plant.strikes(), simulation.plan(), &path).unwrap();
+    write_strikes(simulation.plant().strikes(), simulation.plan(), &path).unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.starts_with("dot,layer,zone,t_s,lateral_mm,depth_mm,"));
     assert_eq!(text.lines().count() as u32, report.placed + 1);
