@@ -10,6 +10,7 @@
 pub mod admit;
 pub mod head;
 pub mod hops;
+pub mod lease;
 pub mod ports;
 pub mod record;
 pub mod report;

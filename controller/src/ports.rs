@@ -1,4 +1,4 @@
-//! What the controller asks of the hardware: arm, needle, head tracker.
+//! What the controller asks of the hardware, and of whoever operates it: arm, needle, head tracker, operator.
 //!
 //! The simulator implements these in process, the ROS 2 node over topics and an action. All calls come from the tick, once every 2 ms: none
 //! may block, wait for an answer, or take long. Readers return the latest value with the moment it **arrived**, on the controller's own
@@ -102,6 +102,16 @@ pub trait HeadPort {
     fn head_pose(&self) -> Option<Stamped<Transform<Base, Head>>>;
 }
 
+/// A hold of the operator's lease: the same number as long as one and the same holder has kept it without a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseTerm(pub u64);
+
+/// The operator, as far as they must be there.
+pub trait OperatorPort {
+    /// The lease with the arrival of its holder's last heartbeat; `None` before anybody held it.
+    fn lease(&self) -> Option<Stamped<LeaseTerm>>;
+}
+
 /// The ports of one tick.
 pub struct Ports<'a> {
     /// The arm.
@@ -110,4 +120,6 @@ pub struct Ports<'a> {
     pub needle: &'a mut dyn NeedlePort,
     /// The head tracker.
     pub head: &'a mut dyn HeadPort,
+    /// The operator.
+    pub operator: &'a mut dyn OperatorPort,
 }

@@ -238,6 +238,38 @@ fn a_head_that_moves_draws_the_needle_back_and_a_tracker_that_falls_silent_stops
 }
 
 #[test]
+fn an_operator_who_is_gone_stops_the_session_and_their_return_starts_nothing() {
+    let bed = bed(20);
+    let mut bench = Bench::new(&bed, memory(&bed), 0);
+    bench.start(None);
+    bench.until(30.0, |v| {
+        v.progress.placed == 4 && v.state == State::Approaching
+    });
+    let left = bench.plant.now;
+    bench.plant.operator.left = Some(left);
+    let view = bench.until(1.0, |v| v.state == State::Faulted);
+    assert_eq!(view.fault, Some(Fault::LeaseLost));
+    // H9: 500 ms and the tick that sees it.
+    let lasted = bench.plant.now.since(left).unwrap();
+    assert!(lasted <= Micros::from_ms(502), "stopped after {lasted:?}");
+    bench.until(0.2, |_| true);
+    (bench.plant.operator.left, bench.plant.operator.term) = (None, 2);
+    let (rest, struck) = (bench.plant.arm.rest, bench.plant.strikes.len());
+    for _ in 0..1000 {
+        assert_eq!(bench.tick().state, State::Faulted);
+    }
+    assert_eq!(
+        (bench.plant.arm.rest, bench.plant.strikes.len()),
+        (rest, struck)
+    );
+    bench.session.command(Command::ClearFault);
+    bench.start(None);
+    bench.until(60.0, |v| v.finished);
+    let dots: BTreeSet<u32> = bench.plant.strikes.iter().map(|s| s.0).collect();
+    assert_eq!((dots.len(), bench.plant.strikes.len()), (20, 20));
+}
+
+#[test]
 fn a_crash_leaves_at_most_one_dot_in_doubt_and_none_is_struck_twice() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("session.sqlite");

@@ -21,6 +21,7 @@ TESTS = {
     "type_hashes": 60,
     "session_on_the_wire": 240,
     "operator_commands": 240,
+    "operator_lease": 240,
     "killed_controller": 300,
 }
 

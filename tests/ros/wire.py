@@ -4,6 +4,7 @@ judges it, and an Operator who calls the controller's services.
 
 import bisect
 import collections
+import os
 import sqlite3
 import threading
 import time
@@ -15,6 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from stipple_msgs.msg import DotResult, NeedleCommand, NeedleState, SessionState
 from stipple_msgs.srv import LoadPlan, Start
@@ -48,6 +50,13 @@ def _qos(depth, reliable=False, latched=False):
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
+
+
+# Where the operator's heartbeat goes, and how.
+LEASE_TOPIC = "operator/lease"
+LATCHED = _qos(1, reliable=True, latched=True)
+# Seconds from heartbeat to heartbeat.
+HEARTBEAT = 0.1
 
 
 def _seconds(stamp):
@@ -90,6 +99,7 @@ class Wire:
 
     def __exit__(self, *_):
         self._closing = True
+        self.operator.close()
         self._executor.shutdown()
         rclpy.try_shutdown()
         self._thread.join(5.0)
@@ -259,16 +269,39 @@ def read_record(path, session_id):
 
 
 class Operator:
-    """The person at the desk: calls the controller's services and waits for what they promise."""
+    """The person at the desk: holds the lease by a heartbeat, calls the controller's services and waits for what they promise."""
 
     def __init__(self, node, bench, watcher):
         self.bench = bench
         self.watcher = watcher
         self.job = None
         self.stalls = []
+        self.name = f"test-{os.getpid()}"
+        self._heartbeat = node.create_publisher(String, LEASE_TOPIC, LATCHED)
+        self._present, self._closed = threading.Event(), threading.Event()
+        self._present.set()
+        # Beside the executor, which has thousands of messages a second to hand out.
+        self._beating = threading.Thread(target=self._beat, daemon=True)
+        self._beating.start()
         self._load = node.create_client(LoadPlan, f"{CONTROLLER}/load_plan")
         self._start = node.create_client(Start, f"{CONTROLLER}/start")
         self._triggers = {name: node.create_client(Trigger, f"{CONTROLLER}/{name}") for name in ("pause", "resume", "stop", "clear_fault")}
+
+    def _beat(self):
+        while not self._closed.wait(HEARTBEAT):
+            if self._present.is_set():
+                self._heartbeat.publish(String(data=self.name))
+
+    def leave(self):
+        """No heartbeat from now on."""
+        self._present.clear()
+
+    def come_back(self):
+        self._present.set()
+
+    def close(self):
+        self._closed.set()
+        self._beating.join(5.0)
 
     def _call(self, client, request):
         until(client.service_is_ready, f"the service {client.srv_name}", self.bench)

@@ -15,6 +15,8 @@ pub enum Fault {
     HeadLost,
     /// No word from the needle for too long.
     NeedleSilent,
+    /// No heartbeat of the operator for too long, or somebody else's.
+    LeaseLost,
     /// The needle device reports a fault.
     NeedleFault,
     /// The needle is out without a permit.
@@ -109,6 +111,7 @@ table! {
     JointsStale "joints_stale" RetractCancel OperatorOnceHealthy "H5" "no joint state in time";
     HeadLost "head_lost" RetractCancel OperatorOnceHealthy "H4" "no plausible head pose in time";
     NeedleSilent "needle_silent" RetractCancel OperatorOnceHealthy "H9" "no needle state in time";
+    LeaseLost "lease_lost" RetractCancel OperatorOnceHealthy "H9" "the operator's lease was lost: their heartbeat did not arrive in time, or changed hands";
     NeedleFault "needle_fault" RetractCancel OperatorOnceHealthy "H8" "the needle device reports a fault";
     NeedleOut "needle_out" RetractCancel OperatorOnceHealthy "H1" "the needle is out though it was not told to be";
     NeedleStuck "needle_stuck" RetractCancel OperatorOnceHealthy "H10" "the needle does not report that it is in: do not move the arm, free it by hand";

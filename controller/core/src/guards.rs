@@ -20,6 +20,7 @@ impl Core {
             .or_else(|| sensed.record_failed.then_some(Fault::RecordFailed))
             .or_else(|| self.guard_arm(now, sensed))
             .or_else(|| self.guard_head(now, sensed))
+            .or_else(|| self.guard_lease(now, sensed))
     }
 
     fn guard_clock(&self, now: Micros) -> Option<Fault> {
@@ -63,6 +64,23 @@ impl Core {
 
     fn guard_head(&self, now: Micros, sensed: &Sensed) -> Option<Fault> {
         (self.state.working() && !self.head_fresh(now, sensed)).then_some(Fault::HeadLost)
+    }
+
+    /// The lease under which the work was started still holds. A pause and what is stopped need none: both only wait.
+    fn guard_lease(&self, now: Micros, sensed: &Sensed) -> Option<Fault> {
+        let guarded = self.state.working() || self.state == State::Pausing;
+        let held = self
+            .lease(now, sensed)
+            .is_some_and(|term| self.lease == Some(term));
+        (guarded && !held).then_some(Fault::LeaseLost)
+    }
+
+    /// The lease that is alive.
+    pub(crate) fn lease(&self, now: Micros, sensed: &Sensed) -> Option<u64> {
+        sensed
+            .operator
+            .filter(|lease| now.fresh(lease.at, self.limits.lease_age))
+            .map(|lease| lease.term)
     }
 
     pub(crate) fn joints_fresh(&self, now: Micros, sensed: &Sensed) -> bool {

@@ -39,8 +39,8 @@ pub use output::{
 pub use permit::{NeedlePermit, Refusal};
 pub use queue::{CAPACITY, Full, Queue, Target};
 pub use sensed::{
-    ArmFailure, ArmSeen, Command, HeadSeen, HopId, JointsSeen, Lift, MotionStatus, NeedleSeen,
-    NeedleState, Sensed, TipSeen,
+    ArmFailure, ArmSeen, Command, HeadSeen, HopId, JointsSeen, LeaseSeen, Lift, MotionStatus,
+    NeedleSeen, NeedleState, Sensed, TipSeen,
 };
 pub use state::State;
 pub use time::{Micros, Stamped};

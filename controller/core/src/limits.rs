@@ -20,6 +20,8 @@ pub struct Limits {
     pub head_age: Micros,
     /// Oldest needle state. Source: H10, the needle's own watchdog has the same time.
     pub needle_age: Micros,
+    /// Oldest heartbeat of the operator's lease. Source: H9.
+    pub lease_age: Micros,
     /// Head displacement at the dot since its hop was aimed, m. Source: H3.
     pub head_displacement: f64,
     /// Head speed at the dot, m/s. Source: H3.
@@ -103,6 +105,7 @@ impl Limits {
         head_age_strike: Micros::from_ms(50),
         head_age: Micros::from_ms(100),
         needle_age: Micros::from_ms(50),
+        lease_age: Micros::from_ms(500),
         head_displacement: 0.5e-3,
         head_speed: 10e-3,
         head_calm: Micros::from_ms(300),

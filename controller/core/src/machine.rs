@@ -47,6 +47,8 @@ pub struct Core {
     /// Joint states that arrived until then say nothing of the rest: the arm was told, or said, something after them.
     pub(crate) rest_after: Option<Micros>,
     pub(crate) calm_since: Option<Micros>,
+    /// The operator's lease under which the work was started or resumed.
+    pub(crate) lease: Option<u64>,
     /// Hops to the first target that did not end in a strike.
     pub(crate) attempts: u8,
     /// Motions that failed one after another.
@@ -127,6 +129,7 @@ impl Core {
             rest_seen: None,
             rest_after: None,
             calm_since: None,
+            lease: None,
             attempts: 0,
             failures: 0,
             skips_in_row: 0,
@@ -236,7 +239,7 @@ impl Core {
                 Ok(())
             }
             (Command::Start, State::Ready) => {
-                self.may_move(step)?;
+                self.lease = Some(self.may_move(step)?);
                 self.finished = false;
                 self.set_off_anew(now);
                 Ok(())
@@ -251,7 +254,7 @@ impl Core {
                 Ok(())
             }
             (Command::Resume, State::Paused) => {
-                self.may_move(step)?;
+                self.lease = Some(self.may_move(step)?);
                 self.set_off_anew(now);
                 Ok(())
             }
@@ -271,16 +274,16 @@ impl Core {
         }
     }
 
-    fn may_move(&self, step: &Step<'_>) -> Result<(), Denied> {
+    /// Whether the arm may set off, and under which lease.
+    fn may_move(&self, step: &Step<'_>) -> Result<u64, Denied> {
         if !step.sensed.admitted {
             return Err(Denied::NotAdmitted);
         }
         self.healthy(step.now, step.sensed)?;
-        if self.head_fresh(step.now, step.sensed) {
-            Ok(())
-        } else {
-            Err(Denied::Head)
+        if !self.head_fresh(step.now, step.sensed) {
+            return Err(Denied::Head);
         }
+        self.lease(step.now, step.sensed).ok_or(Denied::Lease)
     }
 
     fn set_off_anew(&mut self, now: Micros) {

@@ -240,6 +240,8 @@ pub enum Denied {
     Head,
     /// There is no fresh needle state, or the needle is not in.
     Needle,
+    /// No operator's lease is held.
+    Lease,
     /// What failed does not come back; the plan must be loaded again.
     Reload,
 }
@@ -255,6 +257,7 @@ impl Denied {
             Self::ArmMoving => "the arm does not rest",
             Self::Head => "no fresh head pose",
             Self::Needle => "the needle does not report that it is in",
+            Self::Lease => "no operator's lease is held: the operator's heartbeat does not arrive",
             Self::Reload => "what failed does not come back; load the plan again",
         }
     }

@@ -20,6 +20,8 @@ pub struct Sensed {
     pub tip: Option<TipSeen>,
     /// The needle.
     pub needle: Option<NeedleSeen>,
+    /// The operator's lease.
+    pub operator: Option<LeaseSeen>,
     /// The dot whose intent to strike is on the disk.
     pub intent: Option<Dot>,
     /// The first target's hop was asked for and cannot be had.
@@ -140,6 +142,15 @@ pub struct NeedleSeen {
     pub force: f64,
     /// Nonce of the permit of the strike under way or the last one; 0 before the first.
     pub permit: u64,
+}
+
+/// The operator's lease: somebody is there who watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseSeen {
+    /// When the last heartbeat of whoever holds it arrived.
+    pub at: Micros,
+    /// Which lease: the same number as long as one and the same holder has kept it without a break, another one for every new hold.
+    pub term: u64,
 }
 
 /// States of the needle device.

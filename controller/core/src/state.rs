@@ -22,6 +22,7 @@
 ///   commands it in.
 /// * The arm is told to follow a motion in `Approaching` and `Pausing` only, and only while the needle reports that it is in.
 /// * Every state that waits has a timeout; it leads on, to a pause or to a fault.
+/// * Start and resume need a live lease of the operator; the work goes on under that lease alone, and one that comes back resumes nothing.
 /// * `Stopped` and `Faulted` are left by clear-fault only, to `Safe`; from there `Ready`, when all is well. Clearing starts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum State {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::arm::RosArm;
-use super::inputs::{Inputs, RosHead};
+use super::inputs::{Inputs, RosHead, RosOperator};
 use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
@@ -108,6 +108,7 @@ impl Cycle {
             arm,
             needle,
             head: RosHead::default(),
+            operator: RosOperator::default(),
             loaded: None,
             wanted,
             answer: None,
@@ -147,6 +148,7 @@ struct Loop {
     arm: RosArm,
     needle: RosNeedle,
     head: RosHead,
+    operator: RosOperator,
     loaded: Option<Box<Loaded>>,
     wanted: Receiver<Errand>,
     paused_by: PausedBy,
@@ -257,6 +259,7 @@ impl Loop {
         self.needle.tick = Instant::now();
         let look = self.inputs.look();
         (self.arm.joints, self.needle.report, self.head.0) = (look.joints, look.needle, look.head);
+        self.operator.0 = look.operator;
         let now = self.clock.now();
         let Some(loaded) = self.loaded.as_mut() else {
             // An idle node still tells the device to keep the needle in.
@@ -268,6 +271,7 @@ impl Loop {
             arm: &mut self.arm,
             needle: &mut self.needle,
             head: &mut self.head,
+            operator: &mut self.operator,
         };
         let mut view = loaded.session.tick(now, &mut ports, &mut loaded.services);
         if let Some((command, answer)) = self.answer.take() {

@@ -7,12 +7,13 @@ use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use r2r::geometry_msgs::msg::PoseStamped;
 use r2r::sensor_msgs::msg;
 use r2r::stipple_msgs::msg as stipple;
-use stipple_core::NeedleState;
+use stipple_core::{Micros, NeedleState};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 
 use super::program::Clock;
-use crate::ports::{HeadPort, JointState, NeedleReport, Stamped};
+use crate::lease::{Heard, Lease};
+use crate::ports::{HeadPort, JointState, LeaseTerm, NeedleReport, OperatorPort, Stamped};
 
 /// How far a quaternion's length may be from one. Source: own, single precision and a margin.
 const UNIT_TOLERANCE: f64 = 1e-3;
@@ -91,12 +92,14 @@ pub struct Inputs {
     pub needle: Slot<NeedleReport>,
     /// The head.
     pub head: Slot<Transform<Base, Head>>,
+    /// The operator's lease.
+    lease: Mutex<Lease>,
 }
 
 impl Inputs {
-    /// Nothing has come yet. Head poses must carry `base_frame`.
+    /// Nothing has come yet. Head poses must carry `base_frame`; a lease ends `lease_age` after its last heartbeat.
     #[must_use]
-    pub fn new(clock: Clock, base_frame: String) -> Self {
+    pub fn new(clock: Clock, base_frame: String, lease_age: Micros) -> Self {
         Self {
             clock,
             base_frame,
@@ -105,6 +108,7 @@ impl Inputs {
             joints: Slot::default(),
             needle: Slot::default(),
             head: Slot::default(),
+            lease: Mutex::new(Lease::new(lease_age)),
         }
     }
 
@@ -166,6 +170,29 @@ impl Inputs {
     }
 }
 
+impl Inputs {
+    /// Takes a heartbeat of the operator under the name it carries.
+    pub fn take_lease(&self, name: &str) {
+        let now = self.clock.now();
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        match lease.hear(name, now) {
+            Heard::Held => {}
+            Heard::First => tracing::info!(name, "the operator's lease is taken"),
+            // Told once a second in the diagnostics; ten times a second in the log would hide everything else.
+            Heard::Refused | Heard::Nameless => tracing::debug!(name, "a heartbeat is refused"),
+        }
+    }
+
+    /// The lease, to tell of it.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        self.lease
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
 fn joints_of(message: &msg::JointState, names: &[String]) -> Option<JointState> {
     let (mut position, mut velocity) = (Joints::zeros(names.len()), Joints::zeros(names.len()));
     if position.dof() != names.len() {
@@ -221,6 +248,8 @@ pub struct Look {
     pub needle: Option<Stamped<NeedleReport>>,
     /// The head.
     pub head: Option<Stamped<Transform<Base, Head>>>,
+    /// The operator's lease.
+    pub operator: Option<Stamped<LeaseTerm>>,
 }
 
 impl Inputs {
@@ -231,6 +260,11 @@ impl Inputs {
             joints: self.joints.latest(),
             needle: self.needle.latest(),
             head: self.head.latest(),
+            operator: self
+                .lease
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .held(),
         }
     }
 }
@@ -245,8 +279,20 @@ impl HeadPort for RosHead {
     }
 }
 
+/// The operator over their heartbeat.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RosOperator(pub Option<Stamped<LeaseTerm>>);
+
+impl OperatorPort for RosOperator {
+    fn lease(&self) -> Option<Stamped<LeaseTerm>> {
+        self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use stipple_core::Limits;
+
     use super::*;
 
     fn message(names: &[&str], position: &[f64], velocity: &[f64]) -> msg::JointState {
@@ -260,7 +306,11 @@ mod tests {
 
     #[test]
     fn joints_are_read_by_name_and_broken_ones_are_dropped() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        let inputs = Inputs::new(
+            Clock::start(),
+            "base_link".to_owned(),
+            Limits::HARDWARE.lease_age,
+        );
         inputs.take_joints(&message(&["b", "a"], &[2.0, 1.0], &[0.2, 0.1]));
         assert!(inputs.joints.latest().is_none(), "no order is known yet");
         assert_eq!(*inputs.reported_with(&[]).unwrap(), ["b", "a"]);
@@ -288,7 +338,11 @@ mod tests {
 
     #[test]
     fn of_what_is_reported_the_newest_with_all_wanted_joints_counts() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        let inputs = Inputs::new(
+            Clock::start(),
+            "base_link".to_owned(),
+            Limits::HARDWARE.lease_age,
+        );
         let take = |names: &[&str]| inputs.take_joints(&message(names, &[], &[]));
         let arm = ["a", "b"].map(str::to_owned);
         take(&["gripper"]);
@@ -306,7 +360,11 @@ mod tests {
 
     #[test]
     fn a_head_pose_must_be_whole_and_in_the_arms_frame() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned());
+        let inputs = Inputs::new(
+            Clock::start(),
+            "base_link".to_owned(),
+            Limits::HARDWARE.lease_age,
+        );
         let mut pose = PoseStamped::default();
         pose.header.frame_id = "base_link".to_owned();
         pose.pose.position.x = 0.5;

@@ -2,7 +2,7 @@
 //!
 //! | thread | does |
 //! |---|---|
-//! | `ros` | spins the node: takes joint states, needle reports and head poses as they come ([`inputs`]) |
+//! | `ros` | spins the node: takes joint states, needle reports, head poses and heartbeats as they come ([`inputs`]) |
 //! | `cycle` | ticks the session every 2 ms ([`cycle`]); never touches ROS |
 //! | `needle` | sends each tick's needle command ([`needle`]) |
 //! | `hops`, `record` | compute motions, write the record ([`crate::services::ThreadedServices`]) |
@@ -28,6 +28,7 @@ use futures::Stream;
 use r2r::action_msgs::srv::CancelGoal;
 use r2r::geometry_msgs::msg::PoseStamped;
 use r2r::sensor_msgs::msg::JointState;
+use r2r::std_msgs::msg::String as Text;
 use r2r::stipple_msgs::msg::NeedleState;
 use r2r::{Node, QosProfile};
 use stipple_core::{Command, Limits, State};
@@ -39,11 +40,17 @@ use desk::Desk;
 use inputs::Inputs;
 use load::Loader;
 use needle::RosNeedle;
-use program::{Clock, Ending, Parameters, ProgramError, Urgency, drain, making, newest};
+use program::{Clock, Ending, Parameters, ProgramError, Urgency, drain, latched, making, newest};
 use told::{Rates, Told, Watched};
 
 /// Name of the node.
 pub const NODE: &str = "stipple_controller";
+
+/// The topic of the operator's heartbeat: whoever operates sends their own name on it, ten times a second.
+pub const LEASE_TOPIC: &str = "operator/lease";
+
+/// Heartbeats that may wait: of several senders at once none displaces the holder's.
+const HEARTBEATS: usize = 10;
 
 /// How long an ordered end waits for the session to stop.
 const STOP_TIME: Duration = Duration::from_secs(6);
@@ -108,7 +115,8 @@ pub fn run() -> Result<(), ProgramError> {
         tracing::warn!("limits for simulated hardware: never with a real arm");
     }
     let clock = Clock::start();
-    let inputs = Arc::new(Inputs::new(clock, config.base_frame.clone()));
+    let inputs = Inputs::new(clock, config.base_frame.clone(), config.limits.lease_age);
+    let inputs = Arc::new(inputs);
     let needle = RosNeedle::start(
         node.create_publisher("needle/command", newest())
             .map_err(making("needle/command"))?,
@@ -222,6 +230,9 @@ fn take(
     let mut joints = listen::<JointState>(node, "joint_states")?;
     let mut needle = listen::<NeedleState>(node, "needle/state")?;
     let mut head = listen::<PoseStamped>(node, "head_pose")?;
+    let mut lease = node
+        .subscribe::<Text>(LEASE_TOPIC, latched().keep_last(HEARTBEATS))
+        .map_err(making(LEASE_TOPIC))?;
     Ok(move || {
         // Of several at once only the last tells how things are.
         if let Some(message) = drain(&mut joints).last() {
@@ -232,6 +243,9 @@ fn take(
         }
         if let Some(message) = drain(&mut head).last() {
             inputs.take_head(&message);
+        }
+        for heartbeat in drain(&mut lease) {
+            inputs.take_lease(&heartbeat.data);
         }
     })
 }

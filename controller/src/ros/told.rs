@@ -243,6 +243,8 @@ fn dot_result(result: &DotResult, about: &About) -> msg::DotResult {
 struct Seen {
     at: Option<Micros>,
     counts: [u64; 4],
+    /// Heartbeats refused.
+    refused: u64,
 }
 
 fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -> DiagnosticArray {
@@ -267,6 +269,7 @@ fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -
         input("needle/state", &inputs.needle, now, rate(1)),
         input("head_pose", &inputs.head, now, rate(2)),
     ];
+    status.push(lease(inputs, now, &mut seen.refused));
     let pace = &watched.pace;
     let worst = pace.worst_us.swap(0, Ordering::Relaxed);
     status.push(entry(
@@ -292,14 +295,47 @@ fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -
             vec![("state", view.state.name().to_owned())],
         ));
     }
-    *seen = Seen {
-        at: Some(now),
-        counts,
-    };
+    (seen.at, seen.counts) = (Some(now), counts);
     DiagnosticArray {
         header: header(),
         status,
     }
+}
+
+/// Who holds the operator's lease, and whether somebody else sends heartbeats, too.
+fn lease(inputs: &Inputs, now: Micros, seen_refused: &mut u64) -> DiagnosticStatus {
+    let lease = inputs.lease();
+    let holder = lease.holder(now).filter(|(_, age)| *age <= lease.age());
+    let (refused, refused_name) = lease.refused();
+    let contested = refused > std::mem::replace(seen_refused, refused);
+    let (level, text) = match holder {
+        Some(_) if contested => (
+            DiagnosticStatus::WARN as u8,
+            "held; another sender is refused",
+        ),
+        Some(_) => (DiagnosticStatus::OK as u8, "held"),
+        None => (DiagnosticStatus::WARN as u8, "nobody holds it"),
+    };
+    entry(
+        super::LEASE_TOPIC,
+        level,
+        text,
+        vec![
+            (
+                "holder",
+                holder.map_or_else(|| "none".to_owned(), |(name, _)| name.to_owned()),
+            ),
+            (
+                "age_ms",
+                holder.map_or_else(
+                    || "none".to_owned(),
+                    |(_, age)| format!("{:.1}", age.s() * 1e3),
+                ),
+            ),
+            ("refused", refused.to_string()),
+            ("refused_last", refused_name.unwrap_or("none").to_owned()),
+        ],
+    )
 }
 
 /// An input is silent when nothing has come for this long. Source: own, for people to see; the core has its own figures.

@@ -1,6 +1,8 @@
 //! What the core is told: ports, filter and motions in short.
 
-use stipple_core::{ArmSeen, Dot, HeadSeen, JointsSeen, NeedleSeen, Sensed, State, TipSeen};
+use stipple_core::{
+    ArmSeen, Dot, HeadSeen, JointsSeen, LeaseSeen, NeedleSeen, Sensed, State, TipSeen,
+};
 use stipple_model::frames::{Head, Point};
 use stipple_model::plan::DotId;
 
@@ -44,6 +46,10 @@ impl Session {
                 extension: r.value.extension,
                 force: r.value.axial_force,
                 permit: r.value.permit,
+            }),
+            operator: ports.operator.lease().map(|lease| LeaseSeen {
+                at: lease.arrived,
+                term: lease.value.0,
             }),
             intent: self.intent.filter(|i| i.durable).map(|i| Dot(i.dot.0)),
             hop_refused: self.motions.refused.map(|refused| Dot(refused.dot.0)),

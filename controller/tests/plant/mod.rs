@@ -385,12 +385,31 @@ impl HeadPort for Tracker {
     }
 }
 
+/// The operator, whose heartbeat arrives in every tick.
+pub struct Operator {
+    pub now: Micros,
+    /// When the last heartbeat arrived, once they have left.
+    pub left: Option<Micros>,
+    pub term: u64,
+}
+
+impl OperatorPort for Operator {
+    fn lease(&self) -> Option<Stamped<LeaseTerm>> {
+        Some(Stamped {
+            value: LeaseTerm(self.term),
+            arrived: self.left.unwrap_or(self.now),
+            sequence: self.now.0,
+        })
+    }
+}
+
 /// All devices on one clock.
 pub struct Plant {
     pub now: Micros,
     pub arm: Arm,
     pub needle: Needle,
     pub tracker: Tracker,
+    pub operator: Operator,
     /// Dot, lateral error against the head as it really was when the point met the skin, and depth reached, m.
     pub strikes: Vec<(u32, f64, f64)>,
     /// Nonce of the last strike.
@@ -422,6 +441,11 @@ impl Plant {
                 seed: 5,
                 last: None,
             },
+            operator: Operator {
+                now: Micros::from_ms(1000),
+                left: None,
+                term: 1,
+            },
             strikes: Vec::new(),
             struck: 0,
             planner: bed.planner.clone(),
@@ -433,6 +457,7 @@ impl Plant {
         use stipple_controller::hops::Kinematics as _;
         self.now = self.now.after(TICK);
         (self.arm.now, self.needle.now, self.tracker.now) = (self.now, self.now, self.now);
+        self.operator.now = self.now;
         self.arm.advance();
         self.tracker.advance();
         let goal = self.needle.goal.map_or(0.0, |(goal, ..)| goal);
@@ -466,6 +491,7 @@ impl Plant {
             arm: &mut self.arm,
             needle: &mut self.needle,
             head: &mut self.tracker,
+            operator: &mut self.operator,
         }
     }
 }

@@ -16,8 +16,8 @@ use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{
-    Anatomy, Dot, DotId, Outcome, Plan, Provenance, SessionEstimate, SessionParts,
-    Shade, SkipReason, Zone, tip_pose,
+    Anatomy, Dot, DotId, Outcome, Plan, Provenance, SessionEstimate, SessionParts, Shade,
+    SkipReason, Zone, tip_pose,
 };
 use stipple_model::units::{Angle, Area, Density, Length};
 

@@ -4,8 +4,8 @@ use rand::Rng;
 use stipple_controller::ports::Micros;
 
 use super::{
-    ArmFault, Distortion, Fault, Garbage, HeadFault, Kind, NeedleFault, ProcessFault, RecordFault,
-    Signal,
+    ArmFault, Distortion, Fault, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
+    RecordFault, Signal,
 };
 use crate::chance::uniform;
 
@@ -80,7 +80,7 @@ impl IntoLength for (f64, f64) {
 }
 
 fn kind(rng: &mut impl Rng) -> Kind {
-    match below(rng, 16) {
+    match below(rng, 17) {
         0..=6 => signal(rng),
         7..=8 => Kind::Arm(one_of(
             rng,
@@ -98,6 +98,7 @@ fn kind(rng: &mut impl Rng) -> Kind {
         11..=12 => head(rng),
         13 => record(rng),
         14 => process(rng),
+        15 => lease(rng),
         _ => match below(rng, 3) {
             0 => Kind::ClockStep(one_of(rng, 1_000_000, &[-1_000_000])),
             _ => Kind::MotionsLate(ms(rng, 10.0, 2_000.0)),
@@ -148,6 +149,17 @@ fn wrong(rng: &mut impl Rng, signal: Signal) -> f64 {
     uniform(rng, low, high)
 }
 
+fn lease(rng: &mut impl Rng) -> Kind {
+    Kind::Lease(match below(rng, 6) {
+        0 => LeaseFault::Off,
+        1 => LeaseFault::Delayed(ms(rng, 10.0, 1_500.0)),
+        2 => LeaseFault::Intermittent(uniform(rng, 0.2, 0.95)),
+        3 => LeaseFault::Duplicated,
+        4 => LeaseFault::Stolen,
+        _ => LeaseFault::Contested,
+    })
+}
+
 fn needle(rng: &mut impl Rng) -> Kind {
     Kind::Needle(match below(rng, 4) {
         0 => NeedleFault::StuckOut,
@@ -195,7 +207,7 @@ mod tests {
         let drawn = faults(&mut rng, Micros::from_ms(1_000), to, Micros::from_ms(1_000));
         let kinds: BTreeSet<String> = drawn.iter().map(|f| f.kind.to_string()).collect();
         // 4 signals with 13 ways each, 2 more for joints, 7 of the arm, 4 of the needle, 2 of the head, 3 of the record, 3 of the
-        // process, the clock and the motions.
+        // process, 6 of the lease, the clock and the motions.
         assert_eq!(
             kinds.len(),
             4 * 13 - 4 + 2 + 7 + 4 + 2 + 3 + 3 + 2,

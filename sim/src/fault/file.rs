@@ -17,8 +17,8 @@ use stipple_controller::ports::Micros;
 use stipple_model::files::read_limited;
 
 use super::{
-    ArmFault, Distortion, Fault, Garbage, HeadFault, Kind, NeedleFault, ProcessFault, RecordFault,
-    Signal,
+    ArmFault, Distortion, Fault, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
+    RecordFault, Signal,
 };
 
 /// Largest file that is read, bytes.
@@ -219,6 +219,14 @@ impl<'a> Parameters<'a> {
             ("head_pose", _) => self.signal(Signal::HeadPose, kind, "by_mm", 1e-3)?,
             ("needle_state", _) => self.signal(Signal::NeedleState, kind, "by_mm", 1e-3)?,
             ("force", _) => self.signal(Signal::Force, kind, "by_n", 1.0)?,
+            ("lease", "off") => Kind::Lease(LeaseFault::Off),
+            ("lease", "delayed") => Kind::Lease(LeaseFault::Delayed(self.delay()?)),
+            ("lease", "intermittent") => {
+                Kind::Lease(LeaseFault::Intermittent(self.take("share", 0.0, 1.0)?))
+            }
+            ("lease", "duplicated") => Kind::Lease(LeaseFault::Duplicated),
+            ("lease", "stolen") => Kind::Lease(LeaseFault::Stolen),
+            ("lease", "contested") => Kind::Lease(LeaseFault::Contested),
             ("arm", "rejected") => Kind::Arm(ArmFault::Rejected),
             ("arm", "silent") => Kind::Arm(ArmFault::Silent),
             ("arm", "result_lost") => Kind::Arm(ArmFault::ResultLost),

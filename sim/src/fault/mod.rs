@@ -34,6 +34,8 @@ impl Fault {
 pub enum Kind {
     /// What the controller is told.
     Signal(Signal, Distortion),
+    /// The operator's heartbeat.
+    Lease(LeaseFault),
     /// The arm and its action server.
     Arm(ArmFault),
     /// The needle device.
@@ -101,6 +103,23 @@ pub enum Garbage {
     Huge,
     /// A thousand times what it is.
     Thousandfold,
+}
+
+/// What becomes of the operator's heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LeaseFault {
+    /// None comes.
+    Off,
+    /// Each comes so much later.
+    Delayed(Micros),
+    /// This share, 0 to 1, is lost by chance.
+    Intermittent(f64),
+    /// Each comes twice.
+    Duplicated,
+    /// Somebody else sends heartbeats, and the operator does not.
+    Stolen,
+    /// Somebody else sends heartbeats too.
+    Contested,
 }
 
 /// What the arm does.
@@ -207,6 +226,17 @@ impl Kind {
     pub const fn name(self) -> (&'static str, &'static str) {
         match self {
             Self::Signal(signal, distortion) => (signal.name(), distortion.name()),
+            Self::Lease(fault) => (
+                "lease",
+                match fault {
+                    LeaseFault::Off => "off",
+                    LeaseFault::Delayed(_) => "delayed",
+                    LeaseFault::Intermittent(_) => "intermittent",
+                    LeaseFault::Duplicated => "duplicated",
+                    LeaseFault::Stolen => "stolen",
+                    LeaseFault::Contested => "contested",
+                },
+            ),
             Self::Arm(fault) => (
                 "arm",
                 match fault {
@@ -306,6 +336,7 @@ impl Kind {
             | Self::Needle(NeedleFault::Silent) => figure(50, "H10"),
             Self::Signal(Signal::Force, Distortion::Wrong(by)) if by > 10.0 => figure(20, "H2"),
             Self::Needle(NeedleFault::Own) => figure(20, "H8"),
+            Self::Lease(LeaseFault::Off | LeaseFault::Stolen) => figure(500, "H9"),
             Self::Head(_) => figure(30, "H3"),
             Self::Process(ProcessFault::Stalled | ProcessFault::Killed) => figure(50, "H10"),
             Self::Record(RecordFault::Full | RecordFault::Unsynced) => figure(20, "H11"),

@@ -31,6 +31,7 @@ use stipple_model::plan::{DotId, Plan};
 mod arm;
 mod head;
 mod needle;
+mod operator;
 mod reference;
 mod skin;
 mod strikes;
@@ -41,6 +42,7 @@ mod tracker;
 pub use arm::{ArmConfig, SimArm, Tolerances};
 pub use head::{HeadMotion, SimHead};
 pub use needle::{Condition, DeviceCommand, NeedleConfig, SimNeedle, Stroke};
+pub use operator::SimOperator;
 pub use reference::{Point as TrajectoryPoint, PointsError, Reference, Spline};
 pub use skin::{Skin, SkinConfig, Under};
 pub use strikes::{Break, Broken, Invariants, Strike};
@@ -122,6 +124,8 @@ pub struct Plant {
     pub tracker: SimTracker,
     /// The head.
     pub head: SimHead,
+    /// The operator; a [`stipple_controller::ports::OperatorPort`].
+    pub operator: SimOperator,
     kinematics: Arm,
     flange_from_tip: Transform<Flange, Tip>,
     skin: Skin,
@@ -182,6 +186,7 @@ impl Plant {
             needle: SimNeedle::new(config.needle),
             tracker: SimTracker::new(config.tracker, stream(2)),
             head: SimHead::new(plan.cell.base_from_head, config.head, stream(3)),
+            operator: SimOperator::default(),
             kinematics: arm.clone(),
             flange_from_tip: plan.cell.tool.flange_from_tip,
             skin,
@@ -203,6 +208,7 @@ impl Plant {
         self.arm.step(now);
         self.needle.step(now);
         self.tracker.step(now, self.head.pose());
+        self.operator.step(now);
         self.touch();
         self.check();
     }
@@ -213,6 +219,7 @@ impl Plant {
             arm: &mut self.arm,
             needle: &mut self.needle,
             head: &mut self.tracker,
+            operator: &mut self.operator,
         }
     }
 

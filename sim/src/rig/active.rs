@@ -7,7 +7,8 @@ use super::watch::Excuses;
 use super::{Rig, blinded};
 use crate::chance::{normal, uniform};
 use crate::fault::{
-    ArmFault, Distortion, HeadFault, Kind, NeedleFault, ProcessFault, RecordFault, Signal,
+    ArmFault, Distortion, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault, RecordFault,
+    Signal,
 };
 use crate::plant::Condition;
 
@@ -33,6 +34,13 @@ impl Rig {
     pub(super) fn distortion(&self, of: Signal) -> Option<(usize, Distortion)> {
         self.kinds().find_map(|(n, kind)| match kind {
             Kind::Signal(signal, how) if signal == of => Some((n, how)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn lease_fault(&self) -> Option<(usize, LeaseFault)> {
+        self.kinds().find_map(|(n, kind)| match kind {
+            Kind::Lease(how) => Some((n, how)),
             _ => None,
         })
     }

@@ -29,6 +29,7 @@ use crate::plant::{Plant, PlantConfig, home};
 use crate::run::RunError;
 
 mod active;
+mod beat;
 mod desk;
 mod line;
 mod reaction;
@@ -42,6 +43,7 @@ pub use reaction::FaultName;
 pub use sabotage::Sabotage;
 pub use watch::{Failure, Invariant};
 
+use beat::Beat;
 use desk::Desk;
 use line::{ArmAt, ArmLine, HeadAt, NeedleAt, NeedleLine};
 use reaction::{Reacted, Reactions};
@@ -70,6 +72,7 @@ struct Wires {
     joints: Wire<JointState>,
     head: Wire<Transform<Base, Head>>,
     needle: Wire<NeedleReport>,
+    beat: Beat,
 }
 
 /// When the controller's process does nothing.
@@ -152,6 +155,7 @@ impl Rig {
                 joints: Wire::new(TICK),
                 head: Wire::new(setup.plant.tracker.period),
                 needle: Wire::new(TICK),
+                beat: Beat::new(),
             },
             setup,
             arm_line: ArmLine::default(),
@@ -230,7 +234,11 @@ impl Rig {
             self.wires
                 .needle
                 .carry(now, stamp, report.filter(|_| mute.is_none()), how, rng);
+        let lease = self.lease_fault();
+        let how = lease.map(|(_, how)| how);
+        let beat_shown = self.wires.beat.carry(now, stamp, how, &mut self.rng);
         let shown = [
+            (lease.map(|(n, _)| n), beat_shown),
             (joints.map(|(n, _)| n), shown),
             (head.map(|(n, _)| n), head_shown),
             (needle.map(|(n, _)| n), needle_shown),
@@ -270,6 +278,7 @@ impl Rig {
                 sabotage: self.setup.sabotage,
             },
             head: &mut HeadAt(pose),
+            operator: &mut self.wires.beat,
         };
         self.view = self.session.tick(stamp, &mut ports, desk);
         // What is asked of `dots` is read from the session; the queue of results is for those who publish them.
@@ -298,6 +307,7 @@ impl Rig {
             head_at: wires.head.news_at(),
             report: wires.needle.delivered(),
             report_at: wires.needle.news_at(),
+            lease_at: wires.beat.heard_at(),
             excuses,
         });
         self.show_what_is_seen(ticked);

@@ -151,6 +151,7 @@ impl Rig {
         self.wires.joints.forget();
         self.wires.head.forget();
         self.wires.needle.forget();
+        self.wires.beat.forget();
         self.arm_line.forget();
         self.watch.restarted();
     }

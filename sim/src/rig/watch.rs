@@ -68,6 +68,8 @@ const KEPT: usize = 20;
 const JOINTS_AGE: Micros = Micros::from_ms(20);
 const HEAD_AGE: Micros = Micros::from_ms(50);
 const NEEDLE_AGE: Micros = Micros::from_ms(50);
+/// Longest silence of the operator. Source: H9.
+const LEASE_AGE: Micros = Micros::from_ms(500);
 /// Largest delivered force, N. Source: H2.
 const FORCE: f64 = 10.0;
 /// How far the head is seen to have gone since the strike began, m: the 0.5 mm of H3 and four times the tracker's own noise.
@@ -135,6 +137,7 @@ pub(super) struct Seen<'a> {
     pub head_at: Option<Micros>,
     pub report: Option<Stamped<NeedleReport>>,
     pub report_at: Option<Micros>,
+    pub lease_at: Option<Micros>,
     pub excuses: Excuses,
 }
 
@@ -262,8 +265,12 @@ impl Watch {
     /// I2 and I3 while the needle is told to go out.
     fn look_at_strike(&mut self, seen: &Seen<'_>) {
         let now = seen.now;
+        self.look_at_head(seen);
         let Some(DeviceCommand::Extend { permit, dot, .. }) = seen.needle else {
-            self.under_way = None;
+            // What is seen while the needle goes in still belongs to the strike.
+            if !seen.plant.needle.is_out() {
+                self.under_way = None;
+            }
             return;
         };
         self.last_extension = Some(now);
@@ -317,11 +324,13 @@ impl Watch {
             now,
             || old("a needle report", seen.report_at),
         );
+        self.check(Invariant::I2, fresh(seen.lease_at, LEASE_AGE), now, || {
+            old("an operator's heartbeat", seen.lease_at)
+        });
         let force = seen.report.map_or(0.0, |r| r.value.axial_force);
         self.check(Invariant::I2, force <= FORCE, now, || {
             format!("the needle is told to go out at {force:.1} N")
         });
-        self.look_at_head(seen);
     }
 
     /// H3: a head that is seen to have gone ends the strike.
@@ -334,9 +343,10 @@ impl Watch {
             _ => f64::INFINITY,
         };
         strike.displaced = since(gone > DISPLACED, strike.displaced, seen.now);
-        let in_time = strike
-            .displaced
-            .is_none_or(|at| seen.now.since(at).is_some_and(|t| t <= DISPLACED_TIME));
+        let told_out = matches!(seen.needle, Some(DeviceCommand::Extend { .. }));
+        let displaced = strike.displaced.filter(|_| told_out);
+        let in_time =
+            displaced.is_none_or(|at| seen.now.since(at).is_some_and(|t| t <= DISPLACED_TIME));
         self.check(Invariant::I2, in_time, seen.now, || {
             format!(
                 "the needle is told to go out and the head is {:.2} mm away",

@@ -55,6 +55,8 @@ pub enum Nuisance {
     ForeignPermit,
     RecordSlow,
     RecordFails,
+    LeaseSilent,
+    LeaseOfAnother,
     Slip,
     ClockBack,
 }
@@ -220,6 +222,14 @@ impl Plant {
                 } else {
                     self.permit
                 },
+            }),
+            operator: Some(LeaseSeen {
+                at: if n == Nuisance::LeaseSilent {
+                    old(501)
+                } else {
+                    old(90)
+                },
+                term: if n == Nuisance::LeaseOfAnother { 2 } else { 1 },
             }),
             intent: self.intent,
             hop_refused: front.filter(|d| self.refuse.contains(&d.0)),

@@ -1,5 +1,6 @@
 //! `stipple-controller session`: an operator at the command line. Loads a plan, starts, watches, stops on a signal, reports.
 
+mod lease;
 mod pauses;
 mod tally;
 
@@ -16,6 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::program::{Ending, ProgramError, drain, every, join, latched, making, spin};
 use crate::report::Report;
+use lease::LeaseHolder;
 use pauses::{Kind, Pause, Pauses};
 use stipple_model::plan::{Plan, PlanError};
 use tally::{StrikesError, Tally};
@@ -33,6 +35,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// Loads a plan into a running node, starts it, shows the progress, reports.
 ///
+/// All the while it holds the operator's lease: when this program dies or hangs, the session stops, needle in first.
 /// Ctrl-C stops the session in order: needle in, arm at rest. A session that pauses by itself (a restless head, too many dots skipped) is
 /// resumed a few times; one that somebody paused over ~/pause is theirs to resume. Paths are those of the machine that the node runs on.
 #[derive(Debug, clap::Args)]
@@ -149,8 +152,14 @@ pub fn run(args: &Args) -> Result<u8, OperateError> {
     let mut node = join("stipple_session")?;
     let spinning = Ending::default();
     let (mut desk, take) = Desk::sit(&mut node, ending)?;
+    let lease = LeaseHolder::open(&mut node)?;
     let spinner = spin(node, spinning.clone(), None, take)?;
-    let done = super::runtime()?.block_on(desk.operate(args));
+    let done = super::runtime()?.block_on(async {
+        tokio::select! {
+            done = desk.operate(args) => done,
+            never = lease.hold() => match never {},
+        }
+    });
     spinning.ask();
     let _ = spinner.join();
     let (end, tally) = match done {
