@@ -260,7 +260,8 @@ impl Plant {
         }
         let head_from_tip = self.head.pose().inverse() * self.base_from_tip();
         let under = self.skin.under(&head_from_tip);
-        let pressed = under.map_or(0.0, |u| self.needle.extension() - u.gap);
+        // A nose that is in the skin takes the skin with it: the point is never deeper than it is out of the nose.
+        let pressed = under.map_or(0.0, |u| self.needle.extension() - u.gap.max(0.0));
         let permit = self.needle.stroke().map(|s| s.permit);
         let ended = self
             .contact

@@ -4,6 +4,7 @@ use nalgebra::Vector3;
 use stipple_controller::ports::Micros;
 
 use super::watch::Excuses;
+use super::wire::Carried;
 use super::{Rig, blinded};
 use crate::chance::{normal, uniform};
 use crate::fault::{
@@ -11,6 +12,9 @@ use crate::fault::{
     Signal,
 };
 use crate::plant::Condition;
+
+/// A jump of the head's pose shows within two of the tracker's periods, or not at all.
+const JUMP_SHOWS: Micros = Micros::from_ms(40);
 
 /// What a fault of the head did, to be undone at its end.
 #[derive(Debug, Clone, Copy)]
@@ -170,8 +174,31 @@ impl Rig {
         let Some(fault) = self.setup.faults.get(number) else {
             return;
         };
-        if self.process.idle_until.is_none() && self.view.state.working() {
+        // A wrong pose that was there before the work began is all that the controller knows of the head.
+        let jumps = !matches!(
+            fault.kind,
+            Kind::Signal(Signal::HeadPose, Distortion::Wrong(_))
+        ) || self.now.since(fault.start) <= Some(JUMP_SHOWS);
+        if jumps && self.process.idle_until.is_none() && self.view.state.working() {
             self.reactions.shows(number, fault.kind, self.now);
+        }
+    }
+
+    /// A fault of a wire shows, or not, in what the wire carried. Silence begins anew with whatever still arrives.
+    pub(super) fn show_carried(&mut self, number: usize, carried: Carried) {
+        let silence = self.setup.faults.get(number).is_some_and(|fault| {
+            matches!(
+                fault.kind,
+                Kind::Signal(_, Distortion::Off)
+                    | Kind::Lease(_)
+                    | Kind::Arm(ArmFault::Restarted)
+                    | Kind::Needle(NeedleFault::Silent)
+            )
+        });
+        if silence && carried.news {
+            self.reactions.over(number);
+        } else if carried.shows {
+            self.show(number);
         }
     }
 
@@ -185,7 +212,7 @@ impl Rig {
             .filter(|(_, kind)| match kind {
                 Kind::Head(_) => displaced,
                 Kind::Process(ProcessFault::Stalled | ProcessFault::Killed) => !ticked && out,
-                Kind::Needle(NeedleFault::Own) => self.view.state.working(),
+                Kind::Needle(NeedleFault::Own) => ticked,
                 Kind::Record(RecordFault::Full | RecordFault::Unsynced) => failed,
                 _ => false,
             })

@@ -7,6 +7,7 @@ use stipple_controller::lease::Lease;
 use stipple_controller::ports::{LeaseTerm, Micros, OperatorPort, Stamped};
 use stipple_core::Limits;
 
+use super::wire::Carried;
 use crate::chance::uniform;
 use crate::fault::LeaseFault;
 
@@ -48,14 +49,14 @@ impl Beat {
         self.under_way.clear();
     }
 
-    /// Sends what is to be sent and delivers what is due; `stamp` is what the controller's clock shows at `now`. Whether a fault showed.
+    /// Sends what is to be sent and delivers what is due; `stamp` is what the controller's clock shows at `now`. What came of it.
     pub fn carry(
         &mut self,
         now: Micros,
         stamp: Micros,
         how: Option<LeaseFault>,
         rng: &mut ChaCha8Rng,
-    ) -> bool {
+    ) -> Carried {
         let sends = self.sent.is_none_or(|sent| now.passed(sent, PERIOD));
         if sends {
             self.sent = Some(now);
@@ -69,7 +70,10 @@ impl Beat {
                 }
             }
         }
-        sends && how.is_some()
+        Carried {
+            shows: sends && how.is_some(),
+            news: self.heard_at == Some(now),
+        }
     }
 
     fn send(&mut self, now: Micros, how: Option<LeaseFault>, rng: &mut ChaCha8Rng) {

@@ -24,8 +24,8 @@ use stipple_model::clearance::WorkCell;
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::plan::Plan;
 
-use crate::fault::{ArmFault, Blind, Fault, Kind, Signal};
-use crate::plant::{Plant, PlantConfig, home};
+use crate::fault::{ArmFault, Blind, Fault, Kind, NeedleFault, Signal};
+use crate::plant::{DeviceCommand, Plant, PlantConfig, home};
 use crate::run::RunError;
 
 mod active;
@@ -209,17 +209,17 @@ impl Rig {
         let head = self.distortion(Signal::HeadPose);
         let needle = self.distortion(Signal::NeedleState);
         let force = self.distortion(Signal::Force);
-        let mute = self.fault_of(|kind| kind == Kind::Needle(crate::fault::NeedleFault::Silent));
+        let mute = self.fault_of(|kind| kind == Kind::Needle(NeedleFault::Silent));
         let rng = &mut self.rng;
         let arm = self.plant.arm.joint_state().map(|s| s.value);
         let how = joints.map(|(_, how)| how);
-        let shown = self
-            .wires
-            .joints
-            .carry(now, stamp, arm.filter(|_| off.is_none()), how, rng);
+        let joints_carried =
+            self.wires
+                .joints
+                .carry(now, stamp, arm.filter(|_| off.is_none()), how, rng);
         let pose = self.plant.tracker.latest().filter(|l| l.arrived == now);
         let how = head.map(|(_, how)| how);
-        let head_shown = self
+        let head_carried = self
             .wires
             .head
             .carry(now, stamp, pose.map(|p| p.value), how, rng);
@@ -230,25 +230,31 @@ impl Rig {
             })
         });
         let how = needle.map(|(_, how)| how);
-        let needle_shown =
+        let needle_carried =
             self.wires
                 .needle
                 .carry(now, stamp, report.filter(|_| mute.is_none()), how, rng);
         let lease = self.lease_fault();
         let how = lease.map(|(_, how)| how);
-        let beat_shown = self.wires.beat.carry(now, stamp, how, &mut self.rng);
-        let shown = [
-            (lease.map(|(n, _)| n), beat_shown),
-            (joints.map(|(n, _)| n), shown),
-            (head.map(|(n, _)| n), head_shown),
-            (needle.map(|(n, _)| n), needle_shown),
-            (force.map(|(n, _)| n), true),
-            (off, true),
-            (mute, true),
-        ];
-        for (number, shows) in shown {
-            if let Some(number) = number.filter(|_| shows) {
-                self.show(number);
+        let beat = self.wires.beat.carry(now, stamp, how, &mut self.rng);
+        // A force that does not arrive does not show.
+        let force_arrives = self
+            .wires
+            .needle
+            .delivered()
+            .is_some_and(|d| d.arrived == stamp)
+            && needle.is_none();
+        for (number, carried) in [
+            (lease.map(|(n, _)| n), beat),
+            (joints.map(|(n, _)| n), joints_carried),
+            (head.map(|(n, _)| n), head_carried),
+            (needle.map(|(n, _)| n), needle_carried),
+            (off, joints_carried.showing(true)),
+            (mute, needle_carried.showing(true)),
+            (force.map(|(n, _)| n), needle_carried.showing(force_arrives)),
+        ] {
+            if let Some(number) = number {
+                self.show_carried(number, carried);
             }
         }
     }
@@ -311,10 +317,13 @@ impl Rig {
             excuses,
         });
         self.show_what_is_seen(ticked);
+        if !ticked {
+            self.reactions.wait(TICK);
+        }
         let reacted = Reacted {
             stopped: ticked && !self.view.state.working(),
-            retracted: ticked
-                && !matches!(needle, Some(crate::plant::DeviceCommand::Extend { .. })),
+            faulted: ticked && self.view.fault.is_some(),
+            retracted: ticked && !matches!(needle, Some(DeviceCommand::Extend { .. })),
             drawn_in: !self.plant.needle.goes_out(),
         };
         for late in self.reactions.look(self.now, reacted) {

@@ -33,7 +33,10 @@ impl Waits {
 /// What there was to react with in a tick.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reacted {
+    /// The session does not work on a dot any more.
     pub stopped: bool,
+    /// It has latched a fault.
+    pub faulted: bool,
     pub retracted: bool,
     pub drawn_in: bool,
 }
@@ -80,6 +83,15 @@ impl Reactions {
         self.open.retain(|open| open.number != number);
     }
 
+    /// A tick in which the controller's process did nothing: it belongs to that fault's own figure, and to no other's.
+    pub fn wait(&mut self, tick: Micros) {
+        for open in &mut self.open {
+            if Waits::of(open.kind) != Waits::Device {
+                open.shown = open.shown.after(tick);
+            }
+        }
+    }
+
     /// One tick. What has waited for longer than its figure, once.
     pub fn look(&mut self, now: Micros, reacted: Reacted) -> Vec<Late> {
         let mut late = Vec::new();
@@ -88,6 +100,8 @@ impl Reactions {
             let waited = now.since(open.shown).unwrap_or(Micros::ZERO);
             let overdue = open.figure.filter(|figure| waited > figure.within);
             let done = match Waits::of(open.kind) {
+                // Without a figure, only a fault that the controller reports is taken for a reaction.
+                Waits::Stop if open.kind.figure().is_none() => reacted.faulted,
                 Waits::Stop => reacted.stopped && reacted.retracted,
                 Waits::Retract => reacted.retracted,
                 Waits::Device => reacted.drawn_in,
@@ -128,6 +142,7 @@ mod tests {
         let ms = Micros::from_ms;
         let nothing = Reacted {
             stopped: false,
+            faulted: false,
             retracted: true,
             drawn_in: true,
         };

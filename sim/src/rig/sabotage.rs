@@ -51,6 +51,7 @@ pub(super) fn limits(sabotage: Option<Sabotage>) -> Limits {
         head_age_strike: Micros::from_ms(10_000),
         head_age: Micros::from_ms(10_000),
         needle_age: Micros::from_ms(10_000),
+        lease_age: Micros::from_ms(10_000),
         head_displacement: 1.0,
         head_speed: 10.0,
         axial_force: 1e3,

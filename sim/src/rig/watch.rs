@@ -74,6 +74,8 @@ const LEASE_AGE: Micros = Micros::from_ms(500);
 const FORCE: f64 = 10.0;
 /// How far the head is seen to have gone since the strike began, m: the 0.5 mm of H3 and four times the tracker's own noise.
 const DISPLACED: f64 = 0.7e-3;
+/// Farther than that, m, no head goes within a strike.
+const JUMP: f64 = 30e-3;
 /// Within that time of being seen the needle is told to go in. Source: H3.
 const DISPLACED_TIME: Micros = Micros::from_ms(30);
 /// Farthest from its dot that a strike may be when nothing lied, m, and its largest angle. Source: own, twice what a stroke may be off by
@@ -342,7 +344,9 @@ impl Watch {
             (Some(then), Some(pose), Some(dot)) => (then * dot).distance(&(pose.value * dot)),
             _ => f64::INFINITY,
         };
-        strike.displaced = since(gone > DISPLACED, strike.displaced, seen.now);
+        // A head cannot go farther than that between two looks: such a pose is a jump of the tracker's, and belongs to H4.
+        let moved = gone > DISPLACED && gone <= JUMP;
+        strike.displaced = since(moved, strike.displaced, seen.now);
         let told_out = matches!(seen.needle, Some(DeviceCommand::Extend { .. }));
         let displaced = strike.displaced.filter(|_| told_out);
         let in_time =
@@ -377,7 +381,8 @@ impl Watch {
             .joints
             .filter(|j| j.value.position.dof() == start.dof())
             .map_or(f64::INFINITY, |j| j.value.position.max_difference(&start));
-        self.check(Invariant::I4, off <= BEGINS, now, || {
+        let begins = off <= BEGINS || Self::lasts(self.until.blind_joints, now);
+        self.check(Invariant::I4, begins, now, || {
             format!("a motion begins {off:.4} rad from where the joints are told to be")
         });
         let limits = seen.plant.arm.limits();
@@ -460,8 +465,9 @@ impl Watch {
         let where_it_is = lasts(until.blind_head) || lasts(until.blind_joints);
         let excused = match found.broken {
             Broken::StrikeOffPatch => where_it_is,
-            Broken::TooDeep => where_it_is || lasts(until.head_moved),
-            Broken::StruckTwice => false,
+            // A needle that is jammed in a head that moves: only a spring and a depth stop help.
+            Broken::TooDeep => where_it_is || lasts(until.head_moved) || lasts(until.needle),
+            Broken::StruckTwice => lasts(until.needle),
             // A motion that begins where the joints are not is the arm's own controller's to refuse.
             Broken::JointTooFast => lasts(until.blind_joints),
             Broken::MovedNeedleOut => {

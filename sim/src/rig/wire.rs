@@ -146,6 +146,22 @@ pub(super) fn distorted_force(
     }
 }
 
+/// What a tick brought.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Carried {
+    /// A distortion did something to what was told.
+    pub shows: bool,
+    /// Something arrived that the controller may rest on.
+    pub news: bool,
+}
+
+impl Carried {
+    /// The same, with something that shows, or not.
+    pub const fn showing(self, shows: bool) -> Self {
+        Self { shows, ..self }
+    }
+}
+
 /// One sensor's way to the port.
 #[derive(Debug, Clone)]
 pub(super) struct Wire<T> {
@@ -186,7 +202,7 @@ impl<T: Told> Wire<T> {
     }
 
     /// Takes on what the sensor tells in this tick, and delivers what is due. `stamp` is what the controller's clock shows at `now`.
-    /// Whether a distortion showed.
+    /// What came of it.
     pub fn carry(
         &mut self,
         now: Micros,
@@ -194,7 +210,7 @@ impl<T: Told> Wire<T> {
         fresh: Option<T>,
         how: Option<Distortion>,
         rng: &mut ChaCha8Rng,
-    ) -> bool {
+    ) -> Carried {
         let shows = match (fresh, how) {
             (None, _) => false,
             (Some(value), None) => {
@@ -206,12 +222,16 @@ impl<T: Told> Wire<T> {
             (Some(value), Some(how)) => self.distort(now, value, how, rng),
         };
         self.sent += u64::from(fresh.is_some());
+        let before = self.news_at;
         while let Some(due) = self.under_way.iter().position(|(at, _)| *at <= now) {
             if let Some((_, value)) = self.under_way.remove(due) {
                 self.deliver(now, stamp, value);
             }
         }
-        shows
+        Carried {
+            shows,
+            news: self.news_at != before,
+        }
     }
 
     fn deliver(&mut self, now: Micros, stamp: Micros, value: T) {
