@@ -3,7 +3,7 @@
 use nalgebra::Vector3;
 use stipple_controller::ports::Micros;
 
-use super::watch::Excuses;
+use super::excuse::Excuses;
 use super::wire::Carried;
 use super::{Rig, blinded};
 use crate::chance::{normal, uniform};

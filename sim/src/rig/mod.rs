@@ -31,6 +31,7 @@ use crate::run::RunError;
 mod active;
 mod beat;
 mod desk;
+mod excuse;
 mod line;
 mod reaction;
 mod restart;

@@ -1,7 +1,7 @@
 //! The invariants I1 to I7, checked in every tick against what was delivered to the controller, what it commanded, and what really happened.
 //!
 //! Nothing here asks the core: what it was told is taken from the wires, what it commanded from the ports, what became of it from the
-//! plant. Where a fault makes the controller believe what is not so and nothing in what it is told shows it ([`Blind`]), the truth of a
+//! plant. Where a fault makes the controller believe what is not so and nothing in what it is told shows it ([`crate::fault::Blind`]), the truth of a
 //! strike is not held against it; such strikes are counted apart.
 
 use serde::Serialize;
@@ -13,8 +13,8 @@ use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::plan::{DotId, Plan};
 
 use super::desk::Desk;
+use super::excuse::{Excuses, Until, lasts};
 use super::line::Followed;
-use crate::fault::Blind;
 use crate::plant::{Break, Broken, DeviceCommand, Plant, Strike};
 
 /// What must hold, whatever goes wrong.
@@ -93,35 +93,6 @@ const PAUSING: Micros = Micros::from_ms(70_100);
 const RESTS: f64 = 0.02;
 /// Farthest a motion may begin from where the joints were told to be, rad.
 const BEGINS: f64 = 5e-3;
-/// What a blinding fault did lasts so much longer than the fault itself.
-const AFTERMATH: Micros = Micros::from_ms(1_000);
-/// A head that sets off is seen, and the needle in, after so long: look, latency, three poses, reaction and stroke.
-const UNSEEN: Micros = Micros::from_ms(150);
-
-/// What a tick's faults excuse.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Excuses {
-    /// What cannot be known.
-    pub blind: Blind,
-    /// The arm does not do what it is told.
-    pub arm: bool,
-    /// The needle device does not.
-    pub needle: bool,
-    /// The head has just been made to move.
-    pub head_moved: bool,
-}
-
-/// The last moment of each excuse.
-#[derive(Debug, Clone, Copy, Default)]
-struct Until {
-    blind_head: Option<Micros>,
-    blind_joints: Option<Micros>,
-    blind_needle: Option<Micros>,
-    arm: Option<Micros>,
-    needle: Option<Micros>,
-    head_moved: Option<Micros>,
-}
-
 /// What there is to see in one tick.
 pub(super) struct Seen<'a> {
     pub now: Micros,
@@ -226,7 +197,7 @@ impl Watch {
 
     /// One tick.
     pub fn look(&mut self, seen: &Seen<'_>) {
-        self.excuse(seen);
+        self.until.note(seen.now, seen.excuses);
         if seen.ticked {
             self.look_at_strike(seen);
             self.look_at_motion(seen);
@@ -234,34 +205,6 @@ impl Watch {
         }
         self.look_at_needle(seen);
         self.look_at_truth(seen);
-    }
-
-    fn excuse(&mut self, seen: &Seen<'_>) {
-        let Excuses {
-            blind,
-            arm,
-            needle,
-            head_moved,
-        } = seen.excuses;
-        let until = &mut self.until;
-        let later = |span: Micros| Some(seen.now.after(span));
-        for (holds, until, span) in [
-            (blind.head, &mut until.blind_head, AFTERMATH),
-            (blind.joints, &mut until.blind_joints, AFTERMATH),
-            (blind.needle, &mut until.blind_needle, AFTERMATH),
-            (arm, &mut until.arm, ARM_RESTS),
-            (needle, &mut until.needle, AFTERMATH),
-            (head_moved, &mut until.head_moved, UNSEEN),
-        ] {
-            if holds {
-                *until = later(span);
-            }
-        }
-    }
-
-    /// Whether an excuse with that end still holds.
-    fn lasts(until: Option<Micros>, now: Micros) -> bool {
-        until.is_some_and(|until| now <= until)
     }
 
     /// I2 and I3 while the needle is told to go out.
@@ -310,7 +253,7 @@ impl Watch {
                 age * 1e3
             )
         };
-        let blind_joints = Self::lasts(self.until.blind_joints, now);
+        let blind_joints = lasts(self.until.blind_joints, now);
         self.check(
             Invariant::I2,
             blind_joints || fresh(seen.joints_at, JOINTS_AGE),
@@ -381,7 +324,7 @@ impl Watch {
             .joints
             .filter(|j| j.value.position.dof() == start.dof())
             .map_or(f64::INFINITY, |j| j.value.position.max_difference(&start));
-        let begins = off <= BEGINS || Self::lasts(self.until.blind_joints, now);
+        let begins = off <= BEGINS || lasts(self.until.blind_joints, now);
         self.check(Invariant::I4, begins, now, || {
             format!("a motion begins {off:.4} rad from where the joints are told to be")
         });
@@ -417,8 +360,8 @@ impl Watch {
         let speed = seen.plant.arm.true_velocity().max_abs();
         let rests = within(self.halted, ARM_RESTS)
             || speed <= RESTS
-            || Self::lasts(self.until.arm, now)
-            || Self::lasts(self.until.blind_joints, now);
+            || lasts(self.until.arm, now)
+            || lasts(self.until.blind_joints, now);
         self.check(Invariant::I5, rests, now, || {
             format!(
                 "the arm moves at {speed:.3} rad/s in state {}",
@@ -435,7 +378,7 @@ impl Watch {
             || self
                 .last_extension
                 .is_some_and(|at| !now.passed(at, NEEDLE_IN))
-            || Self::lasts(self.until.needle, now);
+            || lasts(self.until.needle, now);
         self.check(Invariant::I5, in_time, now, || {
             "the needle is out though it was not told to be".to_owned()
         });
@@ -461,7 +404,7 @@ impl Watch {
     fn take_break(&mut self, found: &Break, now: Micros) {
         let invariant = Invariant::of(found.broken);
         let until = &self.until;
-        let lasts = |until| Self::lasts(until, now);
+        let lasts = |until| lasts(until, now);
         let where_it_is = lasts(until.blind_head) || lasts(until.blind_joints);
         let excused = match found.broken {
             Broken::StrikeOffPatch => where_it_is,
@@ -486,13 +429,13 @@ impl Watch {
     fn judge(&mut self, strike: &Strike) {
         let at = strike.at;
         let until = &self.until;
-        let lied = Self::lasts(until.blind_head, at) || Self::lasts(until.blind_joints, at);
+        let lied = lasts(until.blind_head, at) || lasts(until.blind_joints, at);
         if lied {
             self.blind_strikes += 1;
         }
         let right = lied
-            || Self::lasts(until.head_moved, at)
-            || Self::lasts(until.arm, at)
+            || lasts(until.head_moved, at)
+            || lasts(until.arm, at)
             || (strike.lateral <= LATERAL && strike.angle <= ANGLE);
         self.check(Invariant::I2, right, at, || {
             format!(

@@ -125,3 +125,42 @@ fn strikes_are_written_one_a_row() {
     assert!(text.starts_with("dot,layer,zone,t_s,lateral_mm,depth_mm,"));
     assert_eq!(text.lines().count() as u32, report.placed + 1);
 }
+
+#[test]
+fn faults_are_injected_cleared_and_reported() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("faults");
+    let admitted = admitted(5);
+    let record = tempfile::tempdir().unwrap();
+    for name in ["tracker", "crash"] {
+        let mut faults = crate::fault::file::read(&folder.join(format!("{name}.toml"))).unwrap();
+        // The plan is small: all within its first seconds.
+        for fault in &mut faults {
+            fault.start = Micros(fault.start.0 / 8);
+        }
+        let injected: Vec<String> = faults.iter().map(|f| f.kind.to_string()).collect();
+        let options = Options {
+            faults,
+            record: Some(record.path().join(format!("{name}.sqlite"))),
+            ..Options::default()
+        };
+        let (ending, report, simulation) = run(&admitted, &options);
+        assert_eq!(ending, Ending::Finished, "{report:?}");
+        assert_eq!(report.invariants.unwrap().breaks, 0, "{:?}", report.remarks);
+        // Of a head that seems elsewhere some dots are out of reach; all are done with, and what was struck is in the record.
+        assert!(simulation.plant().strikes().len() >= 15, "{report:?}");
+        for kind in injected {
+            assert!(
+                report.faults[&kind].count > 0,
+                "{kind}: {:?}",
+                report.faults
+            );
+        }
+        let reported: u32 = report
+            .faults
+            .iter()
+            .filter(|(name, _)| !name.contains('.'))
+            .map(|(_, fault)| fault.count)
+            .sum();
+        assert!(reported > 0, "{:?}", report.faults);
+    }
+}
