@@ -125,6 +125,8 @@ pub struct HeadFilter {
     /// Arrival of the last believed pose.
     good_at: Option<Micros>,
     sequence: Option<u64>,
+    /// When the last pose was measured, believed or not.
+    seen_at: Option<Micros>,
     raw: Option<Transform<Base, Head>>,
     /// Believed raw poses, oldest first.
     recent: [Option<(Micros, Transform<Base, Head>)>; RECENT],
@@ -140,6 +142,7 @@ impl HeadFilter {
             track: None,
             good_at: None,
             sequence: None,
+            seen_at: None,
             raw: None,
             recent: [None; RECENT],
             jumped: None,
@@ -161,6 +164,7 @@ impl HeadFilter {
         }
         self.raw = Some(pose);
         let at = Micros(sample.arrived.0.saturating_sub(self.config.latency.0));
+        let seen_before = self.seen_at.replace(at);
         let Some(track) = self.track.filter(|t| at.fresh(t.at, Micros::from_ms(500))) else {
             self.restart(at, &pose);
             return self.believe(sample);
@@ -168,8 +172,11 @@ impl HeadFilter {
         let dt = at.since(track.at).map_or(0.0, Micros::s);
         let predicted = predict(&track, dt);
         let (off, turned) = predicted.separation(&pose);
-        // However long nothing was believed: what comes back far away must first show that it stays there.
-        let reach = self.config.slack + self.config.fastest * dt.min(LONGEST_STEP);
+        // However long nothing was believed: what comes back far away must first show that it stays there. While poses come, and none is
+        // believed, what is believable does not widen either: else one jump in a few would pass.
+        let unseen = seen_before.and_then(|seen| at.since(seen));
+        let gap = unseen.map_or(dt, Micros::s).min(LONGEST_STEP);
+        let reach = self.config.slack + self.config.fastest * gap;
         // A head turns about its neck: what turns it by an angle moves its surface by about a tenth of a metre per radian.
         if off > reach || turned * 0.1 > reach {
             return self.doubt(at, sample);

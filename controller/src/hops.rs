@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use stipple_model::clearance::{Obstacle, WorkCell};
-use stipple_model::frames::{Base, Head, Tip, Transform};
+use stipple_model::frames::{Base, Head, Point, Tip, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::motion::{self, HopError, HopTarget, Trajectory};
 use stipple_model::plan::{DotId, Outcome, Plan, SkipReason};
+
+use crate::ports::JointState;
 
 /// The arm's geometry as the tick needs it: cheap, and the same for the same joints.
 pub trait Kinematics: Send + Sync {
@@ -16,6 +18,22 @@ pub trait Kinematics: Send + Sync {
 
     /// Where the nose-cone tip is.
     fn base_from_tip(&self, joints: &Joints) -> Transform<Base, Tip>;
+
+    /// The joints against the arm's limits.
+    fn strain(&self, state: &JointState) -> Strain;
+
+    /// How high a point is above the skin, m, negative inside: exactly where it is lower than `enough`, and otherwise a bound that it is
+    /// not below. Not finite for a point that is not.
+    fn height(&self, point: &Point<Head>, enough: f64) -> f64;
+}
+
+/// A joint state against the arm's limits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Strain {
+    /// The largest |joint speed| as a share of that joint's limit; NaN where a speed is.
+    pub speed_share: f64,
+    /// How far the joint that is farthest outside its position limits is outside, rad; 0 when all are inside; NaN where a position is.
+    pub outside: f64,
 }
 
 /// A motion that is wanted.
@@ -124,6 +142,31 @@ impl Kinematics for CellPlanner {
 
     fn base_from_tip(&self, joints: &Joints) -> Transform<Base, Tip> {
         self.cell.base_from_tip(joints)
+    }
+
+    fn strain(&self, state: &JointState) -> Strain {
+        let joints = self.cell.arm().joints();
+        // A comparison with NaN must not hide it.
+        let largest = |a: f64, b: f64| if b <= a || a.is_nan() { a } else { b };
+        let each = || joints.iter().zip(state.position.as_slice());
+        Strain {
+            speed_share: (joints.iter().zip(state.velocity.as_slice()))
+                .map(|(joint, speed)| speed.abs() / joint.velocity)
+                .fold(0.0, largest),
+            outside: each()
+                .map(|(joint, q)| largest(joint.lower - q, q - joint.upper))
+                .fold(0.0, largest),
+        }
+    }
+
+    fn height(&self, point: &Point<Head>, enough: f64) -> f64 {
+        let field = self.cell.field();
+        let bound = field.lower(point);
+        if bound >= enough {
+            bound
+        } else {
+            field.exact(point)
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
 pub mod admit;
+pub mod hazards;
 pub mod head;
 pub mod hops;
 pub mod lease;

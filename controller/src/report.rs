@@ -35,12 +35,23 @@ pub struct Report {
     pub real_time_factor: f64,
     /// What went wrong, by fault.
     pub faults: BTreeMap<String, FaultCount>,
+    /// The breaks, in order.
+    pub pauses: Vec<PauseRow>,
     /// What a simulation checked in every tick.
     pub invariants: Option<Invariants>,
     /// The record at the end, where whoever reports can read it.
     pub record: Option<RecordEnd>,
     /// Remarks for whoever reads the numbers, such as a machine without real time.
     pub remarks: Vec<String>,
+}
+
+/// A break in a session.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PauseRow {
+    /// Why, and by whom where that is known.
+    pub why: String,
+    /// From the arm's rest to going on, or to the end of the session, s.
+    pub lasted_s: f64,
 }
 
 /// A record at the end of a session.
@@ -199,6 +210,7 @@ impl Report {
                     )
                 })
                 .collect(),
+            pauses: session.pauses(),
             invariants: None,
             record: None,
             remarks: Vec::new(),

@@ -140,11 +140,20 @@ fn the_same_inputs_give_the_same_session() {
 fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
     use stipple_controller::hops::Kinematics as _;
     let bed = bed(20);
-    let mut bench = Bench::new(&bed, memory(&bed), 0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("session.sqlite");
+    let record = Record::open(
+        &path,
+        bed.binding,
+        Durability::ProcessCrash,
+        WALL.at_zero_us,
+    );
+    let mut bench = Bench::new(&bed, record.unwrap(), 0);
     bench.start(None);
     bench.until(30.0, |v| {
         v.progress.placed == 5 && v.state == State::Approaching
     });
+    bench.session.pause_asked_by(Some("A. Operator".to_owned()));
     bench.session.command(Command::Pause);
     bench.until(10.0, |v| v.state == State::Paused);
     let tip = bed.planner.base_from_tip(&bench.plant.arm.rest).origin();
@@ -159,10 +168,30 @@ fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
         0,
         "an intent stands while nothing will be struck"
     );
+    let rest = bench.plant.arm.rest;
+    for _ in 0..1000 {
+        assert_eq!(bench.tick().state, State::Paused);
+    }
+    assert_eq!(bench.plant.arm.rest, rest, "held where it was lifted to");
     bench.session.command(Command::Resume);
     let view = bench.until(60.0, |v| v.finished);
     assert_eq!(view.progress.placed, 20);
     assert_eq!(bench.plant.strikes.len(), 20);
+    let [pause] = bench.session.breaks() else {
+        panic!("{:?}", bench.session.breaks())
+    };
+    let lasted = pause.lasted(bench.plant.now);
+    assert_eq!(pause.reason(), "paused by the operator (A. Operator)");
+    assert!(lasted >= Micros::from_ms(2000) && lasted <= Micros::from_ms(2010));
+    drop(bench.services);
+    let record = rusqlite::Connection::open(&path).unwrap();
+    let detail = |kind: &str| -> String {
+        let sql = "SELECT detail FROM events WHERE kind = ?1";
+        record.query_row(sql, [kind], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(detail("pause"), pause.reason());
+    let ended = format!("{:.3} s: {}", lasted.s(), pause.reason());
+    assert_eq!(detail("break"), ended);
 }
 
 #[test]

@@ -5,7 +5,7 @@ arm still, that a cleared stop moves nothing by itself, and that the session the
 from stipple_msgs.msg import SessionState
 
 from bench import check, main, until
-from wire import Wire
+from wire import Wire, read_events
 
 DOTS = 30
 
@@ -28,6 +28,10 @@ def operator(bench):
         before = len(watcher.placed())
         until(lambda: desk.trigger("resume").success, "resume to be accepted", bench)
         desk.wait_placed(before + 5)
+        # How long the break was, and whose, stands in the record.
+        breaks = until(lambda: read_events(bench.record, "break"), "the break in the record", bench)
+        length = float(breaks[0].split(" s: ")[0])
+        check(length >= 1.5 and desk.name in breaks[0], f"a break of 1.5 s and more was asked for by {desk.name}, the record says: {breaks}")
 
         desk.command_until("stop", SessionState.STOPPED)
         check(watcher.needle_in(), "stopped with the needle out")

@@ -268,6 +268,12 @@ def read_record(path, session_id):
     return states
 
 
+def read_events(path, kind):
+    """The record's events of one kind, each its detail, oldest first."""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        return [detail for (detail,) in connection.execute("SELECT detail FROM events WHERE kind = ? ORDER BY id", (kind,))]
+
+
 class Operator:
     """The person at the desk: holds the lease by a heartbeat, calls the controller's services and waits for what they promise."""
 

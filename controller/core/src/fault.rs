@@ -27,6 +27,20 @@ pub enum Fault {
     ForceHigh,
     /// The arm moves while the needle is out.
     ArmMovedNeedleOut,
+    /// A joint is faster than it may be.
+    JointTooFast,
+    /// A joint is outside its limits.
+    JointOutside,
+    /// The tip is faster than it may be where it is.
+    TipTooFast,
+    /// The tip is too near to the skin while the arm is under way.
+    TipTooNear,
+    /// The tip is low over skin outside the patch.
+    TipOffPatch,
+    /// The tip is too near to a keep-out volume.
+    KeepOutNear,
+    /// The arm is not on the path it follows.
+    OffPath,
     /// The arm did not take a motion on.
     ArmSilent,
     /// A motion failed again and again.
@@ -117,6 +131,13 @@ table! {
     NeedleStuck "needle_stuck" RetractCancel OperatorOnceHealthy "H10" "the needle does not report that it is in: do not move the arm, free it by hand";
     ForceHigh "force_high" RetractCancel OperatorOnceHealthy "H2" "the force along the needle is too high";
     ArmMovedNeedleOut "arm_moved_needle_out" RetractCancel OperatorOnceHealthy "H12" "the arm moved while the needle was out";
+    JointTooFast "joint_too_fast" RetractCancel OperatorOnceHealthy "H12" "a joint was faster than its limit";
+    JointOutside "joint_outside" RetractCancel OperatorOnceHealthy "H12" "a joint is outside its limits: move the arm back by its own means";
+    TipTooFast "tip_too_fast" RetractCancel OperatorOnceHealthy "H12" "the tip was faster than it may be at its height";
+    TipTooNear "tip_too_near" RetractCancel OperatorOnceHealthy "H1" "the tip came too near to the skin while the arm was under way";
+    TipOffPatch "tip_off_patch" RetractCancel OperatorOnceHealthy "H1" "the tip came low over skin outside the approved patch";
+    KeepOutNear "keep_out_near" RetractCancel OperatorOnceHealthy "H1" "the tip came too near to what it must keep away from";
+    OffPath "off_path" RetractCancel OperatorOnceHealthy "H12" "the arm left the path it was told to follow";
     ArmSilent "arm_silent" RetractCancel OperatorOnceHealthy "H9" "the arm did not take a motion on";
     ArmFailed "arm_failed" RetractCancel OperatorOnceHealthy "H12" "the arm failed the same motion again and again";
     ArmTimeout "arm_timeout" RetractCancel OperatorOnceHealthy "H9" "a motion did not end in time";

@@ -20,6 +20,7 @@ impl Core {
             .or_else(|| sensed.record_failed.then_some(Fault::RecordFailed))
             .or_else(|| self.guard_arm(now, sensed))
             .or_else(|| self.guard_head(now, sensed))
+            .or_else(|| self.guard_motion(now, sensed))
             .or_else(|| self.guard_lease(now, sensed))
     }
 

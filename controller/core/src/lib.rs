@@ -3,6 +3,8 @@
 //! [`Core::step`] takes the time, what is sensed and the queue of targets, and says what arm and needle do now. It has no clock, no I/O and
 //! no allocator; it is total (bad input is a fault, never a panic) and deterministic: the same inputs give the same outputs.
 //!
+//! It needs neither std nor alloc, and is built for a microcontroller's bare metal by `tests/run bare-metal` to show it.
+//!
 //! * [`State`] holds the state diagram, [`FAULT_TABLE`] what every fault leads to, [`Limits`] every figure with its source.
 //! * The needle comes out only through a [`NeedlePermit`], minted in the tick that spends it.
 #![no_std]
@@ -14,7 +16,11 @@
     clippy::expect_used,
     clippy::panic,
     clippy::unreachable,
-    clippy::float_cmp
+    clippy::float_cmp,
+    clippy::arithmetic_side_effects,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::alloc_instead_of_core
 )]
 
 mod fault;
@@ -22,6 +28,7 @@ mod guards;
 mod halt;
 mod limits;
 mod machine;
+mod motion;
 mod output;
 mod permit;
 mod queue;
@@ -39,8 +46,8 @@ pub use output::{
 pub use permit::{NeedlePermit, Refusal};
 pub use queue::{CAPACITY, Full, Queue, Target};
 pub use sensed::{
-    ArmFailure, ArmSeen, Command, HeadSeen, HopId, JointsSeen, LeaseSeen, Lift, MotionStatus,
-    NeedleSeen, NeedleState, Sensed, TipSeen,
+    ArmFailure, ArmSeen, Command, HeadSeen, HopId, JointsSeen, LeaseSeen, Lift, MotionSeen,
+    MotionStatus, NeedleSeen, NeedleState, Sensed, TipNear, TipSeen,
 };
 pub use state::State;
 pub use time::{Micros, Stamped};

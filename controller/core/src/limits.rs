@@ -34,6 +34,32 @@ pub struct Limits {
     pub rest_speed: f64,
     /// Joint speed above which an arm with its needle out is a fault, rad/s. Source: own.
     pub moving_speed: f64,
+    /// Joint speed as a share of the joint's own limit. Source: H12; a tenth for what measuring and an arm's overshoot add.
+    pub speed_share: f64,
+    /// How far outside its position limits a joint may be, rad. Source: own, an arm's path tolerance near its limits.
+    pub joint_outside: f64,
+    /// Tip speed far from the head, m/s. Source: H12 with the allowance of [`Limits::speed_share`].
+    pub tip_free: f64,
+    /// Tip speed below [`Limits::hover_zone`], m/s. Source: H12 with the same allowance.
+    pub tip_hover: f64,
+    /// Speed of the tip towards the skin below [`Limits::near_skin`], m/s. Source: H12 with the same allowance.
+    pub tip_near: f64,
+    /// Height of the tip below which it hovers, m. Source: own, the 15 mm that planned motions take for it less
+    /// [`Limits::approach_displacement`].
+    pub hover_zone: f64,
+    /// Height of the tip below which it is near the skin, m. Source: own, the 1.5 mm that planned motions take for it less what a tracker's
+    /// noise adds.
+    pub near_skin: f64,
+    /// The arm under way must not bring the tip lower than this, m. Source: own, half the margin that planned motions keep.
+    pub tip_lowest: f64,
+    /// Below this height the tip must be over the approved patch, m. Source: H1, twice the hover height.
+    pub over_patch: f64,
+    /// Distance of the tip to a keep-out volume, m. Source: H1, 20 mm, less [`Limits::approach_displacement`]: the head may have moved by
+    /// that much since the way was planned.
+    pub keep_out: f64,
+    /// How far a joint may be from the path that the arm follows, rad. Source: own, six times what the simulated arm shows. At a metre's
+    /// reach it is 10 mm at the tip: nearer to the skin the heights above hold.
+    pub path_deviation: f64,
     /// How long the joints must rest before the tip is judged. Source: own.
     pub settle: Micros,
     /// Depth below the skin, m. Source: H2.
@@ -112,6 +138,17 @@ impl Limits {
         axial_force: 10.0,
         rest_speed: 0.01,
         moving_speed: 0.05,
+        speed_share: 1.1,
+        joint_outside: 0.01,
+        tip_free: 0.275,
+        tip_hover: 0.055,
+        tip_near: 0.011,
+        hover_zone: 14e-3,
+        near_skin: 1.2e-3,
+        tip_lowest: 0.5e-3,
+        over_patch: 4e-3,
+        keep_out: 19e-3,
+        path_deviation: 0.01,
         settle: Micros::from_ms(10),
         depth: 2.0e-3,
         angle: 15.0 * core::f64::consts::PI / 180.0,

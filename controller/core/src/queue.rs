@@ -57,6 +57,11 @@ impl Queue {
         CAPACITY.saturating_sub(self.len)
     }
 
+    /// Where the target so many after the first stands.
+    const fn slot(&self, after: usize) -> usize {
+        self.first.saturating_add(after) % CAPACITY
+    }
+
     /// Adds a target at the end.
     ///
     /// # Errors
@@ -65,10 +70,10 @@ impl Queue {
         if self.len >= CAPACITY {
             return Err(Full);
         }
-        let at = (self.first + self.len) % CAPACITY;
-        let slot = self.slots.get_mut(at).ok_or(Full)?;
+        let end = self.slot(self.len);
+        let slot = self.slots.get_mut(end).ok_or(Full)?;
         *slot = Some(target);
-        self.len += 1;
+        self.len = self.len.saturating_add(1);
         Ok(())
     }
 
@@ -88,7 +93,7 @@ impl Queue {
         if self.len < 2 {
             None
         } else {
-            self.slots.get((self.first + 1) % CAPACITY)?.as_ref()
+            self.slots.get(self.slot(1))?.as_ref()
         }
     }
 
@@ -98,8 +103,8 @@ impl Queue {
             return None;
         }
         let taken = self.slots.get_mut(self.first)?.take();
-        self.first = (self.first + 1) % CAPACITY;
-        self.len -= 1;
+        self.first = self.slot(1);
+        self.len = self.len.saturating_sub(1);
         taken
     }
 

@@ -12,6 +12,8 @@ pub struct HopId(pub u64);
 pub struct Sensed {
     /// The joints.
     pub joints: Option<JointsSeen>,
+    /// Where the arm is and how it moves, from the same joint state.
+    pub motion: Option<MotionSeen>,
     /// How the last motion that was commanded is doing.
     pub arm: Option<ArmSeen>,
     /// The head.
@@ -60,6 +62,34 @@ pub struct JointsSeen {
     pub at: Micros,
     /// The largest |joint speed|, rad/s.
     pub max_speed: f64,
+}
+
+/// The arm's place and motion against what is allowed, worked out from one joint state and the head as tracked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MotionSeen {
+    /// The largest |joint speed| as a share of that joint's own limit.
+    pub speed_share: f64,
+    /// How far outside its position limits the joint is that is farthest outside, rad; 0 when all are inside.
+    pub outside: f64,
+    /// Speed of the nose tip, m/s.
+    pub tip_speed: f64,
+    /// The nose tip against the head; `None` while no head is tracked, or where the arm rests and nobody asks.
+    pub near: Option<TipNear>,
+    /// The motion followed, and how far the joint farthest from its path is off, rad; `None` when none is followed.
+    pub deviation: Option<(HopId, f64)>,
+}
+
+/// The nose tip against the head as tracked now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TipNear {
+    /// Above the skin, m; negative inside.
+    pub height: f64,
+    /// How fast it comes nearer to the skin, m/s; negative when it goes away.
+    pub approach: f64,
+    /// Whether the skin nearest to it belongs to the approved patch.
+    pub over_patch: bool,
+    /// Distance to the surface of the nearest keep-out volume, m, negative inside; `None` where the plan has none.
+    pub keep_out: Option<f64>,
 }
 
 /// A motion and how far it has come.
@@ -180,11 +210,24 @@ pub enum Lift {
     Refused,
 }
 
+impl MotionSeen {
+    fn sound(&self) -> bool {
+        let near = self.near.is_none_or(|n| {
+            n.height.is_finite() && n.approach.is_finite() && n.keep_out.is_none_or(f64::is_finite)
+        });
+        near && magnitude(self.speed_share)
+            && magnitude(self.outside)
+            && magnitude(self.tip_speed)
+            && self.deviation.is_none_or(|(_, off)| magnitude(off))
+    }
+}
+
 impl Sensed {
     /// Whether every number is finite, and those that cannot be negative are not.
     #[must_use]
     pub fn sound(&self) -> bool {
-        let joints = self.joints.is_none_or(|j| magnitude(j.max_speed));
+        let joints = self.joints.is_none_or(|j| magnitude(j.max_speed))
+            && self.motion.is_none_or(|m| m.sound());
         let head = self
             .head
             .is_none_or(|h| magnitude(h.speed) && magnitude(h.displacement));

@@ -33,6 +33,8 @@ pub enum Errand {
     Start(Selection, oneshot::Sender<Result<(), String>>),
     /// Any other command of the operator.
     Command(Command, oneshot::Sender<Result<(), String>>),
+    /// Pause, for the one named.
+    Pause(Option<String>, oneshot::Sender<Result<(), String>>),
     /// Give the plan back, if its session is at rest.
     Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
     /// Take a plan.
@@ -232,12 +234,17 @@ impl Loop {
                 // Without a plan nothing of ours moves; whatever else does shall stop.
                 let _ = answer.send(self.arm.cancel().map_err(|error| error.to_string()));
             }
-            (Errand::Command(_, answer), None) => {
+            (Errand::Command(_, answer) | Errand::Pause(_, answer), None) => {
                 let _ = answer.send(Err("no plan is loaded".to_owned()));
             }
             (Errand::Command(command, answer), Some(loaded)) => {
                 loaded.session.command(command);
                 self.answer = Some((command, answer));
+            }
+            (Errand::Pause(by, answer), Some(loaded)) => {
+                loaded.session.pause_asked_by(by);
+                loaded.session.command(Command::Pause);
+                self.answer = Some((Command::Pause, answer));
             }
             (Errand::Release(answer), loaded) => {
                 let state = loaded.map(|l| l.session.state());

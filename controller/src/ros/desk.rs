@@ -63,10 +63,16 @@ impl Desk {
 
     /// Serves them; needs a local task set.
     pub fn serve(self, loader: Loader, errands: &Sender<Errand>, state: watch::Receiver<State>) {
-        tokio::task::spawn_local(serve_load(self.load, Rc::new(loader), state));
+        let loader = Rc::new(loader);
+        tokio::task::spawn_local(serve_load(self.load, Rc::clone(&loader), state));
         tokio::task::spawn_local(serve_start(self.start, errands.clone()));
         for (command, requests) in self.triggers {
-            tokio::task::spawn_local(serve_trigger(requests, command, errands.clone()));
+            tokio::task::spawn_local(serve_trigger(
+                requests,
+                command,
+                errands.clone(),
+                Rc::clone(&loader),
+            ));
         }
     }
 }
@@ -160,9 +166,15 @@ async fn serve_trigger(
     mut requests: Requests<Trigger::Service>,
     command: Command,
     errands: Sender<Errand>,
+    loader: Rc<Loader>,
 ) {
     while let Some(request) = requests.next().await {
-        let answer = ask(&errands, |answer| Errand::Command(command, answer)).await;
+        let answer = ask(&errands, |answer| match command {
+            // A call does not say who makes it; whoever holds the lease answers for it.
+            Command::Pause => Errand::Pause(loader.lease_holder(), answer),
+            command => Errand::Command(command, answer),
+        })
+        .await;
         tracing::info!(?command, ?answer, "command");
         respond(request.respond(Trigger::Response {
             success: answer.is_ok(),

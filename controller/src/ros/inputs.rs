@@ -4,14 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
+use r2r::builtin_interfaces::msg::Time;
 use r2r::geometry_msgs::msg::PoseStamped;
 use r2r::sensor_msgs::msg;
 use r2r::stipple_msgs::msg as stipple;
-use stipple_core::{Micros, NeedleState};
+use stipple_core::{Limits, NeedleState};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 
 use super::program::Clock;
+use super::stamps::Stamps;
 use crate::lease::{Heard, Lease};
 use crate::ports::{HeadPort, JointState, LeaseTerm, NeedleReport, OperatorPort, Stamped};
 
@@ -94,12 +96,14 @@ pub struct Inputs {
     pub head: Slot<Transform<Base, Head>>,
     /// The operator's lease.
     lease: Mutex<Lease>,
+    joints_in_time: Mutex<Stamps>,
+    head_in_time: Mutex<Stamps>,
 }
 
 impl Inputs {
-    /// Nothing has come yet. Head poses must carry `base_frame`; a lease ends `lease_age` after its last heartbeat.
+    /// Nothing has come yet. Head poses must carry `base_frame`; of `limits` the ages count.
     #[must_use]
-    pub fn new(clock: Clock, base_frame: String, lease_age: Micros) -> Self {
+    pub fn new(clock: Clock, base_frame: String, limits: &Limits) -> Self {
         Self {
             clock,
             base_frame,
@@ -108,7 +112,9 @@ impl Inputs {
             joints: Slot::default(),
             needle: Slot::default(),
             head: Slot::default(),
-            lease: Mutex::new(Lease::new(lease_age)),
+            lease: Mutex::new(Lease::new(limits.lease_age)),
+            joints_in_time: Mutex::new(Stamps::new(limits.joints_age)),
+            head_in_time: Mutex::new(Stamps::new(limits.head_age_strike)),
         }
     }
 
@@ -149,13 +155,18 @@ impl Inputs {
         }
     }
 
-    /// Takes a joint state. One that lacks a joint of the chain or has a number that is not finite is dropped.
+    /// Takes a joint state. One that lacks a joint of the chain, has a number that is not finite, comes late or out of order is dropped.
     pub fn take_joints(&self, message: &msg::JointState) {
         self.take_names(&message.name);
         let names = Arc::clone(&self.names.lock().unwrap_or_else(PoisonError::into_inner));
-        if !names.is_empty() {
-            self.joints.put(joints_of(message, &names), &self.clock);
+        // Of several drivers on one topic each has its own order; those of other joints are not looked at.
+        let ours = names.iter().any(|name| message.name.contains(name));
+        if !ours {
+            return;
         }
+        let in_time = self.in_time(&self.joints_in_time, &message.header.stamp);
+        let joints = joints_of(message, &names).filter(|_| in_time);
+        self.joints.put(joints, &self.clock);
     }
 
     /// Takes a needle report.
@@ -163,10 +174,20 @@ impl Inputs {
         self.needle.put(needle_of(message), &self.clock);
     }
 
-    /// Takes a head pose. One in another frame, or not finite, is dropped.
+    fn in_time(&self, stamps: &Mutex<Stamps>, stamp: &Time) -> bool {
+        let mut stamps = stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        stamps.look(stamp, self.clock.now()).is_ok()
+    }
+
+    /// Takes a head pose. One in another frame, not finite, late or out of order is dropped.
     pub fn take_head(&self, message: &PoseStamped) {
-        let pose = (message.header.frame_id == self.base_frame).then(|| pose_of(message));
-        self.head.put(pose.flatten(), &self.clock);
+        if message.header.frame_id != self.base_frame {
+            self.head.put(None, &self.clock);
+            return;
+        }
+        let in_time = self.in_time(&self.head_in_time, &message.header.stamp);
+        self.head
+            .put(pose_of(message).filter(|_| in_time), &self.clock);
     }
 }
 
@@ -295,22 +316,31 @@ mod tests {
 
     use super::*;
 
+    /// Stamps that rise from message to message.
+    fn rising() -> Time {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Time {
+            sec: 0,
+            nanosec: NEXT.fetch_add(1, Ordering::Relaxed) as u32,
+        }
+    }
+
     fn message(names: &[&str], position: &[f64], velocity: &[f64]) -> msg::JointState {
         msg::JointState {
             name: names.iter().map(|n| (*n).to_owned()).collect(),
             position: position.to_vec(),
             velocity: velocity.to_vec(),
+            header: r2r::std_msgs::msg::Header {
+                stamp: rising(),
+                frame_id: String::new(),
+            },
             ..Default::default()
         }
     }
 
     #[test]
     fn joints_are_read_by_name_and_broken_ones_are_dropped() {
-        let inputs = Inputs::new(
-            Clock::start(),
-            "base_link".to_owned(),
-            Limits::HARDWARE.lease_age,
-        );
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
         inputs.take_joints(&message(&["b", "a"], &[2.0, 1.0], &[0.2, 0.1]));
         assert!(inputs.joints.latest().is_none(), "no order is known yet");
         assert_eq!(*inputs.reported_with(&[]).unwrap(), ["b", "a"]);
@@ -338,11 +368,7 @@ mod tests {
 
     #[test]
     fn of_what_is_reported_the_newest_with_all_wanted_joints_counts() {
-        let inputs = Inputs::new(
-            Clock::start(),
-            "base_link".to_owned(),
-            Limits::HARDWARE.lease_age,
-        );
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
         let take = |names: &[&str]| inputs.take_joints(&message(names, &[], &[]));
         let arm = ["a", "b"].map(str::to_owned);
         take(&["gripper"]);
@@ -360,13 +386,10 @@ mod tests {
 
     #[test]
     fn a_head_pose_must_be_whole_and_in_the_arms_frame() {
-        let inputs = Inputs::new(
-            Clock::start(),
-            "base_link".to_owned(),
-            Limits::HARDWARE.lease_age,
-        );
+        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
         let mut pose = PoseStamped::default();
         pose.header.frame_id = "base_link".to_owned();
+        pose.header.stamp = rising();
         pose.pose.position.x = 0.5;
         pose.pose.orientation.w = 1.0;
         inputs.take_head(&pose);
@@ -377,10 +400,17 @@ mod tests {
         broken.pose.orientation.w = 0.0;
         let mut nan = pose.clone();
         nan.pose.position.y = f64::NAN;
-        for bad in [elsewhere, broken, nan] {
+        for mut bad in [elsewhere, broken, nan] {
+            bad.header.stamp = rising();
             inputs.take_head(&bad);
         }
         assert_eq!(inputs.head.latest().unwrap().sequence, 1);
         assert_eq!(inputs.head.dropped(), 3);
+        // The same one again, and one that is good.
+        inputs.take_head(&pose);
+        assert_eq!(inputs.head.latest().unwrap().sequence, 1);
+        pose.header.stamp = rising();
+        inputs.take_head(&pose);
+        assert_eq!(inputs.head.latest().unwrap().sequence, 2);
     }
 }

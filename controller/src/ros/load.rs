@@ -201,6 +201,14 @@ impl Loader {
             .map_err(LoadError::State)
     }
 
+    /// Who holds the operator's lease.
+    #[must_use]
+    pub fn lease_holder(&self) -> Option<String> {
+        let (lease, now) = (self.inputs.lease(), self.clock.now());
+        let holder = lease.holder(now).filter(|(_, age)| *age <= lease.age());
+        holder.map(|(name, _)| name.to_owned())
+    }
+
     /// The largest permit that the needle device has seen.
     fn permit_seen(&self) -> u64 {
         self.inputs

@@ -19,6 +19,7 @@ pub mod load;
 pub mod needle;
 pub mod operate;
 pub mod program;
+pub mod stamps;
 pub mod told;
 
 use std::sync::Arc;
@@ -115,7 +116,7 @@ pub fn run() -> Result<(), ProgramError> {
         tracing::warn!("limits for simulated hardware: never with a real arm");
     }
     let clock = Clock::start();
-    let inputs = Inputs::new(clock, config.base_frame.clone(), config.limits.lease_age);
+    let inputs = Inputs::new(clock, config.base_frame.clone(), &config.limits);
     let inputs = Arc::new(inputs);
     let needle = RosNeedle::start(
         node.create_publisher("needle/command", newest())

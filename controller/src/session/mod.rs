@@ -6,8 +6,10 @@
 //! While the needle is still at one dot, the motion to the next is already computed; when the head has moved by more than
 //! [`AIM_TOLERANCE`] until it is needed, it is computed anew. The intent to strike goes to the record while the arm is on its way.
 
+mod breaks;
 mod motions;
 mod notes;
+mod path;
 mod sense;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,6 +31,7 @@ use crate::record::{DotOutcome, DotState};
 use crate::services::Services;
 use crate::skin::{Skin, SkinError, skin_of};
 
+pub use breaks::Break;
 pub use motions::AIM_TOLERANCE;
 use motions::Motions;
 use notes::Intent;
@@ -174,6 +177,11 @@ pub struct Session {
     joints: Option<Joints>,
     last_state: State,
     last_fault: Option<Fault>,
+    breaks: Vec<Break>,
+    /// The last tick.
+    ticked: Micros,
+    /// Who asked for the pause on its way.
+    asked_by: Option<String>,
     /// What a start put aside that the core has not answered yet.
     replaced: Option<Replaced>,
 }
@@ -227,6 +235,9 @@ impl Session {
             joints: None,
             last_state: State::Safe,
             last_fault: None,
+            breaks: Vec::new(),
+            ticked: Micros::ZERO,
+            asked_by: None,
             replaced: None,
         })
     }
@@ -299,6 +310,7 @@ impl Session {
         while let Some(answer) = services.answer() {
             self.absorb(answer);
         }
+        self.ticked = now;
         self.look(ports);
         self.refill();
         self.offer_motion(now);

@@ -7,6 +7,7 @@ use stipple_model::motion::Trajectory;
 use stipple_model::plan::DotId;
 
 use super::Session;
+use super::path::Path;
 use crate::hops::{Hop, HopRefusal, HopRequest};
 use crate::ports::{ArmPort, Micros};
 use crate::services::{Answer, Request, Services, Ticket};
@@ -72,6 +73,8 @@ pub(super) struct Motions {
     pub(super) lift: Lift,
     pub(super) refused: Option<Refused>,
     followed: Option<HopId>,
+    /// The way of the motion followed last.
+    pub(super) path: Option<Path>,
     /// A motion that could not even be handed over.
     unreachable: Option<HopId>,
     /// Smoothed time from a hop's planned end to contact, s.
@@ -156,6 +159,7 @@ impl Motions {
                 return;
             };
         self.followed = Some(hop);
+        self.path = Some(Path::new(hop, trajectory.clone(), now));
         if let Err(error) = arm.follow(hop, &trajectory) {
             tracing::warn!(%error, "the arm did not take a motion");
             self.unreachable = Some(hop);

@@ -3,7 +3,7 @@
 use stipple_core::{Fault, Outcome, Output, Skip, State};
 use stipple_model::plan::DotId;
 
-use super::{DotResult, Session};
+use super::{Break, DotResult, Session};
 use crate::ports::Micros;
 use crate::record::{DotOutcome, DotState};
 use crate::services::{Note, Request, Services, Ticket};
@@ -125,10 +125,15 @@ impl Session {
             // Its needle was never told to come out: else its outcome would have come first.
             services.ask(Request::Note(Note::Withdraw { dot: intent.dot }));
         }
+        self.note_break((self.last_state, out.state), out.message, now, services);
         let event = match (self.last_state, out.state) {
             (State::Ready, State::Approaching) => Some(("start", "started".to_owned())),
             (State::Paused, State::Approaching) => Some(("resume", "resumed".to_owned())),
-            (_, State::Paused) => Some(("pause", out.message.text().to_owned())),
+            (_, State::Paused) => {
+                let begun = self.breaks.last();
+                let reason = begun.map_or_else(|| out.message.text().to_owned(), Break::reason);
+                Some(("pause", reason))
+            }
             (_, State::Stopped) => Some(("stop", out.message.text().to_owned())),
             (State::Pausing, State::Ready) if out.finished => {
                 Some(("finish", out.message.text().to_owned()))

@@ -34,6 +34,7 @@ impl Session {
                 at: j.arrived,
                 max_speed: max_speed(&j.value),
             }),
+            motion: joints.map(|j| self.motion_seen(now, &j.value, &*ports.arm)),
             arm: self.motions.followed().map(|hop| ArmSeen {
                 hop,
                 status: self.motions.status(hop, ports.arm),

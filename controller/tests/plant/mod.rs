@@ -1,6 +1,8 @@
 //! A small plan and a plant for it, as far as the session's tests need them; the real plant is the simulator's.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+mod arm;
+
 use std::sync::Arc;
 
 use nalgebra::{UnitQuaternion, Vector3};
@@ -8,7 +10,7 @@ use stipple_controller::admit::{Admitted, admit};
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::*;
 use stipple_controller::record::Binding;
-use stipple_core::{HopId, MotionStatus, NeedleCommand, NeedleState};
+use stipple_core::{NeedleCommand, NeedleState};
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::clearance::WorkCell;
@@ -17,9 +19,11 @@ use stipple_model::frames::{Base, Direction, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::motion::Trajectory;
 use stipple_model::plan::*;
 use stipple_model::units::{Angle, Area, Density, Length};
+
+#[allow(unused_imports, reason = "each test file uses its own part of it")]
+pub use arm::{Amiss, Arm};
 
 pub const TICK: Micros = Micros::from_ms(2);
 const RADIUS: f64 = 0.09;
@@ -197,86 +201,6 @@ pub fn bed(count: u32) -> Bed {
     }
 }
 
-pub struct Arm {
-    pub now: Micros,
-    pub names: Vec<String>,
-    pub rest: Joints,
-    pub motion: Option<(HopId, Micros, Trajectory)>,
-    pub done: Vec<(HopId, bool)>,
-}
-
-impl Arm {
-    pub fn state(&self) -> JointState {
-        match &self.motion {
-            Some((_, begun, trajectory)) => {
-                let sample = trajectory.at(self.now.since(*begun).unwrap().s());
-                JointState {
-                    position: sample.position,
-                    velocity: sample.velocity,
-                }
-            }
-            None => JointState {
-                position: self.rest,
-                velocity: self.rest.map(|_| 0.0),
-            },
-        }
-    }
-
-    fn advance(&mut self) {
-        if let Some((hop, begun, trajectory)) = &self.motion
-            && self.now.since(*begun).unwrap().s() >= trajectory.duration()
-        {
-            self.rest = trajectory.end();
-            self.done.push((*hop, true));
-            self.motion = None;
-        }
-    }
-}
-
-impl ArmPort for Arm {
-    fn joint_names(&self) -> Option<&[String]> {
-        Some(&self.names)
-    }
-
-    fn joint_state(&self) -> Option<Stamped<JointState>> {
-        Some(Stamped {
-            value: self.state(),
-            arrived: self.now,
-            sequence: self.now.0,
-        })
-    }
-
-    fn follow(&mut self, hop: HopId, trajectory: &Trajectory) -> Result<(), PortError> {
-        assert!(self.motion.is_none(), "a motion while another is under way");
-        assert!(
-            trajectory.start().max_difference(&self.rest) < 5e-3,
-            "a motion that starts elsewhere"
-        );
-        self.motion = Some((hop, self.now, trajectory.clone()));
-        Ok(())
-    }
-
-    fn cancel(&mut self) -> Result<(), PortError> {
-        if let Some((hop, ..)) = &self.motion {
-            self.done.push((*hop, false));
-            self.rest = self.state().position;
-            self.motion = None;
-        }
-        Ok(())
-    }
-
-    fn status(&self, hop: HopId) -> MotionStatus {
-        if self.motion.as_ref().is_some_and(|(id, ..)| *id == hop) {
-            return MotionStatus::Active;
-        }
-        match self.done.iter().find(|(id, _)| *id == hop) {
-            Some((_, true)) => MotionStatus::Succeeded,
-            Some((_, false)) => MotionStatus::Failed(ArmFailure::Cancelled),
-            None => MotionStatus::Idle,
-        }
-    }
-}
-
 #[derive(Default)]
 pub struct Needle {
     pub now: Micros,
@@ -427,6 +351,7 @@ impl Plant {
             now: Micros::from_ms(1000),
             arm: Arm {
                 now: Micros::from_ms(1000),
+                amiss: None,
                 names,
                 rest: bed.home,
                 motion: None,

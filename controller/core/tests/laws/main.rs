@@ -6,11 +6,15 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod arm;
+mod bench;
+mod hazards;
 mod plant;
 
 use std::collections::BTreeSet;
 
-use plant::{Bench, Nuisance};
+use bench::Bench;
+use plant::Nuisance;
 use proptest::prelude::*;
 use stipple_core::*;
 
@@ -250,7 +254,8 @@ fn nuisance() -> impl Strategy<Value = Nuisance> {
         6 => Just(None),
         1 => prop::sample::select(vec![
             JointsStale, HeadStale, HeadFast, HeadOff, OffTarget, OffPatch, NeedleSilent, NeedleFault, NeedleStuck, Force, NotANumber,
-            ArmFails, ArmIgnores, ArmTwitches, ForeignPermit, RecordSlow, LeaseSilent, LeaseOfAnother, Slip, ClockBack,
+            ArmFails, ArmIgnores, ArmTwitches, ForeignPermit, RecordSlow,
+            JointFast, JointOutside, TipFast, TipFastLow, TipDives, TipLow, TipOffPatch, KeepOut, OffPath, NoMotion, LeaseSilent, LeaseOfAnother, Slip, ClockBack,
         ]),
         2 => prop::sample::select(vec![HeadFast, HeadOff, OffTarget, OffPatch, ArmFails, RecordSlow, ArmTwitches, ForeignPermit]),
     ]
@@ -357,67 +362,6 @@ fn a_fault_in_a_stroke_is_not_cleared_on_a_report_from_before_it() {
     );
     bench.until(50, |_| false);
     assert_eq!(bench.tick(Some(Command::ClearFault)).reply, Some(Ok(())));
-}
-
-/// H9: without a live lease nothing sets off; a lease that is lost stops all, needle first; one that comes back starts nothing.
-#[test]
-fn nothing_moves_without_the_operators_lease() {
-    let mut bench = Bench::new(5);
-    bench.plant.nuisance = Nuisance::LeaseSilent;
-    assert!(bench.until(400, |o| o.state == State::Ready));
-    let denied = Some(Err(Denied::Lease));
-    assert_eq!(bench.tick(Some(Command::Start)).reply, denied);
-    bench.plant.nuisance = Nuisance::None;
-    assert_eq!(bench.tick(Some(Command::Start)).reply, Some(Ok(())));
-    assert!(bench.until(2000, |o| o.state == State::Dwelling));
-    bench.tick(Some(Command::Pause));
-    assert!(bench.until(2000, |o| o.state == State::Paused));
-    // A pause outlasts the lease, but ends only under one, be it another.
-    bench.plant.nuisance = Nuisance::LeaseSilent;
-    assert!(!bench.until(1000, |o| o.state != State::Paused));
-    assert_eq!(bench.tick(Some(Command::Resume)).reply, denied);
-    bench.plant.nuisance = Nuisance::LeaseOfAnother;
-    assert_eq!(bench.tick(Some(Command::Resume)).reply, Some(Ok(())));
-    assert!(bench.until(2000, |o| o.state == State::Extending));
-    bench.plant.nuisance = Nuisance::LeaseSilent;
-    let out = bench.tick(None);
-    assert_eq!(
-        (out.fault, &out.needle),
-        (Some(Fault::LeaseLost), &NeedleCommand::Retract)
-    );
-    for back in [Nuisance::LeaseOfAnother, Nuisance::None] {
-        bench.plant.nuisance = back;
-        assert!(!bench.until(1000, |o| o.state != State::Faulted
-            || matches!(o.arm, ArmCommand::Follow(_))));
-    }
-    assert!(bench.finish());
-    assert_eq!(bench.outcomes.len(), 5);
-}
-
-/// H9: 500 ms after the last heartbeat, and not a tick later.
-#[test]
-fn a_lease_lasts_half_a_second() {
-    let mut bench = Bench::new(5);
-    assert!(bench.until(400, |o| o.state == State::Ready));
-    bench.tick(Some(Command::Start));
-    assert!(bench.until(2000, |o| matches!(o.arm, ArmCommand::Follow(_))));
-    let last = bench.plant.now;
-    let fault = loop {
-        bench.plant.advance();
-        let mut sensed = bench.plant.sensed(&bench.queue, None);
-        sensed.operator = Some(LeaseSeen { at: last, term: 1 });
-        let out = bench.core.step(bench.plant.now, &sensed, &mut bench.queue);
-        bench.plant.obey(&out, &mut bench.queue);
-        bench.plant.refill(&mut bench.queue, &mut bench.next);
-        if let Some(fault) = out.fault {
-            break fault;
-        }
-    };
-    let lasted = bench.plant.now.since(last);
-    assert_eq!(
-        (fault, lasted),
-        (Fault::LeaseLost, Some(Micros::from_ms(502)))
-    );
 }
 
 /// What was computed before the head became restless may aim anywhere by the time it is calm again.

@@ -1,4 +1,4 @@
-//! A plant that answers and can be made to misbehave, and a bench that checks the core on it at every tick.
+//! A plant that answers and can be made to misbehave.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -55,6 +55,16 @@ pub enum Nuisance {
     ForeignPermit,
     RecordSlow,
     RecordFails,
+    JointFast,
+    JointOutside,
+    TipFast,
+    TipFastLow,
+    TipDives,
+    TipLow,
+    TipOffPatch,
+    KeepOut,
+    OffPath,
+    NoMotion,
     LeaseSilent,
     LeaseOfAnother,
     Slip,
@@ -164,6 +174,7 @@ impl Plant {
                     0.001
                 },
             }),
+            motion: self.motion(),
             arm: match (self.arm, self.arm_done) {
                 _ if self.pending.is_some() => self.pending.map(|(hop, _)| ArmSeen {
                     hop,
@@ -241,6 +252,36 @@ impl Plant {
         }
     }
 
+    /// Where the arm is and how it moves: well within every limit, but for what is wrong.
+    fn motion(&self) -> Option<MotionSeen> {
+        let n = self.nuisance;
+        let pick = |nuisance, wrong: f64, right: f64| if n == nuisance { wrong } else { right };
+        let low = matches!(n, Nuisance::TipDives | Nuisance::TipFastLow);
+        let seen = MotionSeen {
+            speed_share: pick(Nuisance::JointFast, 1.2, 0.5),
+            outside: pick(Nuisance::JointOutside, 0.02, 0.0),
+            tip_speed: match n {
+                Nuisance::TipFast => 0.28,
+                Nuisance::TipFastLow => 0.06,
+                _ => 0.04,
+            },
+            near: Some(TipNear {
+                height: match n {
+                    Nuisance::TipLow => 0.4e-3,
+                    Nuisance::TipDives => 1.1e-3,
+                    _ if low => 11e-3,
+                    _ => GAP,
+                },
+                approach: pick(Nuisance::TipDives, 0.012, 0.0),
+                over_patch: n != Nuisance::TipOffPatch,
+                keep_out: Some(pick(Nuisance::KeepOut, 18.9e-3, 0.05)),
+            }),
+            deviation: (self.arm.map(|(hop, _)| hop))
+                .map(|hop| (hop, pick(Nuisance::OffPath, 0.03, 0.002))),
+        };
+        (n != Nuisance::NoMotion).then_some(seen)
+    }
+
     pub fn refill(&mut self, queue: &mut Queue, next: &mut u32) {
         while queue.free() > 0 && self.todo > 0 {
             let dot = Dot(*next);
@@ -287,195 +328,5 @@ impl Plant {
         if self.nuisance != Nuisance::RecordSlow {
             self.intent = out.need_intent.or(self.intent);
         }
-    }
-}
-
-/// A core on a plant, with all laws checked at every tick.
-pub struct Bench {
-    pub core: Core,
-    pub plant: Plant,
-    pub queue: Queue,
-    pub next: u32,
-    pub struck: BTreeSet<u32>,
-    pub nonces: BTreeSet<u64>,
-    pub outcomes: Vec<(Dot, Outcome)>,
-    pub striking: Option<(u32, u64)>,
-    /// Since when the arm says that it arrived, and the first joint state at rest after that.
-    pub arrived: Option<(HopId, Micros)>,
-    pub rests: Option<Micros>,
-    pub log: Vec<(Micros, Sensed, Queue, String)>,
-}
-
-impl Bench {
-    pub fn new(dots: u32) -> Self {
-        Self {
-            core: Core::new(Limits::HARDWARE, 100),
-            plant: Plant::new(dots),
-            queue: Queue::new(),
-            next: 0,
-            struck: BTreeSet::new(),
-            nonces: BTreeSet::new(),
-            outcomes: Vec::new(),
-            striking: None,
-            arrived: None,
-            rests: None,
-            log: Vec::new(),
-        }
-    }
-
-    pub fn tick(&mut self, command: Option<Command>) -> Output {
-        self.plant.advance();
-        self.plant.refill(&mut self.queue, &mut self.next);
-        let sensed = self.plant.sensed(&self.queue, command);
-        let before = self.queue.clone();
-        let out = self.core.step(self.plant.now, &sensed, &mut self.queue);
-        self.log
-            .push((self.plant.now, sensed, before.clone(), format!("{out:?}")));
-        self.judge(&sensed, &before, &out);
-        self.plant.obey(&out, &mut self.queue);
-        out
-    }
-
-    pub fn judge(&mut self, sensed: &Sensed, before: &Queue, out: &Output) {
-        let now = self.plant.now;
-        let limits = Limits::HARDWARE;
-        let moving_out = self.plant.arm.is_some() && self.plant.extension > limits.needle_in;
-        assert!(!moving_out, "the arm is under way with the needle out");
-        let arrived = sensed
-            .arm
-            .filter(|arm| arm.status == MotionStatus::Succeeded);
-        match (arrived, self.arrived) {
-            (Some(arm), Some((hop, _))) if arm.hop == hop => {}
-            (arm, _) => self.arrived = arm.map(|arm| (arm.hop, now)),
-        }
-        let joints = sensed.joints.unwrap();
-        let counts = self.arrived.is_some_and(|(_, at)| joints.at > at);
-        self.rests = if counts && joints.max_speed < limits.rest_speed {
-            self.rests.or(Some(joints.at))
-        } else {
-            None
-        };
-        if let ArmCommand::Follow(_) = out.arm {
-            let needle = sensed.needle.unwrap();
-            assert_eq!(
-                needle.state,
-                NeedleState::Retracted,
-                "the arm was told to move with the needle out"
-            );
-            assert!(
-                self.plant.extension <= limits.needle_in,
-                "the needle is out by {} m",
-                self.plant.extension
-            );
-            assert!(!self.plant.arm_moves() && self.plant.pending.is_none());
-            assert!(matches!(out.state, State::Approaching | State::Pausing));
-        }
-        if let NeedleCommand::Extend(stroke) = &out.needle {
-            assert!(matches!(out.state, State::Extending | State::Dwelling));
-            let (joints, head, tip) = (
-                sensed.joints.unwrap(),
-                sensed.head.unwrap(),
-                sensed.tip.unwrap(),
-            );
-            assert!(
-                now.fresh(joints.at, limits.joints_age) && joints.max_speed < limits.rest_speed
-            );
-            assert!(!self.plant.arm_moves(), "extended with the arm moving");
-            assert!(now.fresh(head.at, limits.head_age_strike));
-            assert!(
-                head.speed <= limits.head_speed && head.displacement <= limits.head_displacement
-            );
-            assert!(
-                tip.lateral <= limits.lateral_stroke && tip.in_patch && tip.angle <= limits.angle
-            );
-            assert!(stroke.extension() - tip.gap <= limits.depth);
-            let front = before.front().unwrap();
-            assert_eq!(stroke.dot(), front.dot);
-            assert_eq!(
-                sensed.intent,
-                Some(front.dot),
-                "extended without a durable intent"
-            );
-            let needle = sensed.needle.unwrap();
-            assert!(now.fresh(needle.at, limits.needle_age) && needle.force <= limits.axial_force);
-            if needle.extension > limits.needle_in {
-                assert_eq!(
-                    needle.permit,
-                    stroke.nonce(),
-                    "the needle is out on another permit"
-                );
-            }
-            let now_striking = (stroke.dot().0, stroke.nonce());
-            if self.striking != Some(now_striking) {
-                let shown = joints.at.since(self.rests.unwrap()).unwrap();
-                assert!(shown >= limits.settle, "rest was shown for {shown:?}");
-                assert!(
-                    tip.lateral <= limits.lateral_verify,
-                    "a stroke began off target"
-                );
-                assert!(
-                    self.nonces.insert(stroke.nonce()),
-                    "nonce {} used twice",
-                    stroke.nonce()
-                );
-                assert!(
-                    self.struck.insert(stroke.dot().0),
-                    "dot {} struck twice",
-                    stroke.dot().0
-                );
-                self.striking = Some(now_striking);
-            }
-        }
-        if matches!(out.state, State::Paused | State::Stopped | State::Ready) {
-            assert!(
-                self.plant.extension <= limits.needle_in,
-                "{:?} with the needle out",
-                out.state
-            );
-            assert_eq!(
-                (self.plant.arm, self.plant.pending),
-                (None, None),
-                "{:?} with the arm under way",
-                out.state
-            );
-        }
-        if let Some((dot, outcome)) = out.outcome {
-            assert!(
-                self.outcomes.iter().all(|(d, _)| *d != dot),
-                "two outcomes of {dot:?}"
-            );
-            if matches!(outcome, Outcome::Skipped(_)) {
-                assert!(
-                    !self.struck.contains(&dot.0),
-                    "{dot:?} was struck and is said to be skipped"
-                );
-            }
-            self.outcomes.push((dot, outcome));
-        }
-    }
-
-    pub fn until(&mut self, ticks: u32, mut done: impl FnMut(&Output) -> bool) -> bool {
-        (0..ticks).any(|_| {
-            let out = self.tick(None);
-            done(&out)
-        })
-    }
-
-    /// Operator and plant do all they can to reach the end.
-    pub fn finish(&mut self) -> bool {
-        self.plant.nuisance = Nuisance::None;
-        for k in 0..60_000u32 {
-            let command = match self.core.state() {
-                State::Ready if k % 50 == 0 => Some(Command::Start),
-                State::Paused if k % 50 == 0 => Some(Command::Resume),
-                State::Stopped | State::Faulted if k % 50 == 0 => Some(Command::ClearFault),
-                _ => None,
-            };
-            let out = self.tick(command);
-            if out.finished || matches!(out.reply, Some(Err(Denied::Reload))) {
-                return true;
-            }
-        }
-        false
     }
 }

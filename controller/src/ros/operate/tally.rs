@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use r2r::stipple_msgs::msg::{DotResult, SessionState};
 use stipple_model::plan::{DotId, Plan};
 
-use crate::report::{FaultCount, PlacementError, Report, Spread};
+use crate::report::{FaultCount, PauseRow, PlacementError, Report, Spread};
+use crate::ros::told::{PAUSE_ASKED, PAUSE_OWN};
 
 /// The simulator writes its strikes every half second; this is longer.
 const STRIKES_LATE: Duration = Duration::from_secs(3);
@@ -44,6 +45,9 @@ pub struct Tally {
     results: BTreeMap<u32, DotResult>,
     last: Option<SessionState>,
     faults: BTreeMap<String, u32>,
+    /// The break under way, and those that are over.
+    paused: Option<(Instant, String)>,
+    pauses: Vec<PauseRow>,
     remarks: Vec<String>,
     began: Instant,
     took: Duration,
@@ -58,6 +62,8 @@ impl Tally {
             results: BTreeMap::new(),
             last: None,
             faults: BTreeMap::new(),
+            paused: None,
+            pauses: Vec::new(),
             remarks: Vec::new(),
             began: Instant::now(),
             took: Duration::ZERO,
@@ -78,6 +84,7 @@ impl Tally {
 
     /// It is over.
     pub fn end(&mut self) {
+        self.end_pause(Instant::now());
         self.took = self.began.elapsed();
     }
 
@@ -102,7 +109,27 @@ impl Tally {
         if !state.fault.is_empty() && !known {
             *self.faults.entry(state.fault.clone()).or_default() += 1;
         }
+        self.take_pause(&state, Instant::now());
         self.last = Some(state);
+    }
+
+    fn take_pause(&mut self, state: &SessionState, now: Instant) {
+        if state.state != SessionState::PAUSED as u8 {
+            self.end_pause(now);
+        } else if self.paused.is_none() {
+            let why = [PAUSE_OWN, PAUSE_ASKED]
+                .iter()
+                .find_map(|key| state.message.strip_prefix(key));
+            let why = why.unwrap_or(&state.message).to_owned();
+            self.paused = Some((now, why));
+        }
+    }
+
+    fn end_pause(&mut self, now: Instant) {
+        if let Some((since, why)) = self.paused.take() {
+            let lasted_s = now.saturating_duration_since(since).as_secs_f64();
+            self.pauses.push(PauseRow { why, lasted_s });
+        }
     }
 
     /// Dots that are done.
@@ -205,6 +232,7 @@ impl Tally {
                     )
                 })
                 .collect(),
+            pauses: self.pauses.clone(),
             record: None,
             invariants: None,
             remarks,
@@ -281,6 +309,9 @@ pub fn text(report: &Report) -> String {
     for (fault, count) in &report.faults {
         let _ = write!(text, "\n  fault {fault}: {}", count.count);
     }
+    for pause in &report.pauses {
+        let _ = write!(text, "\n  break of {:.1} s: {}", pause.lasted_s, pause.why);
+    }
     for (what, error) in [
         (
             "true placement error (simulated)",
@@ -306,6 +337,33 @@ pub fn text(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn breaks_are_counted_with_their_length_and_reason() {
+        let mut tally = Tally::new("s".to_owned(), String::new());
+        let state = |state: u8, message: String| SessionState {
+            session_id: "s".to_owned(),
+            state,
+            message,
+            ..Default::default()
+        };
+        let begin = Instant::now();
+        let after = |s: u64| begin + Duration::from_secs(s);
+        let paused = state(SessionState::PAUSED as u8, format!("{PAUSE_ASKED}tea"));
+        let works = state(SessionState::DWELLING as u8, String::new());
+        tally.take_pause(&paused, after(1));
+        tally.take_pause(&paused, after(2));
+        tally.take_pause(&works, after(61));
+        tally.take_pause(&works, after(70));
+        let again = state(SessionState::PAUSED as u8, format!("{PAUSE_OWN}the head"));
+        tally.take_pause(&again, after(80));
+        tally.end_pause(after(85));
+        let row = |why: &str, lasted_s| PauseRow {
+            why: why.to_owned(),
+            lasted_s,
+        };
+        assert_eq!(tally.pauses, [row("tea", 60.0), row("the head", 5.0)]);
+    }
 
     #[test]
     fn strikes_are_found_by_the_names_of_their_columns() {

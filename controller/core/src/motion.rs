@@ -1,0 +1,65 @@
+//! The guards of an arm that moves: as fast as it may be, where it may be, on the path it follows.
+
+use crate::fault::Fault;
+use crate::machine::Core;
+use crate::sensed::{MotionSeen, Sensed, TipNear};
+use crate::state::State;
+use crate::time::Micros;
+
+impl Core {
+    /// Speed, place and path, in every tick in which the arm may move on our command.
+    pub(crate) fn guard_motion(&self, now: Micros, sensed: &Sensed) -> Option<Fault> {
+        let guarded = self.state.working() || self.state == State::Pausing;
+        if !guarded {
+            return None;
+        }
+        // Joints are there, or this is not reached: what was not worked out from them is as good as no joints.
+        let Some(motion) = sensed.motion else {
+            return Some(Fault::JointsStale);
+        };
+        self.guard_joints(&motion)
+            .or_else(|| self.guard_path(&motion))
+            .or_else(|| self.guard_tip(now, sensed, &motion))
+    }
+
+    fn guard_joints(&self, motion: &MotionSeen) -> Option<Fault> {
+        if motion.speed_share > self.limits.speed_share {
+            return Some(Fault::JointTooFast);
+        }
+        (motion.outside > self.limits.joint_outside).then_some(Fault::JointOutside)
+    }
+
+    fn guard_path(&self, motion: &MotionSeen) -> Option<Fault> {
+        let (hop, off) = motion.deviation?;
+        (self.moving == Some(hop) && off > self.limits.path_deviation).then_some(Fault::OffPath)
+    }
+
+    fn guard_tip(&self, now: Micros, sensed: &Sensed, motion: &MotionSeen) -> Option<Fault> {
+        let limits = &self.limits;
+        if motion.tip_speed > limits.tip_free {
+            return Some(Fault::TipTooFast);
+        }
+        // Where the head was long ago says nothing of where the tip is; a head that is lost is a fault of its own while working.
+        let near = motion.near.filter(|_| self.head_fresh(now, sensed))?;
+        let too_fast = (near.height < limits.hover_zone && motion.tip_speed > limits.tip_hover)
+            || (near.height < limits.near_skin && near.approach > limits.tip_near);
+        if too_fast {
+            return Some(Fault::TipTooFast);
+        }
+        self.moving.and_then(|_| self.guard_place(&near))
+    }
+
+    /// Of an arm under way. Near one that rests it is the head that moves, which has guards of its own.
+    fn guard_place(&self, near: &TipNear) -> Option<Fault> {
+        if near
+            .keep_out
+            .is_some_and(|distance| distance < self.limits.keep_out)
+        {
+            return Some(Fault::KeepOutNear);
+        }
+        if near.height < self.limits.tip_lowest {
+            return Some(Fault::TipTooNear);
+        }
+        (near.height < self.limits.over_patch && !near.over_patch).then_some(Fault::TipOffPatch)
+    }
+}

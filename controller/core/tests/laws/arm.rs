@@ -1,0 +1,127 @@
+//! The guards of an arm that moves, each at its figure.
+
+use stipple_core::*;
+
+use crate::bench::{Bench, under_way};
+use crate::plant::Nuisance;
+
+/// H12, H1: what the arm does wrong is seen in the tick that shows it, while it is under way.
+#[test]
+fn an_arm_that_is_too_fast_or_elsewhere_is_a_fault_at_once() {
+    for (nuisance, fault) in [
+        (Nuisance::JointFast, Fault::JointTooFast),
+        (Nuisance::JointOutside, Fault::JointOutside),
+        (Nuisance::TipFast, Fault::TipTooFast),
+        (Nuisance::TipFastLow, Fault::TipTooFast),
+        (Nuisance::TipDives, Fault::TipTooFast),
+        (Nuisance::TipLow, Fault::TipTooNear),
+        (Nuisance::TipOffPatch, Fault::TipOffPatch),
+        (Nuisance::KeepOut, Fault::KeepOutNear),
+        (Nuisance::OffPath, Fault::OffPath),
+        (Nuisance::NoMotion, Fault::JointsStale),
+    ] {
+        let mut bench = Bench::new(5);
+        assert!(bench.until(400, |o| o.state == State::Ready));
+        bench.tick(Some(Command::Start));
+        assert!(bench.until(2000, |o| o.state == State::Dwelling));
+        let under_way = |bench: &mut Bench| {
+            (0..2000).any(|_| {
+                bench.tick(None);
+                bench.plant.arm.is_some()
+            })
+        };
+        assert!(under_way(&mut bench), "{nuisance:?}: the arm never set off");
+        bench.plant.nuisance = nuisance;
+        let out = bench.tick(None);
+        assert_eq!(
+            (out.fault, out.arm),
+            (Some(fault), ArmCommand::Cancel),
+            "{nuisance:?}"
+        );
+        assert_eq!(out.needle, NeedleCommand::Retract);
+        assert!(bench.finish());
+    }
+}
+
+/// H12, H1: the figures themselves; what is just within them is no fault.
+#[test]
+fn the_guards_of_the_arm_hold_at_their_figures() {
+    let limits = Limits::HARDWARE;
+    let h12 = [
+        (limits.tip_free, 0.25),
+        (limits.tip_hover, 0.05),
+        (limits.tip_near, 0.01),
+    ];
+    for (limit, figure) in h12 {
+        assert!(
+            limit >= figure && limit <= 1.1 * figure + 1e-12,
+            "{limit} for {figure}"
+        );
+    }
+    assert!(limits.keep_out + limits.approach_displacement >= 20e-3);
+    let mut bench = under_way();
+    bench.plant.advance();
+    let within = bench.plant.sensed(&bench.queue, None);
+    let seen = within.motion.unwrap();
+    let near = seen.near.unwrap();
+    let fault_of = |motion: MotionSeen| {
+        let sensed = Sensed {
+            motion: Some(motion),
+            ..within
+        };
+        let mut core = bench.core.clone();
+        core.step(bench.plant.now, &sensed, &mut bench.queue.clone())
+            .fault
+    };
+    let beside = |height, approach, tip_speed| MotionSeen {
+        tip_speed,
+        near: Some(TipNear {
+            height,
+            approach,
+            ..near
+        }),
+        ..seen
+    };
+    let at = |distance| MotionSeen {
+        near: Some(TipNear {
+            keep_out: Some(distance),
+            ..near
+        }),
+        ..seen
+    };
+    let a_bit = 1e-6;
+    for (motion, fault) in [
+        (beside(0.1, 0.0, limits.tip_free), None),
+        (
+            beside(0.1, 0.0, limits.tip_free + a_bit),
+            Some(Fault::TipTooFast),
+        ),
+        (
+            beside(limits.hover_zone - a_bit, 0.0, limits.tip_hover),
+            None,
+        ),
+        (
+            beside(limits.hover_zone - a_bit, 0.0, limits.tip_hover + a_bit),
+            Some(Fault::TipTooFast),
+        ),
+        (
+            beside(limits.near_skin - a_bit, limits.tip_near, 0.02),
+            None,
+        ),
+        (
+            beside(limits.near_skin - a_bit, limits.tip_near + a_bit, 0.02),
+            Some(Fault::TipTooFast),
+        ),
+        (beside(limits.tip_lowest, 0.0, 0.02), None),
+        (
+            beside(limits.tip_lowest - a_bit, 0.0, 0.02),
+            Some(Fault::TipTooNear),
+        ),
+        (at(limits.keep_out), None),
+        (at(limits.keep_out - a_bit), Some(Fault::KeepOutNear)),
+        (at(f64::NAN), Some(Fault::BadNumber)),
+        (beside(f64::NEG_INFINITY, 0.0, 0.0), Some(Fault::BadNumber)),
+    ] {
+        assert_eq!(fault_of(motion), fault, "{motion:?}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What a sender's stamps can show: that messages come out of order, twice, or later than they used to.
+//!
+//! How old a message is, is judged by its arrival alone; a stamp is believed only where it speaks against the message. A sender whose
+//! clock goes back, or whose messages are held up, is as good as silent, and the core stops on silence.
+
+use r2r::builtin_interfaces::msg::Time;
+use stipple_core::Micros;
+
+/// After this silence a sender may begin anew with earlier stamps: it was restarted. Source: own, longer than any age the core acts on.
+const ANEW: Micros = Micros::from_ms(1000);
+
+/// How fast the quickest way here is forgotten, as a share of time: two clocks drift apart. Source: own, ten times a bad quartz.
+const DRIFT: f64 = 1e-3;
+
+/// Why a message is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untimely {
+    /// Its stamp is not later than that of the one before.
+    OutOfOrder,
+    /// It took much longer than the quickest.
+    Late,
+}
+
+/// The stamps of one topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamps {
+    late: Micros,
+    last: Option<Seen>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// When a message came last, taken or not.
+    arrived: Micros,
+    /// The latest stamp, ns.
+    stamp: i128,
+    /// Arrival less stamp of the quickest message, µs; its zero means nothing.
+    quickest: f64,
+}
+
+impl Stamps {
+    /// A message is late when it took longer than the quickest by more than `late`.
+    #[must_use]
+    pub const fn new(late: Micros) -> Self {
+        Self { late, last: None }
+    }
+
+    /// Judges a message that arrived at `now`.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    pub fn look(&mut self, stamp: &Time, now: Micros) -> Result<(), Untimely> {
+        let stamp = i128::from(stamp.sec) * 1_000_000_000 + i128::from(stamp.nanosec);
+        let way = now.0 as f64 - stamp as f64 * 1e-3;
+        let Some(last) = self.last.filter(|last| !now.passed(last.arrived, ANEW)) else {
+            self.last = Some(Seen {
+                arrived: now,
+                stamp,
+                quickest: way,
+            });
+            return Ok(());
+        };
+        let since = now.since(last.arrived).map_or(0.0, |span| span.0 as f64);
+        let quickest = way.min(DRIFT.mul_add(since, last.quickest));
+        self.last = Some(Seen {
+            arrived: now,
+            stamp: last.stamp.max(stamp),
+            quickest,
+        });
+        if stamp <= last.stamp {
+            return Err(Untimely::OutOfOrder);
+        }
+        if way - quickest > self.late.0 as f64 {
+            return Err(Untimely::Late);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(ms: i64) -> Time {
+        Time {
+            sec: (1_700_000_000 + ms.div_euclid(1000)) as i32,
+            nanosec: (ms.rem_euclid(1000) * 1_000_000) as u32,
+        }
+    }
+
+    /// Feeds (stamp, arrival) in ms.
+    fn looked(messages: &[(i64, u64)]) -> Vec<Result<(), Untimely>> {
+        let mut stamps = Stamps::new(Micros::from_ms(50));
+        messages
+            .iter()
+            .map(|(sent, arrived)| stamps.look(&stamp(*sent), Micros::from_ms(*arrived)))
+            .collect()
+    }
+
+    /// H4, H5: what comes twice or out of order is not taken.
+    #[test]
+    fn repeated_and_reordered_messages_are_not_taken() {
+        let order = Err(Untimely::OutOfOrder);
+        assert_eq!(
+            looked(&[(0, 10), (16, 26), (16, 27), (48, 58), (32, 59), (64, 74)]),
+            [Ok(()), Ok(()), order, Ok(()), order, Ok(())]
+        );
+    }
+
+    /// H4, H5: a stream that is held up is not taken, however evenly it comes.
+    #[test]
+    fn a_stream_that_comes_late_is_not_taken() {
+        let late = Err(Untimely::Late);
+        assert_eq!(
+            looked(&[
+                (0, 10),
+                (16, 26),
+                (32, 92),
+                (48, 109),
+                (64, 125),
+                (112, 132)
+            ]),
+            [Ok(()), Ok(()), Ok(()), late, late, Ok(())]
+        );
+    }
+
+    /// H4: a sender whose clock steps is silent until it is in order again, or has begun anew.
+    #[test]
+    fn a_clock_that_steps_is_silence_until_the_sender_begins_anew() {
+        let mut stamps = Stamps::new(Micros::from_ms(50));
+        let mut look = |sent: i64, at: u64| stamps.look(&stamp(sent), Micros::from_ms(at));
+        assert_eq!(look(0, 10), Ok(()));
+        assert_eq!(look(-1000, 26), Err(Untimely::OutOfOrder));
+        assert_eq!(look(-984, 42), Err(Untimely::OutOfOrder));
+        // Nothing for a second: another life of the sender.
+        assert_eq!(look(-900, 1050), Ok(()));
+        // A step forward makes all that was before look late once it is taken back.
+        assert_eq!(look(200, 1066), Ok(()));
+        assert_eq!(look(-868, 1082), Err(Untimely::OutOfOrder));
+    }
+
+    #[test]
+    fn clocks_that_drift_apart_are_no_fault() {
+        let mut stamps = Stamps::new(Micros::from_ms(20));
+        for k in 0..200_000u64 {
+            // 100 ppm.
+            let arrived = Micros(2000 * k + k / 5 + 5000);
+            assert_eq!(stamps.look(&stamp(2 * k as i64), arrived), Ok(()), "{k}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Every way in which a head tracker goes wrong, in the middle of a session on the real hop planner: the needle is in and the session
+//! stopped in time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod plant;
+
+use std::sync::Arc;
+
+use plant::{Bed, Plant, TICK, bed};
+use stipple_controller::ports::{HeadPort, Micros, OperatorPort, Ports, Stamped};
+use stipple_controller::record::Record;
+use stipple_controller::services::{InlineServices, WallClock};
+use stipple_controller::session::{Selection, Session, SessionConfig, SessionView};
+use stipple_core::{Fault, Limits, State};
+use stipple_model::frames::{Base, Head, Transform};
+
+/// H4: from the onset of the fault.
+const IN_TIME: Micros = Micros::from_ms(100);
+
+type Pose = Stamped<Transform<Base, Head>>;
+
+/// What becomes of the true tracker's poses.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Wrong {
+    /// No pose any more.
+    Off,
+    /// One pose again and again, each time as a new one.
+    Stuck,
+    /// Numbers that are none.
+    Garbage,
+    /// Poses somewhere else, each somewhere else again, by 20 mm and more: what is less in a sixtieth of a second a head can do, too, and is
+    /// answered as a head that moves.
+    Jumping,
+    /// Poses of another place, all of them: another marker, or the tracker was knocked.
+    Elsewhere,
+    /// Nothing for a second, then what was measured meanwhile.
+    Delayed,
+    /// One pose in ten comes through.
+    Intermittent,
+}
+
+/// A tracker between the true one and the session.
+struct Fouled {
+    wrong: Option<(Wrong, Micros)>,
+    now: Micros,
+    out: Option<Pose>,
+    sequence: u64,
+    /// The last poses of the true tracker, newest last.
+    true_ones: Vec<Pose>,
+}
+
+impl Fouled {
+    /// Takes what the true tracker shows at `now`.
+    fn take(&mut self, now: Micros, shown: Option<Pose>) {
+        self.now = now;
+        let Some(shown) = shown.filter(|s| {
+            self.true_ones
+                .last()
+                .is_none_or(|last| last.sequence != s.sequence)
+        }) else {
+            return;
+        };
+        self.true_ones.push(shown);
+        let turn = self.true_ones.len();
+        let before = |back: usize| self.true_ones[turn.saturating_sub(1 + back)].value;
+        let moved = |by: f64| {
+            let mut iso = *shown.value.raw();
+            iso.translation.vector.y += by;
+            Transform::from_raw(iso)
+        };
+        let Some((wrong, since)) = self.wrong else {
+            return self.give(shown.value);
+        };
+        let lost = self.true_ones.iter().filter(|p| p.arrived > since).count();
+        match wrong {
+            Wrong::Off => {}
+            Wrong::Stuck => {
+                if let Some(last) = self.out {
+                    self.give(last.value);
+                }
+            }
+            Wrong::Garbage => self.give(moved(f64::NAN)),
+            Wrong::Jumping => {
+                let side = if turn % 2 == 0 { 1.0 } else { -1.0 };
+                self.give(moved(side * 0.02 * (1 + turn % 4) as f64));
+            }
+            Wrong::Elsewhere => self.give(moved(0.05)),
+            Wrong::Delayed if now.passed(since, Micros::from_ms(1000)) => self.give(before(60)),
+            Wrong::Delayed => {}
+            Wrong::Intermittent if lost % 10 == 0 => self.give(shown.value),
+            Wrong::Intermittent => {}
+        }
+    }
+
+    fn give(&mut self, value: Transform<Base, Head>) {
+        self.sequence += 1;
+        self.out = Some(Stamped {
+            value,
+            arrived: self.now,
+            sequence: self.sequence,
+        });
+    }
+}
+
+impl HeadPort for Fouled {
+    fn head_pose(&self) -> Option<Pose> {
+        self.out
+    }
+}
+
+struct Bench {
+    session: Session,
+    plant: Plant,
+    tracker: Fouled,
+    services: InlineServices<stipple_controller::hops::CellPlanner>,
+}
+
+impl Bench {
+    fn started(bed: &Bed) -> Self {
+        let record = Record::in_memory(bed.binding, 0).unwrap();
+        let config = SessionConfig::new(Limits::HARDWARE, 1);
+        let planner = bed.planner.clone();
+        let done = record.dots().unwrap();
+        let session = Session::new(&bed.admitted, Arc::new(planner.clone()), done, config).unwrap();
+        let mut bench = Self {
+            session,
+            plant: Plant::new(bed),
+            tracker: Fouled {
+                wrong: None,
+                now: Micros::ZERO,
+                out: None,
+                sequence: 0,
+                true_ones: Vec::new(),
+            },
+            services: InlineServices::new(planner, record, WallClock { at_zero_us: 0 }),
+        };
+        bench.until(5.0, |v| v.state == State::Ready);
+        let selection = Selection {
+            layer: 1,
+            max_dots: None,
+        };
+        bench.session.start(selection).unwrap();
+        bench
+    }
+
+    fn tick(&mut self) -> SessionView {
+        self.plant.advance();
+        let now = self.plant.now;
+        self.tracker.take(now, self.plant.tracker.head_pose());
+        let operator: &mut dyn OperatorPort = &mut self.plant.operator;
+        let mut ports = Ports {
+            arm: &mut self.plant.arm,
+            needle: &mut self.plant.needle,
+            head: &mut self.tracker,
+            operator,
+        };
+        self.session.tick(now, &mut ports, &mut self.services)
+    }
+
+    fn until(&mut self, seconds: f64, mut done: impl FnMut(&SessionView) -> bool) -> SessionView {
+        for _ in 0..(seconds * 500.0) as u64 {
+            let view = self.tick();
+            if done(&view) {
+                return view;
+            }
+        }
+        panic!("not reached in {seconds} s: {:?}", self.session.state());
+    }
+}
+
+/// H4: each type of fault of the tracker, at each moment of the work on a dot.
+#[test]
+fn a_tracker_that_goes_wrong_stops_the_session_within_a_tenth_of_a_second() {
+    let bed = bed(30);
+    for wrong in [
+        Wrong::Off,
+        Wrong::Stuck,
+        Wrong::Garbage,
+        Wrong::Jumping,
+        Wrong::Elsewhere,
+        Wrong::Delayed,
+        Wrong::Intermittent,
+    ] {
+        for state in [State::Approaching, State::Extending, State::Dwelling] {
+            let mut bench = Bench::started(&bed);
+            bench.until(20.0, |v| v.progress.placed == 3 && v.state == state);
+            let onset = bench.plant.now;
+            bench.tracker.wrong = Some((wrong, onset));
+            let view = bench.until(3.0, |v| v.state == State::Faulted);
+            assert_eq!(view.fault, Some(Fault::HeadLost), "{wrong:?}, {state:?}");
+            let took = bench.plant.now.since(onset).unwrap();
+            // Counted from the last pose that was right, which came up to a frame before.
+            assert!(
+                took <= IN_TIME.after(TICK),
+                "{wrong:?}, {state:?}: {took:?}"
+            );
+            // Nothing that is wrong becomes believable by being wrong for long.
+            for _ in 0..50 {
+                assert_eq!(bench.tick().state, State::Faulted);
+            }
+            assert!(bench.plant.needle.extension <= Limits::HARDWARE.needle_in);
+        }
+    }
+}
