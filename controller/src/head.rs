@@ -58,9 +58,12 @@ pub enum Verdict {
     Stuck,
     /// Farther than a head can go: not believed.
     Jumped,
-    /// Not finite: not believed.
+    /// Not finite, or farther from the base than any arm reaches: not believed, however often it comes.
     NotFinite,
 }
+
+/// Farthest from the arm's base that a head is looked for, m. Source: own, several times what the longest arm of this kind reaches.
+const FARTHEST: f64 = 5.0;
 
 /// Position and speed uncertainty of one axis.
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +156,7 @@ impl HeadFilter {
         }
         self.sequence = Some(sample.sequence);
         let pose = sample.value;
-        if !pose.is_finite() {
+        if !pose.is_finite() || pose.raw().translation.vector.norm() > FARTHEST {
             return Verdict::NotFinite;
         }
         if self.raw == Some(pose) {
@@ -416,6 +419,12 @@ mod tests {
             Verdict::NotFinite
         );
         assert_eq!(filter.good_at(), Some(Micros(10_000)));
+        // Nowhere near, and always the same: it must not be believed for being steady.
+        for k in 0..40u64 {
+            let turned = Transform::from_xyz_rpy([1e308, 0.0, 0.0], [1e-4 * k as f64, 0.0, 0.0]);
+            let verdict = filter.update(&stamped(0.034, 100 + k, turned));
+            assert_eq!(verdict, Verdict::NotFinite);
+        }
         let mut noise = Noise(1);
         for k in 0..11 {
             let jumped = noisy(&at(0.6), &mut noise);

@@ -21,6 +21,7 @@ const LOG: &str = "warn,stipple_sim::ros=info,wgpu_hal=off";
 enum Command {
     Head(command::head::Args),
     Run(command::run::Args),
+    Campaign(command::campaign::Args),
     #[cfg(feature = "view")]
     View(command::view::Args),
     #[cfg(feature = "ros")]
@@ -29,20 +30,29 @@ enum Command {
     Ros(command::ros::Args),
 }
 
+/// What a campaign logs: its faults are meant, and there are very many.
+const CAMPAIGN_LOG: &str = "off";
+
 fn main() -> ExitCode {
+    // What follows --ros-args is for ROS 2, which reads it by itself.
+    let own = std::env::args_os().take_while(|argument| argument != "--ros-args");
+    let command = Cli::parse_from(own).command;
+    let log = match &command {
+        Command::Campaign(_) => CAMPAIGN_LOG,
+        _ => LOG,
+    };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG)),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(log)),
         )
         .init();
-    // What follows --ros-args is for ROS 2, which reads it by itself.
-    let own = std::env::args_os().take_while(|argument| argument != "--ros-args");
-    let result = match Cli::parse_from(own).command {
+    let result = match command {
         Command::Head(args) => command::head::run(&args),
         Command::Run(args) => command::run::run(&args),
+        Command::Campaign(args) => command::campaign::run(&args),
         #[cfg(feature = "view")]
         Command::View(args) => command::view::run(&args),
         #[cfg(feature = "ros")]

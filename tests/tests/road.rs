@@ -178,7 +178,7 @@ fn a_session_goes_on_with_its_record_and_strikes_nothing_twice() {
     drop(simulate(shared(), folder.path(), 20, 4));
     let (simulation, ending) = simulate(shared(), folder.path(), 20, 5);
     assert_eq!(ending, Ending::Finished);
-    let struck = simulation.plant.strikes().len();
+    let struck = simulation.plant().strikes().len();
     drop(simulation);
     let plan = folder.path().join("session.plan");
     let (plan, digest) = Plan::read(&plan).unwrap();

@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use stipple_controller::report::Report;
 use stipple_controller::session::SessionView;
+use stipple_sim::fault::file::read;
 use stipple_sim::run::{Ending, Options, Simulation, write_strikes};
 
 /// Largest 95th percentile of the lateral error that is accepted, mm.
@@ -24,6 +25,7 @@ const ACCEPTED_LATERAL_MM: f64 = 0.3;
 #[command(after_help = "Examples:
   stipple-sim run head.plan --out out/
   stipple-sim run head.plan --layer 2 --dots 500 --seed 7 --out out/ --json
+  stipple-sim run head.plan --dots 200 --faults sim/faults/tracker.toml --out out/
   stipple-sim run head.plan --out out/ --resume")]
 pub struct Args {
     /// The plan
@@ -40,6 +42,9 @@ pub struct Args {
     /// Seed of everything that happens by chance
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Inject the faults of this file; sim/faults holds examples and the list of kinds
+    #[arg(long, value_name = "F.toml")]
+    faults: Option<PathBuf>,
     /// Go on with the record in the folder instead of refusing to touch it
     #[arg(long)]
     resume: bool,
@@ -63,6 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         dots: args.dots,
         seed: args.seed,
         record: Some(record),
+        faults: args.faults.as_deref().map_or(Ok(Vec::new()), read)?,
         ..Options::default()
     };
     let mut simulation = Simulation::from_file(&args.plan, &options)?;
@@ -89,7 +95,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .write(&report_path)
         .with_context(|| format!("{}", report_path.display()))?;
     let strikes_path = args.out.join("strikes.csv");
-    write_strikes(simulation.plant.strikes(), simulation.plan(), &strikes_path)?;
+    write_strikes(
+        simulation.plant().strikes(),
+        simulation.plan(),
+        &strikes_path,
+    )?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -155,7 +165,10 @@ fn print(report: &Report, ending: Ending) {
         println!("  in doubt in the record {count}: {reason}");
     }
     for (fault, count) in &report.faults {
-        println!("  fault {fault}: {}", count.count);
+        let reaction = count.reaction_ms.map_or_else(String::new, |r| {
+            format!(", reaction p50 {:.0} ms, max {:.0} ms", r.p50, r.max)
+        });
+        println!("  fault {fault}: {}{reaction}", count.count);
     }
     if let Some(error) = report.placement_error_mm {
         println!(

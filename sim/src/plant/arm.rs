@@ -127,6 +127,18 @@ impl SimArm {
         (&self.wanted, &self.wanted_velocity)
     }
 
+    /// What the joints may do.
+    #[must_use]
+    pub const fn limits(&self) -> JointLimits {
+        self.limits
+    }
+
+    /// Tolerances of motions that bring none of their own.
+    #[must_use]
+    pub const fn tolerances(&self) -> Tolerances {
+        self.config.tolerances
+    }
+
     /// Seconds since the motion under way began; `None` without one.
     #[must_use]
     pub fn elapsed(&self) -> Option<f64> {

@@ -81,6 +81,8 @@ pub struct SimHead {
     jerk: Option<(Micros, Vector3<f64>)>,
     /// Where the jerks so far have left the head.
     left_off: Vector3<f64>,
+    /// How fast it goes away on top of all else, m/s, head axes.
+    creep: Vector3<f64>,
     pose: Transform<Base, Head>,
     rng: ChaCha8Rng,
 }
@@ -97,6 +99,7 @@ impl SimHead {
             drift: [Drift::default(); 6],
             jerk: None,
             left_off: Vector3::zeros(),
+            creep: Vector3::zeros(),
             pose: nominal,
             rng,
         }
@@ -114,8 +117,14 @@ impl SimHead {
         self.jerk = Some((self.now, by));
     }
 
+    /// From now on the head goes away at that speed (m/s, head axes), on top of all else, until told otherwise.
+    pub fn creep(&mut self, speed: Vector3<f64>) {
+        self.creep = speed;
+    }
+
     /// Moves on to `now`.
     pub fn step(&mut self, now: Micros) {
+        self.left_off += self.creep * now.since(self.now).map_or(0.0, Micros::s);
         self.now = now;
         while now
             .since(self.drawn)
@@ -218,5 +227,12 @@ mod tests {
         let (far, fast) = largest(&mut head, 1);
         assert!((far - 5e-3).abs() < 1e-9);
         assert!(fast > 0.1, "peak of a minimum-jerk move: {fast}");
+        head.jerk(Vector3::new(0.0, -5e-3, 0.0));
+        head.creep(Vector3::new(3e-3, 0.0, 0.0));
+        largest(&mut head, 2);
+        head.creep(Vector3::zeros());
+        largest(&mut head, 1);
+        let (left, _) = head.pose().separation(&head.nominal);
+        assert!((left - 6e-3).abs() < 1e-9, "two seconds at 3 mm/s: {left}");
     }
 }

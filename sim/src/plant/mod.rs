@@ -41,7 +41,7 @@ mod tracker;
 
 pub use arm::{ArmConfig, SimArm, Tolerances};
 pub use head::{HeadMotion, SimHead};
-pub use needle::{DeviceCommand, NeedleConfig, SimNeedle, Stroke};
+pub use needle::{Condition, DeviceCommand, NeedleConfig, SimNeedle, Stroke};
 pub use operator::SimOperator;
 pub use reference::{Point as TrajectoryPoint, PointsError, Reference, Spline};
 pub use skin::{Skin, SkinConfig, Under};
@@ -260,7 +260,8 @@ impl Plant {
         }
         let head_from_tip = self.head.pose().inverse() * self.base_from_tip();
         let under = self.skin.under(&head_from_tip);
-        let pressed = under.map_or(0.0, |u| self.needle.extension() - u.gap);
+        // A nose that is in the skin takes the skin with it: the point is never deeper than it is out of the nose.
+        let pressed = under.map_or(0.0, |u| self.needle.extension() - u.gap.max(0.0));
         let permit = self.needle.stroke().map(|s| s.permit);
         let ended = self
             .contact

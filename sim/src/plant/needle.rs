@@ -66,6 +66,28 @@ pub struct Stroke {
     pub dot: u32,
 }
 
+/// What is wrong with the device.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Condition {
+    /// It does not go in.
+    pub jammed: bool,
+    /// The share of its speed that it has, above 0 and up to 1.
+    pub speed: f64,
+    /// It reports a fault of its own, goes in, and takes no extension.
+    pub at_fault: bool,
+}
+
+impl Default for Condition {
+    /// Nothing.
+    fn default() -> Self {
+        Self {
+            jammed: false,
+            speed: 1.0,
+            at_fault: false,
+        }
+    }
+}
+
 /// Below this the needle counts as in, and as arrived, metres.
 const ARRIVED: f64 = 1e-6;
 
@@ -81,6 +103,7 @@ pub struct SimNeedle {
     stroke: Option<Stroke>,
     strikes: u32,
     force: f64,
+    condition: Condition,
     report: Option<Stamped<NeedleReport>>,
 }
 
@@ -98,6 +121,7 @@ impl SimNeedle {
             stroke: None,
             strikes: 0,
             force: 0.0,
+            condition: Condition::default(),
             report: None,
         }
     }
@@ -126,6 +150,20 @@ impl SimNeedle {
         self.extension > ARRIVED || self.target > 0.0
     }
 
+    /// Whether the device wants the needle out.
+    #[must_use]
+    pub fn goes_out(&self) -> bool {
+        self.target > 0.0
+    }
+
+    /// From now on the device is like this.
+    pub fn set_condition(&mut self, condition: Condition) {
+        self.condition = condition;
+        if condition.at_fault {
+            self.draw_in();
+        }
+    }
+
     /// The latest report.
     #[must_use]
     pub fn report_now(&self) -> Option<Stamped<NeedleReport>> {
@@ -141,7 +179,11 @@ impl SimNeedle {
                 dot,
                 extension,
                 speed,
-            } if self.accepts(permit) && extension.is_finite() && speed > 0.0 => {
+            } if !self.condition.at_fault
+                && self.accepts(permit)
+                && extension.is_finite()
+                && speed > 0.0 =>
+            {
                 if self.stroke.is_none_or(|s| s.permit != permit) {
                     self.stroke = Some(Stroke { permit, dot });
                     self.strikes += 1;
@@ -178,8 +220,9 @@ impl SimNeedle {
         }) {
             self.draw_in();
         }
-        let way = self.speed * dt;
-        self.extension += (self.target - self.extension).max(-way).min(way);
+        let way = self.speed * self.condition.speed * dt;
+        let inward = if self.condition.jammed { 0.0 } else { way };
+        self.extension += (self.target - self.extension).max(-inward).min(way);
         self.measure();
     }
 
@@ -198,6 +241,11 @@ impl SimNeedle {
             (true, false) => NeedleState::Extending,
             (false, false) => NeedleState::Retracting,
             (false, true) => NeedleState::Retracted,
+        };
+        let state = if self.condition.at_fault {
+            NeedleState::Fault
+        } else {
+            state
         };
         let permit = self.stroke.map_or(0, |s| s.permit);
         let value = NeedleReport {
@@ -289,6 +337,37 @@ mod tests {
         assert!(needle.is_out());
         assert_eq!(needle.strikes(), 2);
         assert_eq!(needle.stroke(), Some(Stroke { permit: 6, dot: 7 }));
+    }
+
+    #[test]
+    fn it_can_jam_be_slow_and_be_at_fault() {
+        let mut needle = SimNeedle::new(NeedleConfig::default());
+        needle.set_condition(Condition {
+            speed: 0.1,
+            ..Condition::default()
+        });
+        needle.take(&out(1));
+        step(&mut needle, 20);
+        assert!((needle.extension() - 0.2e-3).abs() < 1e-9);
+        needle.set_condition(Condition {
+            jammed: true,
+            ..Condition::default()
+        });
+        needle.take(&DeviceCommand::Retract);
+        step(&mut needle, 40);
+        assert!((needle.extension() - 0.2e-3).abs() < 1e-9, "jammed");
+        needle.set_condition(Condition {
+            at_fault: true,
+            ..Condition::default()
+        });
+        needle.take(&out(2));
+        step(&mut needle, 20);
+        assert_eq!(state(&needle), NeedleState::Fault);
+        assert!(!needle.is_out());
+        needle.set_condition(Condition::default());
+        needle.take(&out(2));
+        step(&mut needle, 20);
+        assert!(needle.is_out() && needle.goes_out());
     }
 
     #[test]

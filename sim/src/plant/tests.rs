@@ -168,3 +168,25 @@ fn home_is_clear_and_above_the_first_dot() {
     assert!(head_from_tip.origin().distance(&plan.dots[0].position) > 15e-3);
     assert!(matches!(home(&plan, &cell, 2), Err(PlantError::NoDot(2))));
 }
+
+#[test]
+fn a_head_that_comes_into_the_nose_is_not_pierced_deeper_than_the_needle_is_out() {
+    let config = PlantConfig {
+        head: HeadMotion::still(),
+        ..PlantConfig::default()
+    };
+    let (mut plant, plan, _) = plant(&config, 1);
+    step(&mut plant);
+    let into_the_nose = plan.dots[0].normal.raw() * (limits::HOVER.m() + 1e-3);
+    plant.head.jerk(into_the_nose);
+    for _ in 0..50 {
+        step(&mut plant);
+    }
+    stroke(&mut plant, 1, 0.5e-3);
+    step(&mut plant);
+    let [strike] = plant.strikes() else {
+        panic!("{:?}", plant.strikes())
+    };
+    assert!(strike.depth <= 0.5e-3, "{}", strike.depth);
+    assert_eq!(plant.invariants().breaks, 0);
+}

@@ -14,30 +14,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stipple_controller::admit::{AdmitError, Admitted, admit_file};
-use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::Micros;
-use stipple_controller::record::{Binding, Durability, Record, RecordError};
-use stipple_controller::services::{InlineServices, WallClock};
-use stipple_controller::session::{Selection, Session, SessionConfig, SessionView, StartError};
+use stipple_controller::record::RecordError;
+use stipple_controller::session::{Selection, Session, SessionView, StartError};
 use stipple_controller::skin::SkinError;
-use stipple_core::{Command, Limits, Message, State};
+use stipple_core::{Command, State};
 use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::plan::Plan;
 
-use crate::plant::{Plant, PlantConfig, PlantError, home};
+use crate::fault::Fault;
+use crate::operator::Operator;
+use crate::plant::{Plant, PlantConfig, PlantError};
+use crate::rig::{Rig, Setup};
 
-mod delay;
 mod report;
 #[cfg(test)]
 mod tests;
 
-pub use delay::Latency;
+pub use crate::rig::{Latency, TICK};
 pub use report::{StrikeRow, write_strikes};
-
-use delay::Delayed;
-
-/// The controller's tick.
-pub const TICK: Micros = Micros(2_000);
 
 /// What is run.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +49,8 @@ pub struct Options {
     pub latency: Latency,
     /// Where the record is kept; `None` is in memory.
     pub record: Option<PathBuf>,
+    /// What goes wrong. With faults the simulated operator clears what the controller latches, and goes on.
+    pub faults: Vec<Fault>,
 }
 
 impl Default for Options {
@@ -65,6 +62,7 @@ impl Default for Options {
             plant: PlantConfig::default(),
             latency: Latency::default(),
             record: None,
+            faults: Vec::new(),
         }
     }
 }
@@ -132,16 +130,12 @@ const TIME_ON_TOP: Micros = Micros::from_ms(120_000);
 
 /// A session under way in virtual time.
 pub struct Simulation {
-    plan: Arc<Plan>,
-    cell: Arc<WorkCell>,
-    /// The hardware and the head.
-    pub plant: Plant,
-    session: Session,
-    services: Delayed<InlineServices<CellPlanner>>,
-    now: Micros,
+    rig: Rig,
     began: Micros,
-    view: SessionView,
     pauses: Pauses,
+    selection: Selection,
+    /// There when faults are injected.
+    operator: Option<Operator>,
     wall: std::time::Duration,
 }
 
@@ -167,99 +161,77 @@ impl Simulation {
     /// # Errors
     /// As [`Simulation::from_file`].
     pub fn new(admitted: &Admitted, options: &Options) -> Result<Self, RunError> {
-        let plan = Arc::clone(admitted.plan());
         let cell = Arc::clone(admitted.cell());
-        let start = home(&plan, &cell, options.layer)?;
-        let mut plant = Plant::new(&plan, cell.arm(), start, &options.plant, options.seed)?;
-        let binding = Binding {
-            plan: admitted.digest(),
-            scan: plan.provenance.scan_digest,
+        let mut faults = options.faults.clone();
+        faults.sort_by_key(|fault| fault.start);
+        let operator = (!faults.is_empty()).then(|| Operator::new(options.seed));
+        let setup = Setup {
+            layer: options.layer,
+            seed: options.seed,
+            plant: options.plant,
+            latency: options.latency,
+            record: options.record.clone(),
+            faults,
+            sabotage: None,
         };
-        // Virtual time begins in 1970: the same run writes the same record.
-        let record = match &options.record {
-            Some(path) => Record::open(path, binding, Durability::ProcessCrash, 0)?,
-            None => Record::in_memory(binding, 0)?,
-        };
-        let done = record.dots()?;
-        plant.remember_struck(record.placed()?.iter().map(|p| p.dot));
-        let planner = CellPlanner::new(Arc::clone(&plan), Arc::clone(&cell));
-        let session = Session::new(
-            admitted,
-            Arc::new(planner.clone()),
-            done,
-            SessionConfig::new(Limits::HARDWARE, 1),
-        )?;
-        let services = InlineServices::new(planner, record, WallClock { at_zero_us: 0 });
-        let view = SessionView {
-            state: session.state(),
-            fault: None,
-            message: Message::NoPlan,
-            layer: None,
-            dot: None,
-            progress: stipple_controller::session::Progress::default(),
-            finished: false,
-            reply: None,
-        };
-        let mut simulation = Self {
-            plan,
-            cell,
-            plant,
-            session,
-            services: Delayed::new(services, options.latency),
-            now: Micros::ZERO,
-            began: Micros::ZERO,
-            view,
-            pauses: Pauses::default(),
-            wall: std::time::Duration::ZERO,
-        };
-        simulation.start(Selection {
+        let selection = Selection {
             layer: options.layer,
             max_dots: options.dots,
-        })?;
+        };
+        let mut simulation = Self {
+            rig: Rig::new(admitted, cell, setup)?,
+            began: Micros::ZERO,
+            pauses: Pauses::default(),
+            selection,
+            operator,
+            wall: std::time::Duration::ZERO,
+        };
+        simulation.start()?;
         Ok(simulation)
     }
 
-    fn start(&mut self, selection: Selection) -> Result<(), RunError> {
-        while self.view.state != State::Ready || self.now < WARM_UP {
-            if self.now > READY_TIME {
-                return Err(RunError::NotReady(self.view.message.text()));
+    fn start(&mut self) -> Result<(), RunError> {
+        while self.view().state != State::Ready || self.now() < WARM_UP {
+            if self.now() > READY_TIME {
+                return Err(RunError::NotReady(self.view().message.text()));
             }
             self.tick();
         }
-        self.session.start(selection)?;
-        self.began = self.now;
+        self.rig.start(self.selection)?;
+        self.began = self.now();
         if let Some(Err(denied)) = self.tick().reply {
             return Err(RunError::NotReady(denied.text()));
         }
-        self.pauses.remaining = self.view.progress.remaining();
+        self.pauses.remaining = self.view().progress.remaining();
         Ok(())
     }
 
     /// One tick of plant and controller, 2 ms.
     pub fn tick(&mut self) -> SessionView {
-        self.now = self.now.after(TICK);
-        self.plant.step(self.now);
-        self.services.set_now(self.now);
-        self.view = self
-            .session
-            .tick(self.now, &mut self.plant.ports(), &mut self.services);
-        // What is asked of `dots` is read from the session; the queue of results is for those who publish them.
-        while self.session.next_result().is_some() {}
-        self.operate();
-        self.view
+        let view = self.rig.tick();
+        if self.began == Micros::ZERO {
+            return view;
+        }
+        match &mut self.operator {
+            Some(operator) => operator.tend(&mut self.rig, self.selection),
+            None => self.resume_in_time(),
+        }
+        view
     }
 
     /// The simulated operator resumes a session that has paused by itself.
-    fn operate(&mut self) {
-        if self.view.state != State::Paused || self.view.finished {
+    fn resume_in_time(&mut self) {
+        let view = *self.view();
+        if view.state != State::Paused || view.finished {
             self.pauses.since = None;
             return;
         }
-        let since = *self.pauses.since.get_or_insert(self.now);
-        if !self.now.passed(since, RESUME_AFTER) {
+        let now = self.now();
+        let since = *self.pauses.since.get_or_insert(now);
+        if !now.passed(since, RESUME_AFTER) {
             return;
         }
-        let remaining = self.view.progress.remaining();
+        let remaining = view.progress.remaining();
         self.pauses.in_a_row = if remaining < self.pauses.remaining {
             1
         } else {
@@ -270,22 +242,28 @@ impl Simulation {
             remaining,
             ..self.pauses
         };
-        self.session.command(Command::Resume);
+        self.rig.command(Command::Resume);
     }
 
     /// Whether the run is over, and how; `None` while it goes on.
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {
+        let view = self.view();
         let allowed = TIME_ON_TOP.after(Micros(
             TIME_PER_DOT
                 .0
-                .saturating_mul(u64::from(self.view.progress.planned)),
+                .saturating_mul(u64::from(view.progress.planned)),
         ));
-        match self.view.state {
-            _ if self.view.finished => Some(Ending::Finished),
-            State::Faulted | State::Stopped => Some(Ending::Faulted),
+        let finished = match &self.operator {
+            // What a killed process has left undone is done by the next.
+            Some(operator) => operator.is_done(),
+            None => view.finished,
+        };
+        match view.state {
+            _ if finished => Some(Ending::Finished),
+            State::Faulted | State::Stopped if self.operator.is_none() => Some(Ending::Faulted),
             _ if self.pauses.in_a_row > PAUSES => Some(Ending::Stuck),
-            _ if self.now.passed(self.began, allowed) => Some(Ending::OutOfTime),
+            _ if self.now().passed(self.began, allowed) => Some(Ending::OutOfTime),
             _ => None,
         }
     }
@@ -301,7 +279,7 @@ impl Simulation {
                 break ending;
             }
             self.tick();
-            if self.now.0.is_multiple_of(1_000_000) && watch(&self.view).is_break() {
+            if self.now().0.is_multiple_of(1_000_000) && watch(self.view()).is_break() {
                 break Ending::Interrupted;
             }
         };
@@ -315,42 +293,48 @@ impl Simulation {
 
     /// Hands a command to the session.
     pub fn command(&mut self, command: Command) {
-        self.session.command(command);
+        self.rig.command(command);
+    }
+
+    /// The hardware and the head.
+    #[must_use]
+    pub const fn plant(&self) -> &Plant {
+        &self.rig.plant
     }
 
     /// The virtual time.
     #[must_use]
-    pub fn now(&self) -> Micros {
-        self.now
+    pub const fn now(&self) -> Micros {
+        self.rig.now()
     }
 
     /// Virtual time since the session was started, seconds.
     #[must_use]
     pub fn elapsed_s(&self) -> f64 {
-        self.now.since(self.began).map_or(0.0, Micros::s)
+        self.now().since(self.began).map_or(0.0, Micros::s)
     }
 
     /// Where the session stands.
     #[must_use]
-    pub fn view(&self) -> &SessionView {
-        &self.view
+    pub const fn view(&self) -> &SessionView {
+        self.rig.view()
     }
 
     /// The session.
     #[must_use]
-    pub fn session(&self) -> &Session {
-        &self.session
+    pub const fn session(&self) -> &Session {
+        self.rig.session()
     }
 
     /// The plan.
     #[must_use]
-    pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+    pub const fn plan(&self) -> &Arc<Plan> {
+        self.rig.plan()
     }
 
     /// Arm, tool and surroundings.
     #[must_use]
-    pub fn cell(&self) -> &Arc<WorkCell> {
-        &self.cell
+    pub const fn cell(&self) -> &Arc<WorkCell> {
+        self.rig.cell()
     }
 }

@@ -1,9 +1,12 @@
 //! What a simulated session came to: the controller's report with the truth beside it, and a table of strikes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use stipple_controller::report::{Invariants, PlacementError, RecordEnd, Report, Spread};
+use stipple_controller::report::{
+    FaultCount, Invariants, PlacementError, Reaction, RecordEnd, Report, Spread,
+};
 use stipple_model::plan::{Plan, write_atomically};
 
 use super::{RunError, Simulation};
@@ -90,8 +93,8 @@ impl Simulation {
     /// # Errors
     /// When the record cannot be read.
     pub fn report(&self) -> Result<Report, RunError> {
-        let record = self.services.inner().record();
-        let selection = &self.view.layer;
+        let record = self.rig.record()?;
+        let selection = &self.view().layer;
         let placed: Vec<_> = record
             .placed()?
             .into_iter()
@@ -99,13 +102,13 @@ impl Simulation {
             .collect();
         let session_s = self.elapsed_s();
         let mut report = Report::of(
-            &self.session,
+            self.session(),
             record.session_id(),
-            self.view.progress,
+            self.view().progress,
             &placed,
             session_s,
         );
-        let strikes = self.plant.strikes();
+        let strikes = self.plant().strikes();
         let lateral = Spread::of(strikes.iter().map(|s| s.lateral * 1e3));
         let depth = Spread::of(strikes.iter().map(|s| s.depth_error.abs() * 1e3));
         report.record = Some(RecordEnd::of(record)?);
@@ -114,23 +117,49 @@ impl Simulation {
             .map(|(lateral, depth)| PlacementError { lateral, depth });
         let wall = self.wall.as_secs_f64();
         report.real_time_factor = if wall > 0.0 { session_s / wall } else { 0.0 };
-        let invariants = self.plant.invariants();
-        report.invariants = Some(Invariants {
-            checks: invariants.checks,
-            breaks: invariants.breaks,
-        });
+        let (checks, breaks, failures, blind) = self.rig.checked();
+        report.invariants = Some(Invariants { checks, breaks });
+        report.faults = self.faults();
         report
             .remarks
             .push("simulated: arm, needle, skin, head and tracker are models".to_owned());
-        for broken in &invariants.first {
-            let dot = broken
-                .dot
-                .map_or_else(String::new, |d| format!(", dot {}", d.0));
+        if blind > 0 {
             report.remarks.push(format!(
-                "broken at {:.3} s: {:?}{dot}",
-                broken.t_s, broken.broken
+                "{blind} strikes were made while a fault hid where head or arm really are"
+            ));
+        }
+        for failure in failures {
+            report.remarks.push(format!(
+                "broken at {:.3} s: {:?}, {}",
+                failure.t_s, failure.invariant, failure.what
             ));
         }
         Ok(report)
+    }
+
+    /// What the core reported, and what was injected (its names have a dot in them) with the time to the reaction.
+    fn faults(&self) -> BTreeMap<String, FaultCount> {
+        let mut faults = BTreeMap::new();
+        for (name, count) in self.rig.core_faults() {
+            let count = FaultCount {
+                count,
+                reaction_ms: None,
+            };
+            faults.insert(name.to_owned(), count);
+        }
+        for ((target, kind), count) in self.rig.injected() {
+            let times = self.rig.reactions().get(&(*target, *kind));
+            let spread = times.and_then(|times| Spread::of(times.iter().copied()));
+            let count = FaultCount {
+                count: *count,
+                reaction_ms: spread.map(|s| Reaction {
+                    p50: s.p50,
+                    p99: s.p99,
+                    max: s.max,
+                }),
+            };
+            faults.insert(format!("{target}.{kind}"), count);
+        }
+        faults
     }
 }

@@ -29,7 +29,7 @@ fn a_small_plan_end_to_end() {
         (25, 25, 0),
         "{report:?}"
     );
-    assert_eq!(simulation.plant.strikes().len(), 25);
+    assert_eq!(simulation.plant().strikes().len(), 25);
     let error = report.placement_error_mm.unwrap();
     assert!(error.lateral.p95 <= 0.3, "lateral {:?}", error.lateral);
     assert!(error.depth.p95 <= 0.3, "depth {:?}", error.depth);
@@ -55,7 +55,7 @@ fn the_same_seed_gives_the_same_session() {
             },
         )
         .2
-        .plant
+        .plant()
         .strikes()
         .to_vec()
     };
@@ -81,7 +81,7 @@ fn what_the_record_holds_is_not_struck_again() {
         },
     );
     assert_eq!((ending, report.planned), (Ending::Finished, 5));
-    assert_eq!(simulation.plant.strikes().len(), 5);
+    assert_eq!(simulation.plant().strikes().len(), 5);
     assert_eq!(report.invariants.unwrap().breaks, 0, "{:?}", report.remarks);
     // One writer at a time.
     drop(simulation);
@@ -110,7 +110,7 @@ fn jerks_are_survived() {
     assert_eq!(report.invariants.unwrap().breaks, 0, "{:?}", report.remarks);
     let done = report.placed + report.in_doubt + report.skipped.values().sum::<u32>();
     assert!(
-        done > 0 && simulation.plant.strikes().len() as u32 >= report.placed,
+        done > 0 && simulation.plant().strikes().len() as u32 >= report.placed,
         "{report:?}"
     );
 }
@@ -120,8 +120,47 @@ fn strikes_are_written_one_a_row() {
     let folder = tempfile::tempdir().unwrap();
     let (_, report, simulation) = run(&admitted(2), &Options::default());
     let path = folder.path().join("strikes.csv");
-    write_strikes(simulation.plant.strikes(), simulation.plan(), &path).unwrap();
+    write_strikes(simulation.plant().strikes(), simulation.plan(), &path).unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.starts_with("dot,layer,zone,t_s,lateral_mm,depth_mm,"));
     assert_eq!(text.lines().count() as u32, report.placed + 1);
+}
+
+#[test]
+fn faults_are_injected_cleared_and_reported() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("faults");
+    let admitted = admitted(5);
+    let record = tempfile::tempdir().unwrap();
+    for name in ["tracker", "crash"] {
+        let mut faults = crate::fault::file::read(&folder.join(format!("{name}.toml"))).unwrap();
+        // The plan is small: all within its first seconds.
+        for fault in &mut faults {
+            fault.start = Micros(fault.start.0 / 8);
+        }
+        let injected: Vec<String> = faults.iter().map(|f| f.kind.to_string()).collect();
+        let options = Options {
+            faults,
+            record: Some(record.path().join(format!("{name}.sqlite"))),
+            ..Options::default()
+        };
+        let (ending, report, simulation) = run(&admitted, &options);
+        assert_eq!(ending, Ending::Finished, "{report:?}");
+        assert_eq!(report.invariants.unwrap().breaks, 0, "{:?}", report.remarks);
+        // Of a head that seems elsewhere some dots are out of reach; all are done with, and what was struck is in the record.
+        assert!(simulation.plant().strikes().len() >= 15, "{report:?}");
+        for kind in injected {
+            assert!(
+                report.faults[&kind].count > 0,
+                "{kind}: {:?}",
+                report.faults
+            );
+        }
+        let reported: u32 = report
+            .faults
+            .iter()
+            .filter(|(name, _)| !name.contains('.'))
+            .map(|(_, fault)| fault.count)
+            .sum();
+        assert!(reported > 0, "{:?}", report.faults);
+    }
 }

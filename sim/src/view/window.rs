@@ -91,7 +91,7 @@ pub fn watch(subject: &Subject, live: &mut Live, layer: Option<u8>) -> Result<()
     window.set_samples(NumSamples::One);
     window.rebind_close_key(Some(Key::Escape));
     let joints = match live {
-        Live::Session(simulation) => *simulation.plant.arm.true_position(),
+        Live::Session(simulation) => *simulation.plant().arm.true_position(),
         Live::Record { joints, .. } => *joints,
     };
     let mut stage = Stage::new(subject, &joints);
@@ -130,7 +130,7 @@ async fn frames(
             if !controls.paused && simulation.ending().is_none() {
                 owed = advance(simulation, owed + passed * SPEEDS[controls.speed]);
             }
-            let plant = &simulation.plant;
+            let plant = simulation.plant();
             stage.set_arm(
                 &subject.cell,
                 plant.arm.true_position(),

@@ -1,0 +1,398 @@
+//! What can go wrong around a session: what, where, from when, for how long, how much.
+//!
+//! A fault is injected where the controller meets the world (what its ports tell and take), in the plant, or in the process that runs the
+//! controller; nothing inside the controller knows of it. [`file`] reads faults from TOML, [`draw`] draws them by chance.
+
+use std::fmt;
+
+use stipple_controller::ports::Micros;
+
+pub mod draw;
+pub mod file;
+
+/// A fault with its place in time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fault {
+    /// What.
+    pub kind: Kind,
+    /// From when on, true time since the session was set up.
+    pub start: Micros,
+    /// For how long; a fault that happens at a moment (a kill, a step of the clock) takes no heed of it.
+    pub length: Micros,
+}
+
+impl Fault {
+    /// The moment it is over.
+    #[must_use]
+    pub const fn end(&self) -> Micros {
+        self.start.after(self.length)
+    }
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// What the controller is told.
+    Signal(Signal, Distortion),
+    /// The operator's heartbeat.
+    Lease(LeaseFault),
+    /// The arm and its action server.
+    Arm(ArmFault),
+    /// The needle device.
+    Needle(NeedleFault),
+    /// The person.
+    Head(HeadFault),
+    /// The record's disk.
+    Record(RecordFault),
+    /// The process that runs the controller.
+    Process(ProcessFault),
+    /// The clock that the controller reads steps by so many microseconds.
+    ClockStep(i64),
+    /// Motions are computed so much later.
+    MotionsLate(Micros),
+}
+
+/// What the controller is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signal {
+    /// Joint states.
+    Joints,
+    /// Poses of the head.
+    HeadPose,
+    /// Reports of the needle device.
+    NeedleState,
+    /// The force in them.
+    Force,
+}
+
+/// How a signal is distorted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Distortion {
+    /// Nothing comes.
+    Off,
+    /// The last value comes again and again, as if it were new.
+    Stuck,
+    /// Numbers that are none, or cannot be.
+    Garbage(Garbage),
+    /// A plausible value that is wrong by so much: metres for the head and the needle, rad for joints, N for the force.
+    Wrong(f64),
+    /// Only one of so many comes.
+    Slow(u32),
+    /// Everything comes so much later.
+    Delayed(Micros),
+    /// This share, 0 to 1, is lost by chance.
+    Intermittent(f64),
+    /// Everything comes twice.
+    Duplicated,
+    /// Later ones overtake earlier ones.
+    Reordered,
+    /// The joints' values are in another order.
+    Permuted,
+    /// One joint is not told of.
+    Missing,
+}
+
+/// Numbers that cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Garbage {
+    /// Not a number.
+    NotANumber,
+    /// Infinite.
+    Infinite,
+    /// 1e308.
+    Huge,
+    /// A thousand times what it is.
+    Thousandfold,
+}
+
+/// What becomes of the operator's heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LeaseFault {
+    /// None comes.
+    Off,
+    /// Each comes so much later.
+    Delayed(Micros),
+    /// This share, 0 to 1, is lost by chance.
+    Intermittent(f64),
+    /// Each comes twice.
+    Duplicated,
+    /// Somebody else sends heartbeats, and the operator does not.
+    Stolen,
+    /// Somebody else sends heartbeats too.
+    Contested,
+}
+
+/// What the arm does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArmFault {
+    /// Goals are rejected.
+    Rejected,
+    /// Goals are accepted, and nothing follows.
+    Silent,
+    /// Motions are made, but their end is never told.
+    ResultLost,
+    /// Cancels are not heeded.
+    CancelIgnored,
+    /// Cancels are confirmed, and the arm goes on.
+    MovesOn,
+    /// Somebody else has the arm move.
+    Preempted,
+    /// The action server is gone, forgets everything, and comes back under the same name.
+    Restarted,
+}
+
+/// What the needle device does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NeedleFault {
+    /// Once out, it does not go in.
+    StuckOut,
+    /// It moves at this share of its speed, 0 to 1.
+    Slow(f64),
+    /// It reports a fault of its own, and goes in.
+    Own,
+    /// It neither hears nor tells.
+    Silent,
+}
+
+/// What the person does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum HeadFault {
+    /// The head goes so far (metres) within 80 ms, and at the end comes back.
+    Jerk(f64),
+    /// The head goes at that speed, m/s, and stays where it got to.
+    Drift(f64),
+}
+
+/// What the disk does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordFault {
+    /// A write fails, and is not there.
+    Full,
+    /// A write cannot be confirmed, though it may be there.
+    Unsynced,
+    /// Writes take so much longer.
+    Slow(Micros),
+}
+
+/// What happens to the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessFault {
+    /// It is killed, and started again after the fault's length.
+    Killed,
+    /// It stands still.
+    Stalled,
+    /// Its ticks come late, by up to so much.
+    Busy(Micros),
+}
+
+/// Which of the controller's senses cannot be trusted, though nothing in what it is told shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Blind {
+    /// Where the head is.
+    pub head: bool,
+    /// Where the joints are.
+    pub joints: bool,
+    /// Where the needle is.
+    pub needle: bool,
+}
+
+impl Blind {
+    /// Either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            head: self.head || other.head,
+            joints: self.joints || other.joints,
+            needle: self.needle || other.needle,
+        }
+    }
+}
+
+/// The time within which the controller, or the device behind it, must react, with the hazard it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figure {
+    /// From the fault's first showing at the port to the needle commanded in and the arm's motion ended.
+    pub within: Micros,
+    /// The hazard.
+    pub hazard: &'static str,
+}
+
+/// A pose that is wrong by more than this cannot be taken for a movement, metres. Source: the head filter's fastest believable head.
+const JUMP: f64 = 30e-3;
+
+impl Kind {
+    /// Its name in files and reports.
+    #[must_use]
+    pub const fn name(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Signal(signal, distortion) => (signal.name(), distortion.name()),
+            Self::Lease(fault) => (
+                "lease",
+                match fault {
+                    LeaseFault::Off => "off",
+                    LeaseFault::Delayed(_) => "delayed",
+                    LeaseFault::Intermittent(_) => "intermittent",
+                    LeaseFault::Duplicated => "duplicated",
+                    LeaseFault::Stolen => "stolen",
+                    LeaseFault::Contested => "contested",
+                },
+            ),
+            Self::Arm(fault) => (
+                "arm",
+                match fault {
+                    ArmFault::Rejected => "rejected",
+                    ArmFault::Silent => "silent",
+                    ArmFault::ResultLost => "result_lost",
+                    ArmFault::CancelIgnored => "cancel_ignored",
+                    ArmFault::MovesOn => "moves_on",
+                    ArmFault::Preempted => "preempted",
+                    ArmFault::Restarted => "restarted",
+                },
+            ),
+            Self::Needle(fault) => (
+                "needle",
+                match fault {
+                    NeedleFault::StuckOut => "stuck_out",
+                    NeedleFault::Slow(_) => "slow",
+                    NeedleFault::Own => "own_fault",
+                    NeedleFault::Silent => "silent",
+                },
+            ),
+            Self::Head(HeadFault::Jerk(_)) => ("head", "jerk"),
+            Self::Head(HeadFault::Drift(_)) => ("head", "drift"),
+            Self::Record(RecordFault::Full) => ("record", "full"),
+            Self::Record(RecordFault::Unsynced) => ("record", "unsynced"),
+            Self::Record(RecordFault::Slow(_)) => ("record", "slow"),
+            Self::Process(ProcessFault::Killed) => ("process", "killed"),
+            Self::Process(ProcessFault::Stalled) => ("process", "stalled"),
+            Self::Process(ProcessFault::Busy(_)) => ("process", "busy"),
+            Self::ClockStep(_) => ("clock", "step"),
+            Self::MotionsLate(_) => ("motions", "late"),
+        }
+    }
+
+    /// What it makes the controller believe that is not so, and cannot be seen from what it is told.
+    ///
+    /// A value that is told late, stuck at rest, or wrong by little looks like any other: ports stamp what arrives, not what was measured.
+    #[must_use]
+    pub const fn blinds(self) -> Blind {
+        let nothing = Blind {
+            head: false,
+            joints: false,
+            needle: false,
+        };
+        match self {
+            Self::Signal(
+                signal,
+                Distortion::Stuck
+                | Distortion::Wrong(_)
+                | Distortion::Delayed(_)
+                | Distortion::Reordered
+                | Distortion::Permuted
+                | Distortion::Garbage(Garbage::Huge | Garbage::Thousandfold),
+            ) => match signal {
+                Signal::HeadPose => Blind {
+                    head: true,
+                    ..nothing
+                },
+                Signal::Joints => Blind {
+                    joints: true,
+                    ..nothing
+                },
+                Signal::NeedleState | Signal::Force => Blind {
+                    needle: true,
+                    ..nothing
+                },
+            },
+            _ => nothing,
+        }
+    }
+
+    /// How fast it must be reacted to while the session works on a dot; `None` where it need not show, or no figure is set.
+    #[must_use]
+    pub fn figure(self) -> Option<Figure> {
+        let figure = |ms, hazard| {
+            Some(Figure {
+                within: Micros::from_ms(ms),
+                hazard,
+            })
+        };
+        let impossible = |how| {
+            matches!(
+                how,
+                Distortion::Garbage(Garbage::NotANumber | Garbage::Infinite)
+            )
+        };
+        match self {
+            Self::Signal(Signal::Joints, Distortion::Off | Distortion::Missing)
+            | Self::Arm(ArmFault::Restarted) => figure(20, "H5"),
+            Self::Signal(Signal::HeadPose, Distortion::Off | Distortion::Stuck) => {
+                figure(100, "H4")
+            }
+            Self::Signal(Signal::HeadPose, Distortion::Garbage(_)) => figure(100, "H4"),
+            Self::Signal(Signal::HeadPose, Distortion::Wrong(by)) if by > JUMP => figure(100, "H4"),
+            Self::Signal(_, how) if impossible(how) => figure(20, "H13"),
+            Self::Signal(Signal::NeedleState, Distortion::Off)
+            | Self::Needle(NeedleFault::Silent) => figure(50, "H10"),
+            Self::Signal(Signal::Force, Distortion::Wrong(by)) if by > 10.0 => figure(20, "H2"),
+            Self::Needle(NeedleFault::Own) => figure(20, "H8"),
+            Self::Lease(LeaseFault::Off | LeaseFault::Stolen) => figure(500, "H9"),
+            Self::Head(_) => figure(30, "H3"),
+            Self::Process(ProcessFault::Stalled | ProcessFault::Killed) => figure(50, "H10"),
+            Self::Record(RecordFault::Full | RecordFault::Unsynced) => figure(20, "H11"),
+            Self::ClockStep(_) => figure(20, "H4"),
+            _ => None,
+        }
+    }
+}
+
+impl Signal {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Joints => "joints",
+            Self::HeadPose => "head_pose",
+            Self::NeedleState => "needle_state",
+            Self::Force => "force",
+        }
+    }
+}
+
+impl Distortion {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Stuck => "stuck",
+            Self::Garbage(Garbage::NotANumber) => "nan",
+            Self::Garbage(Garbage::Infinite) => "infinite",
+            Self::Garbage(Garbage::Huge) => "huge",
+            Self::Garbage(Garbage::Thousandfold) => "thousandfold",
+            Self::Wrong(_) => "wrong",
+            Self::Slow(_) => "slow",
+            Self::Delayed(_) => "delayed",
+            Self::Intermittent(_) => "intermittent",
+            Self::Duplicated => "duplicated",
+            Self::Reordered => "reordered",
+            Self::Permuted => "permuted",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (target, kind) = self.name();
+        write!(f, "{target}.{kind}")
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} from {:.3} s for {:.3} s",
+            self.kind,
+            self.start.s(),
+            self.length.s()
+        )
+    }
+}

@@ -1,0 +1,173 @@
+//! The session's services in virtual time: motions and notes take as long as they are said to, and may fail.
+
+use std::collections::VecDeque;
+
+use stipple_controller::hops::CellPlanner;
+use stipple_controller::ports::Micros;
+use stipple_controller::record::{Record, RecordError};
+use stipple_controller::services::{Answer, InlineServices, Note, Request, Services, WallClock};
+use stipple_model::plan::DotId;
+
+use super::sabotage::Sabotage;
+use crate::fault::RecordFault;
+
+/// How long computing and writing take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency {
+    /// A motion.
+    pub motion: Micros,
+    /// A write to the record that is safe against a power cut.
+    pub record: Micros,
+}
+
+impl Default for Latency {
+    /// Figures of this project's own: a hop is computed in well under a millisecond, a flash disk syncs in a few.
+    fn default() -> Self {
+        Self {
+            motion: Micros::from_ms(4),
+            record: Micros::from_ms(6),
+        }
+    }
+}
+
+/// Services that do the work when it is due: what a killed process has asked for and was not due is never done.
+pub(super) struct Desk {
+    inner: InlineServices<CellPlanner>,
+    latency: Latency,
+    now: Micros,
+    /// In the order they were asked for; due times.
+    motions: VecDeque<(Micros, Request)>,
+    notes: VecDeque<(Micros, Request)>,
+    /// Answers that are there.
+    answers: VecDeque<Answer>,
+    /// Motions and notes take so much longer.
+    pub motions_late: Micros,
+    pub notes_late: Micros,
+    /// The next write fails like this.
+    pub failing: Option<RecordFault>,
+    /// A write has failed: nothing is written any more.
+    failed: bool,
+    /// A write failed and the session was told so.
+    told_failed: bool,
+    sabotage: Option<Sabotage>,
+    /// A dot whose intent is confirmed without being written.
+    pub forgotten: Option<DotId>,
+}
+
+impl Desk {
+    pub fn new(
+        planner: CellPlanner,
+        record: Record,
+        latency: Latency,
+        sabotage: Option<Sabotage>,
+    ) -> Self {
+        Self {
+            inner: InlineServices::new(planner, record, WallClock { at_zero_us: 0 }),
+            latency,
+            now: Micros::ZERO,
+            motions: VecDeque::new(),
+            notes: VecDeque::new(),
+            answers: VecDeque::new(),
+            motions_late: Micros::ZERO,
+            notes_late: Micros::ZERO,
+            failing: None,
+            failed: false,
+            told_failed: false,
+            sabotage,
+            forgotten: None,
+        }
+    }
+
+    pub fn set_now(&mut self, now: Micros) {
+        self.now = now;
+    }
+
+    pub const fn record(&self) -> &Record {
+        self.inner.record()
+    }
+
+    /// Whether the session has heard that the record failed.
+    pub const fn told_failed(&self) -> bool {
+        self.told_failed
+    }
+
+    /// What became of the planner and the record when the process ends in order.
+    pub fn into_record(self) -> Record {
+        self.inner.into_record()
+    }
+
+    fn write(&mut self, request: Request) {
+        if self.failed {
+            return;
+        }
+        let forged = match (&request, self.forgotten) {
+            (Request::Note(Note::Intent { ticket, dot, .. }), Some(forgotten))
+                if *dot == forgotten =>
+            {
+                Some(Some(Answer::IntentDurable(*ticket)))
+            }
+            (
+                Request::Note(Note::Outcome { dot, .. } | Note::Withdraw { dot }),
+                Some(forgotten),
+            ) if *dot == forgotten => Some(None),
+            _ => None,
+        };
+        if let Some(answer) = forged {
+            self.answers.extend(answer);
+            return;
+        }
+        let failing = self.failing.take();
+        if failing != Some(RecordFault::Full) {
+            self.inner.ask(request);
+        }
+        if failing.is_some() {
+            self.failed = true;
+            while self.inner.answer().is_some() {}
+            self.answers
+                .push_back(Answer::RecordFailed(RecordError::Failed));
+            return;
+        }
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(answer) = self.inner.answer() {
+            self.answers.push_back(answer);
+        }
+    }
+}
+
+impl Services for Desk {
+    fn ask(&mut self, request: Request) {
+        match request {
+            Request::Note(_) => {
+                if self.sabotage == Some(Sabotage::IntentNotAwaited)
+                    && let Request::Note(Note::Intent { ticket, .. }) = &request
+                {
+                    self.answers.push_back(Answer::IntentDurable(*ticket));
+                }
+                let due = self.now.after(self.latency.record).after(self.notes_late);
+                self.notes.push_back((due, request));
+            }
+            Request::Hop(..) | Request::Lift { .. } => {
+                let due = self.now.after(self.latency.motion).after(self.motions_late);
+                self.motions.push_back((due, request));
+            }
+        }
+    }
+
+    fn answer(&mut self) -> Option<Answer> {
+        let now = self.now;
+        let due = |(at, _): &mut (Micros, Request)| *at <= now;
+        while let Some((_, request)) = self.motions.pop_front_if(due) {
+            self.inner.ask(request);
+            self.collect();
+        }
+        while let Some((_, request)) = self.notes.pop_front_if(due) {
+            self.write(request);
+        }
+        let answer = self.answers.pop_front();
+        self.told_failed |= matches!(answer, Some(Answer::RecordFailed(_)));
+        answer
+    }
+}

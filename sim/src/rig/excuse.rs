@@ -1,0 +1,66 @@
+//! What cannot be held against the controller for the time being.
+
+use stipple_controller::ports::Micros;
+
+use crate::fault::Blind;
+
+/// What a blinding fault did lasts so much longer than the fault itself.
+const AFTERMATH: Micros = Micros::from_ms(1_000);
+/// A head that sets off is seen, and the needle in, after so long: look, latency, three poses, reaction and stroke.
+const UNSEEN: Micros = Micros::from_ms(150);
+
+/// An arm that did what it was not told to comes to rest within so long of obeying again.
+const ARM_OBEYS: Micros = Micros::from_ms(1_000);
+
+/// What a tick's faults excuse.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Excuses {
+    /// What cannot be known.
+    pub blind: Blind,
+    /// The arm does not do what it is told.
+    pub arm: bool,
+    /// The needle device does not.
+    pub needle: bool,
+    /// The head has just been made to move.
+    pub head_moved: bool,
+}
+
+/// The last moment of each excuse.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Until {
+    pub blind_head: Option<Micros>,
+    pub blind_joints: Option<Micros>,
+    pub blind_needle: Option<Micros>,
+    pub arm: Option<Micros>,
+    pub needle: Option<Micros>,
+    pub head_moved: Option<Micros>,
+}
+
+impl Until {
+    /// Notes what a tick excuses.
+    pub fn note(&mut self, now: Micros, excuses: Excuses) {
+        let Excuses {
+            blind,
+            arm,
+            needle,
+            head_moved,
+        } = excuses;
+        for (holds, until, span) in [
+            (blind.head, &mut self.blind_head, AFTERMATH),
+            (blind.joints, &mut self.blind_joints, AFTERMATH),
+            (blind.needle, &mut self.blind_needle, AFTERMATH),
+            (arm, &mut self.arm, ARM_OBEYS),
+            (needle, &mut self.needle, AFTERMATH),
+            (head_moved, &mut self.head_moved, UNSEEN),
+        ] {
+            if holds {
+                *until = Some(now.after(span));
+            }
+        }
+    }
+}
+
+/// Whether an excuse with that end still holds.
+pub(super) fn lasts(until: Option<Micros>, now: Micros) -> bool {
+    until.is_some_and(|until| now <= until)
+}

@@ -1,0 +1,442 @@
+//! The production session between simulated hardware and simulated faults, in virtual time.
+//!
+//! ```text
+//!  plant ──► wires (signals distorted, held up, lost) ──► session ──► lines (arm's server, needle) ──► plant
+//!    │                    │                              ▲    │              │
+//!    └── truth ───────────┴── what was delivered ──► watch    └── desk (motions, record) ── commanded ──► watch
+//! ```
+//!
+//! There are two times: the true one in which everything moves, and what the controller's clock shows.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use stipple_controller::admit::Admitted;
+use stipple_controller::hops::CellPlanner;
+use stipple_controller::ports::{ArmPort as _, JointState, Micros, NeedleReport, Ports};
+use stipple_controller::record::{Record, RecordError};
+use stipple_controller::session::{Progress, Selection, Session, SessionView, StartError};
+use stipple_core::{Command, Message};
+use stipple_model::clearance::WorkCell;
+use stipple_model::frames::{Base, Head, Transform};
+use stipple_model::plan::Plan;
+
+use crate::fault::{ArmFault, Blind, Fault, Kind, NeedleFault, Signal};
+use crate::plant::{DeviceCommand, Plant, PlantConfig, home};
+use crate::run::RunError;
+
+mod active;
+mod beat;
+mod desk;
+mod excuse;
+mod line;
+mod reaction;
+mod restart;
+mod sabotage;
+mod watch;
+mod wire;
+
+pub use desk::Latency;
+pub use reaction::FaultName;
+pub use sabotage::Sabotage;
+pub use watch::{Failure, Invariant};
+
+use beat::Beat;
+use desk::Desk;
+use line::{ArmAt, ArmLine, HeadAt, NeedleAt, NeedleLine};
+use reaction::{Reacted, Reactions};
+use watch::{Seen, Watch};
+use wire::Wire;
+
+/// The controller's tick.
+pub const TICK: Micros = Micros(2_000);
+
+/// What is put together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Setup {
+    pub layer: u8,
+    pub seed: u64,
+    pub plant: PlantConfig,
+    pub latency: Latency,
+    /// `None` is in memory.
+    pub record: Option<PathBuf>,
+    /// In the order they begin.
+    pub faults: Vec<Fault>,
+    pub sabotage: Option<Sabotage>,
+}
+
+/// Sensors' ways to the ports.
+struct Wires {
+    joints: Wire<JointState>,
+    head: Wire<Transform<Base, Head>>,
+    needle: Wire<NeedleReport>,
+    beat: Beat,
+}
+
+/// When the controller's process does nothing.
+#[derive(Debug, Clone, Copy, Default)]
+struct Process {
+    /// Until then it is down or stands still.
+    idle_until: Option<Micros>,
+    /// The clock it reads, against the true one, µs.
+    clock_off: i64,
+}
+
+/// Session, plant, and all between them.
+pub(crate) struct Rig {
+    admitted: Admitted,
+    cell: Arc<WorkCell>,
+    planner: CellPlanner,
+    setup: Setup,
+    /// The hardware and the head.
+    pub plant: Plant,
+    wires: Wires,
+    arm_line: ArmLine,
+    needle_line: NeedleLine,
+    session: Session,
+    /// `None` only while it is exchanged.
+    desk: Option<Desk>,
+    now: Micros,
+    process: Process,
+    /// The next fault, and those that last.
+    next_fault: usize,
+    active: Vec<usize>,
+    /// What faults of the head did, to be undone.
+    moved: Vec<active::Moved>,
+    /// When the head was last put back.
+    put_back_at: Option<Micros>,
+    rng: ChaCha8Rng,
+    watch: Watch,
+    reactions: Reactions,
+    injected: BTreeMap<FaultName, u32>,
+    core_faults: BTreeMap<&'static str, u32>,
+    view: SessionView,
+}
+
+fn view_of(session: &Session) -> SessionView {
+    SessionView {
+        state: session.state(),
+        fault: None,
+        message: Message::NoPlan,
+        layer: None,
+        dot: None,
+        progress: Progress::default(),
+        finished: false,
+        reply: None,
+    }
+}
+
+impl Rig {
+    /// Everything at rest at time zero, the session safe.
+    pub fn new(admitted: &Admitted, cell: Arc<WorkCell>, setup: Setup) -> Result<Self, RunError> {
+        let plan = admitted.plan();
+        let start = home(plan, &cell, setup.layer)?;
+        let mut plant = Plant::new(plan, cell.arm(), start, &setup.plant, setup.seed)?;
+        let planner = CellPlanner::new(Arc::clone(plan), Arc::clone(&cell));
+        let record = restart::open(admitted, setup.record.as_deref(), 0)?;
+        plant.remember_struck(record.placed()?.iter().map(|p| p.dot));
+        let session = restart::session(admitted, &planner, record.dots()?, &setup, Micros::ZERO)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(setup.seed);
+        rng.set_stream(5);
+        Ok(Self {
+            admitted: admitted.clone(),
+            desk: Some(Desk::new(
+                planner.clone(),
+                record,
+                setup.latency,
+                setup.sabotage,
+            )),
+            cell,
+            planner,
+            plant,
+            wires: Wires {
+                joints: Wire::new(TICK),
+                head: Wire::new(setup.plant.tracker.period),
+                needle: Wire::new(TICK),
+                beat: Beat::new(),
+            },
+            setup,
+            arm_line: ArmLine::default(),
+            needle_line: NeedleLine::default(),
+            view: view_of(&session),
+            session,
+            now: Micros::ZERO,
+            process: Process::default(),
+            next_fault: 0,
+            active: Vec::new(),
+            moved: Vec::new(),
+            put_back_at: None,
+            rng,
+            watch: Watch::default(),
+            reactions: Reactions::default(),
+            injected: BTreeMap::new(),
+            core_faults: BTreeMap::new(),
+        })
+    }
+
+    /// What the controller's clock shows now.
+    fn stamp(&self) -> Micros {
+        Micros(self.now.0.saturating_add_signed(self.process.clock_off))
+    }
+
+    /// One tick of the plant, 2 ms of true time, and of the session, if it has one.
+    pub fn tick(&mut self) -> SessionView {
+        self.now = self.now.after(TICK);
+        self.begin_faults();
+        self.plant.step(self.now);
+        self.carry();
+        let ticked = self
+            .process
+            .idle_until
+            .is_none_or(|until| self.now >= until);
+        self.needle_line.commanded = None;
+        if ticked {
+            self.process.idle_until = None;
+            self.tick_session();
+        }
+        self.look(ticked);
+        self.end_faults();
+        self.view
+    }
+
+    /// The signals of this tick, from the plant to the ports.
+    fn carry(&mut self) {
+        let (now, stamp) = (self.now, self.stamp());
+        let off = self.fault_of(|kind| kind == Kind::Arm(ArmFault::Restarted));
+        let joints = self.distortion(Signal::Joints);
+        let head = self.distortion(Signal::HeadPose);
+        let needle = self.distortion(Signal::NeedleState);
+        let force = self.distortion(Signal::Force);
+        let mute = self.fault_of(|kind| kind == Kind::Needle(NeedleFault::Silent));
+        let rng = &mut self.rng;
+        let arm = self.plant.arm.joint_state().map(|s| s.value);
+        let how = joints.map(|(_, how)| how);
+        let joints_carried =
+            self.wires
+                .joints
+                .carry(now, stamp, arm.filter(|_| off.is_none()), how, rng);
+        let pose = self.plant.tracker.latest().filter(|l| l.arrived == now);
+        let how = head.map(|(_, how)| how);
+        let head_carried = self
+            .wires
+            .head
+            .carry(now, stamp, pose.map(|p| p.value), how, rng);
+        let before = self.wires.needle.delivered().map(|d| d.value);
+        let report = self.plant.needle.report_now().map(|r| {
+            force.map_or(r.value, |(_, how)| {
+                wire::distorted_force(&r.value, how, before.as_ref())
+            })
+        });
+        let how = needle.map(|(_, how)| how);
+        let needle_carried =
+            self.wires
+                .needle
+                .carry(now, stamp, report.filter(|_| mute.is_none()), how, rng);
+        let lease = self.lease_fault();
+        let how = lease.map(|(_, how)| how);
+        let beat = self.wires.beat.carry(now, stamp, how, &mut self.rng);
+        // A force that does not arrive does not show.
+        let force_arrives = self
+            .wires
+            .needle
+            .delivered()
+            .is_some_and(|d| d.arrived == stamp)
+            && needle.is_none();
+        for (number, carried) in [
+            (lease.map(|(n, _)| n), beat),
+            (joints.map(|(n, _)| n), joints_carried),
+            (head.map(|(n, _)| n), head_carried),
+            (needle.map(|(n, _)| n), needle_carried),
+            (off, joints_carried.showing(true)),
+            (mute, needle_carried.showing(true)),
+            (force.map(|(n, _)| n), needle_carried.showing(force_arrives)),
+        ] {
+            if let Some(number) = number {
+                self.show_carried(number, carried);
+            }
+        }
+    }
+
+    fn tick_session(&mut self) {
+        let stamp = self.stamp();
+        let Some(desk) = &mut self.desk else {
+            return;
+        };
+        desk.set_now(self.now);
+        let pose = self.wires.head.delivered();
+        let pose = if self.setup.sabotage == Some(Sabotage::StampRenewed) {
+            line::renewed(pose, stamp)
+        } else {
+            pose
+        };
+        let mut ports = Ports {
+            arm: &mut ArmAt {
+                line: &mut self.arm_line,
+                arm: &mut self.plant.arm,
+                joints: self.wires.joints.delivered(),
+            },
+            needle: &mut NeedleAt {
+                line: &mut self.needle_line,
+                needle: &mut self.plant.needle,
+                report: self.wires.needle.delivered(),
+                sabotage: self.setup.sabotage,
+            },
+            head: &mut HeadAt(pose),
+            operator: &mut self.wires.beat,
+        };
+        self.view = self.session.tick(stamp, &mut ports, desk);
+        // What is asked of `dots` is read from the session; the queue of results is for those who publish them.
+        while self.session.next_result().is_some() {}
+    }
+
+    /// What the checks see of this tick.
+    fn look(&mut self, ticked: bool) {
+        let excuses = self.excuses();
+        let Some(desk) = &self.desk else {
+            return;
+        };
+        let (wires, needle) = (&self.wires, self.needle_line.commanded);
+        self.watch.look(&Seen {
+            now: self.now,
+            ticked,
+            view: &self.view,
+            plan: self.admitted.plan(),
+            plant: &self.plant,
+            desk,
+            followed: self.arm_line.followed.as_ref().filter(|_| ticked),
+            needle,
+            joints: wires.joints.delivered(),
+            joints_at: wires.joints.news_at(),
+            head: wires.head.delivered(),
+            head_at: wires.head.news_at(),
+            report: wires.needle.delivered(),
+            report_at: wires.needle.news_at(),
+            lease_at: wires.beat.heard_at(),
+            excuses,
+        });
+        self.show_what_is_seen(ticked);
+        if !ticked {
+            self.reactions.wait(TICK);
+        }
+        let reacted = Reacted {
+            stopped: ticked && !self.view.state.working(),
+            faulted: ticked && self.view.fault.is_some(),
+            retracted: ticked && !matches!(needle, Some(DeviceCommand::Extend { .. })),
+            drawn_in: !self.plant.needle.goes_out(),
+        };
+        for late in self.reactions.look(self.now, reacted) {
+            let (now, figure) = (self.now, late.figure);
+            self.watch.check(Invariant::Reaction, false, now, || {
+                format!(
+                    "{} is not reacted to within {:.0} ms ({})",
+                    late.kind,
+                    figure.within.s() * 1e3,
+                    figure.hazard
+                )
+            });
+        }
+    }
+
+    /// Hands an operator's command to the session.
+    pub fn command(&mut self, command: Command) {
+        if command == Command::Resume {
+            self.watch.allow();
+        }
+        self.session.command(command);
+    }
+
+    /// Starts the session on a selection.
+    pub fn start(&mut self, selection: Selection) -> Result<(), StartError> {
+        self.session.start(selection)?;
+        self.watch.allow();
+        Ok(())
+    }
+
+    /// Whether the controller's process runs.
+    pub fn is_up(&self) -> bool {
+        self.process.idle_until.is_none()
+    }
+
+    /// Whether all faults are over.
+    pub fn is_calm(&self) -> bool {
+        self.active.is_empty() && self.next_fault >= self.setup.faults.len()
+    }
+
+    /// The virtual time.
+    pub const fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// Where the session stands.
+    pub const fn view(&self) -> &SessionView {
+        &self.view
+    }
+
+    /// The session.
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The plan.
+    pub const fn plan(&self) -> &Arc<Plan> {
+        self.admitted.plan()
+    }
+
+    /// Arm, tool and surroundings.
+    pub const fn cell(&self) -> &Arc<WorkCell> {
+        &self.cell
+    }
+
+    /// The record.
+    pub fn record(&self) -> Result<&Record, RecordError> {
+        self.desk
+            .as_ref()
+            .map(Desk::record)
+            .ok_or(RecordError::Failed)
+    }
+
+    /// How many faults of each kind were injected.
+    pub const fn injected(&self) -> &BTreeMap<FaultName, u32> {
+        &self.injected
+    }
+
+    /// Reaction times by fault, ms.
+    pub const fn reactions(&self) -> &BTreeMap<FaultName, Vec<f64>> {
+        self.reactions.times()
+    }
+
+    /// Faults that the core reported, by name, over all processes.
+    pub fn core_faults(&self) -> BTreeMap<&'static str, u32> {
+        let mut all = self.core_faults.clone();
+        for (name, count) in self.session.faults() {
+            *all.entry(name).or_default() += count;
+        }
+        all
+    }
+
+    /// Checks made, checks that did not hold, the first of those, and strikes made blind.
+    pub fn checked(&self) -> (u64, u64, &[Failure], u64) {
+        let plant = self.plant.invariants().checks;
+        let watch = &self.watch;
+        (
+            watch.checks + plant,
+            watch.breaks,
+            &watch.failures,
+            watch.blind_strikes,
+        )
+    }
+
+    /// Checks something more.
+    pub fn require(&mut self, invariant: Invariant, holds: bool, what: impl Fn() -> String) {
+        let now = self.now;
+        self.watch.check(invariant, holds, now, what);
+    }
+}
+
+/// What a set of faults hides.
+fn blinded(kinds: impl Iterator<Item = Kind>) -> Blind {
+    kinds.fold(Blind::default(), |blind, kind| blind.or(kind.blinds()))
+}

@@ -1,0 +1,171 @@
+//! The controller's process: killed, started anew, its record opened again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stipple_controller::admit::Admitted;
+use stipple_controller::hops::CellPlanner;
+use stipple_controller::ports::Micros;
+use stipple_controller::record::{Binding, DotState, Durability, Record, RecordError};
+use stipple_controller::session::{Session, SessionConfig};
+use stipple_model::plan::DotId;
+
+use super::desk::Desk;
+use super::sabotage::{Sabotage, limits};
+use super::{Rig, Setup, view_of};
+use crate::run::RunError;
+
+/// The record of a plan, at its path or in memory.
+pub(super) fn open(
+    admitted: &Admitted,
+    path: Option<&Path>,
+    now_us: i64,
+) -> Result<Record, RecordError> {
+    let binding = Binding {
+        plan: admitted.digest(),
+        scan: admitted.plan().provenance.scan_digest,
+    };
+    // Virtual time begins in 1970: the same run writes the same record.
+    match path {
+        Some(path) => Record::open(path, binding, Durability::ProcessCrash, now_us),
+        None => Record::in_memory(binding, now_us),
+    }
+}
+
+/// A session on an admitted plan that knows what the record knows.
+pub(super) fn session(
+    admitted: &Admitted,
+    planner: &CellPlanner,
+    done: BTreeMap<DotId, DotState>,
+    setup: &Setup,
+    now: Micros,
+) -> Result<Session, RunError> {
+    // Strikes are numbered by the true time: larger than all before, since no process strikes once a microsecond.
+    let config = SessionConfig::new(limits(setup.sabotage), now.0 + 1);
+    Ok(Session::new(
+        admitted,
+        Arc::new(planner.clone()),
+        done,
+        config,
+    )?)
+}
+
+/// The files of a record.
+fn files(record: &Path) -> [PathBuf; 3] {
+    ["", "-wal", ".head"].map(|suffix| {
+        let mut name = record.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+/// What a killed process leaves of a record: its files as they are now, and not as they are once it is closed in order.
+fn drop_as_killed(desk: Desk, path: &Path) -> std::io::Result<()> {
+    let left: Vec<(PathBuf, Option<Vec<u8>>)> = files(path)
+        .into_iter()
+        .map(|file| match std::fs::read(&file) {
+            Ok(bytes) => Ok((file, Some(bytes))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((file, None)),
+            Err(error) => Err(error),
+        })
+        .collect::<Result<_, _>>()?;
+    drop(desk);
+    for (file, bytes) in left {
+        match bytes {
+            Some(bytes) => std::fs::write(&file, bytes)?,
+            None => match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            },
+        }
+    }
+    Ok(())
+}
+
+impl Rig {
+    /// Kills the process: whatever it had in mind is gone, its files are as they are. A new one knows the record alone.
+    pub(super) fn kill(&mut self) {
+        let Some(desk) = self.desk.take() else {
+            return;
+        };
+        let left = match &self.setup.record {
+            Some(path) => drop_as_killed(desk, path).map(|()| None),
+            None => Ok(Some(desk.into_record())),
+        };
+        let now = self.now;
+        match left {
+            Ok(record) => self.begin_anew(record),
+            Err(error) => self.lose_record(&error.to_string(), now),
+        }
+    }
+
+    /// Ends the process in order and starts another, as an operator does who loads the plan again.
+    pub fn reload(&mut self) {
+        let Some(desk) = self.desk.take() else {
+            return;
+        };
+        let record = desk.into_record();
+        let kept = self.setup.record.is_none().then_some(record);
+        self.begin_anew(kept);
+    }
+
+    fn lose_record(&mut self, why: &str, now: Micros) {
+        self.watch.check(super::Invariant::I6, false, now, || {
+            format!("the record cannot be taken up again: {why}")
+        });
+    }
+
+    /// A new process on the record at its path, or on the one that was kept in memory.
+    fn begin_anew(&mut self, kept: Option<Record>) {
+        let now = self.now;
+        let now_us = i64::try_from(now.0).unwrap_or(i64::MAX);
+        let record = match kept {
+            Some(record) => Ok(record),
+            None => open(&self.admitted, self.setup.record.as_deref(), now_us),
+        };
+        let taken_up = record.map_err(RunError::from).and_then(|record| {
+            let mut done = record.dots()?;
+            let forgotten = self.forget_dot(&mut done);
+            let session = session(&self.admitted, &self.planner, done, &self.setup, now)?;
+            let mut desk = Desk::new(
+                self.planner.clone(),
+                record,
+                self.setup.latency,
+                self.setup.sabotage,
+            );
+            desk.forgotten = forgotten;
+            Ok((session, desk))
+        });
+        match taken_up {
+            Ok((session, desk)) => {
+                for (name, count) in self.session.faults() {
+                    *self.core_faults.entry(name).or_default() += count;
+                }
+                self.session = session;
+                self.desk = Some(desk);
+                self.view = view_of(&self.session);
+            }
+            Err(error) => self.lose_record(&error.to_string(), now),
+        }
+        self.wires.joints.forget();
+        self.wires.head.forget();
+        self.wires.needle.forget();
+        self.wires.beat.forget();
+        self.arm_line.forget();
+        self.watch.restarted();
+    }
+
+    /// The dot that a sabotaged record does not know any more.
+    fn forget_dot(&self, done: &mut BTreeMap<DotId, DotState>) -> Option<DotId> {
+        if self.setup.sabotage != Some(Sabotage::DotForgotten) {
+            return None;
+        }
+        let placed = done
+            .iter()
+            .find(|(_, state)| **state == DotState::Placed)
+            .map(|(dot, _)| *dot)?;
+        done.remove(&placed);
+        Some(placed)
+    }
+}
