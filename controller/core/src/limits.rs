@@ -60,8 +60,8 @@ pub struct Limits {
     /// How far a joint may be from the path that the arm follows, rad. Source: own, six times what the simulated arm shows. At a metre's
     /// reach it is 10 mm at the tip: nearer to the skin the heights above hold.
     pub path_deviation: f64,
-    /// How far a joint may rest from the end of a motion that the arm says it has made, rad. Source: own, the tolerance sent with each goal and a
-    /// margin; what is beyond has not been made, or the joint states do not tell where the arm is.
+    /// How far a joint may rest from the end of a motion that the arm says it has made, rad. Source: own, the tolerance sent with each goal and
+    /// a margin; what is beyond has not been made, or the joint states do not tell where the arm is.
     pub goal_deviation: f64,
     /// How long the joints must rest before the tip is judged. Source: own.
     pub settle: Micros,
