@@ -4,7 +4,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use stipple_controller::ports::Micros;
 use stipple_controller::session::{Selection, StartError};
-use stipple_core::{Clears, Command, Denied, State};
+use stipple_core::{Clears, Command, Denied, Fault, State};
 
 use crate::chance::uniform;
 use crate::rig::Rig;
@@ -109,6 +109,10 @@ impl Operator {
                 if reload {
                     rig.reload();
                 } else {
+                    // From such a place the controller moves the arm no way at all: a person has to.
+                    if rig.view().fault.is_some_and(misplaced) {
+                        rig.free_arm();
+                    }
                     rig.command(Command::ClearFault);
                 }
             }
@@ -171,4 +175,12 @@ impl Operator {
 /// How many dots of the record are done.
 fn done(rig: &Rig) -> u32 {
     u32::try_from(rig.session().done().len()).unwrap_or(u32::MAX)
+}
+
+/// Whether the arm stands where it may not be.
+const fn misplaced(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::TipTooNear | Fault::TipOffPatch | Fault::KeepOutNear | Fault::JointOutside
+    )
 }

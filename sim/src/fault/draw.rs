@@ -206,11 +206,11 @@ mod tests {
         let to = Micros::from_ms(3_600_000);
         let drawn = faults(&mut rng, Micros::from_ms(1_000), to, Micros::from_ms(1_000));
         let kinds: BTreeSet<String> = drawn.iter().map(|f| f.kind.to_string()).collect();
-        // 4 signals with 13 ways each, 2 more for joints, 7 of the arm, 4 of the needle, 2 of the head, 3 of the record, 3 of the
+        // 4 signals with 12 ways each, 2 more for joints, 7 of the arm, 4 of the needle, 2 of the head, 3 of the record, 3 of the
         // process, 6 of the lease, the clock and the motions.
         assert_eq!(
             kinds.len(),
-            4 * 13 - 4 + 2 + 7 + 4 + 2 + 3 + 3 + 2,
+            4 * 12 + 2 + 7 + 4 + 2 + 3 + 3 + 6 + 2,
             "{kinds:?}"
         );
         assert!((3_000..7_000).contains(&drawn.len()), "{}", drawn.len());

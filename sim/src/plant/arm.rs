@@ -139,6 +139,15 @@ impl SimArm {
         self.config.tolerances
     }
 
+    /// A person has moved the arm by its own means (its pendant, or by hand); it rests there.
+    pub fn put(&mut self, at: Joints) {
+        self.fail(ArmFailure::Preempted);
+        self.drive = Drive::Hold;
+        (self.position, self.wanted) = (at, at);
+        self.velocity = at.map(|_| 0.0);
+        self.wanted_velocity = self.velocity;
+    }
+
     /// Seconds since the motion under way began; `None` without one.
     #[must_use]
     pub fn elapsed(&self) -> Option<f64> {

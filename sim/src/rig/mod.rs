@@ -22,6 +22,7 @@ use stipple_controller::session::{Progress, Selection, Session, SessionView, Sta
 use stipple_core::{Command, Message};
 use stipple_model::clearance::WorkCell;
 use stipple_model::frames::{Base, Head, Transform};
+use stipple_model::joints::Joints;
 use stipple_model::plan::Plan;
 
 use crate::fault::{ArmFault, Blind, Fault, Kind, NeedleFault, Signal};
@@ -91,6 +92,8 @@ pub(crate) struct Rig {
     cell: Arc<WorkCell>,
     planner: CellPlanner,
     setup: Setup,
+    /// Where the arm waited before the session.
+    home: Joints,
     /// The hardware and the head.
     pub plant: Plant,
     wires: Wires,
@@ -159,6 +162,7 @@ impl Rig {
                 beat: Beat::new(),
             },
             setup,
+            home: start,
             arm_line: ArmLine::default(),
             needle_line: NeedleLine::default(),
             view: view_of(&session),
@@ -346,6 +350,11 @@ impl Rig {
             self.watch.allow();
         }
         self.session.command(command);
+    }
+
+    /// A person moves the arm off the head by its own means.
+    pub fn free_arm(&mut self) {
+        self.plant.arm.put(self.home);
     }
 
     /// Starts the session on a selection.
