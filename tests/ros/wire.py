@@ -36,9 +36,9 @@ NEAR = 0.05
 UNJUDGED = 0.02
 # Hertz: below this the watcher has not seen enough to say anything.
 ENOUGH = 100.0
-# Faults that say the machine stood still for tens of milliseconds, as shared ones do: the controller is right to stop, and what a
+# Faults that say the machine or its disk stood still for a while, as shared ones do: the controller is right to stop, and what a
 # test then does is what an operator does. Everything else that faults fails the test.
-STALLS = {"tick_gap", "joints_stale", "needle_silent", "head_lost"}
+STALLS = {"tick_gap", "joints_stale", "needle_silent", "head_lost", "intent_late"}
 # So many of them in one test are no longer the machine's.
 MOST_STALLS = 12
 

@@ -23,11 +23,11 @@ fn lasting(sum: &Sum) -> serde_json::Value {
 
 #[test]
 fn nothing_breaks_in_a_campaign_and_its_result_has_its_keys() {
-    let sum = run(&campaign(200, 1));
+    let sum = run(&campaign(100, 1));
     assert_eq!(sum.invariant_breaks, 0, "{:#?}", sum.failed);
-    assert_eq!((sum.sessions, sum.seed), (200, 1));
-    assert!(sum.faults_injected > 1_000, "{}", sum.faults_injected);
-    assert!(sum.simulated_hours > 1.0 && sum.checks > 10_000_000);
+    assert_eq!((sum.sessions, sum.seed), (100, 1));
+    assert!(sum.faults_injected > 500, "{}", sum.faults_injected);
+    assert!(sum.simulated_hours > 0.5 && sum.checks > 5_000_000);
     // What is skipped is skipped for a reason, and most dots are placed in spite of it all.
     assert!(sum.placed > 9 * (sum.in_doubt + sum.skipped));
     let value = serde_json::to_value(&sum).unwrap();
@@ -60,14 +60,14 @@ fn nothing_breaks_in_a_campaign_and_its_result_has_its_keys() {
 fn the_same_seed_gives_the_same_result_on_any_number_of_threads() {
     let one = Campaign {
         threads: Some(1),
-        ..campaign(12, 5)
+        ..campaign(6, 5)
     };
     let many = Campaign {
         threads: Some(3),
         ..one.clone()
     };
     assert_eq!(lasting(&run(&one)), lasting(&run(&many)));
-    assert_ne!(lasting(&run(&one)), lasting(&run(&campaign(12, 6))));
+    assert_ne!(lasting(&run(&one)), lasting(&run(&campaign(6, 6))));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn found(sabotage: Sabotage, sessions: usize) -> Vec<Invariant> {
 
 #[test]
 fn limits_opened_wide_are_found() {
-    let found = found(Sabotage::LimitsOpen, 40);
+    let found = found(Sabotage::LimitsOpen, 12);
     assert!(found.contains(&Invariant::I2), "{found:?}");
     assert!(found.contains(&Invariant::Reaction), "{found:?}");
 }
@@ -107,18 +107,18 @@ fn a_permit_that_is_kept_is_found() {
 
 #[test]
 fn an_intent_that_is_not_awaited_is_found() {
-    let found = found(Sabotage::IntentNotAwaited, 40);
+    let found = found(Sabotage::IntentNotAwaited, 12);
     assert!(found.contains(&Invariant::I3), "{found:?}");
 }
 
 #[test]
 fn an_old_pose_with_a_new_stamp_is_found() {
-    let found = found(Sabotage::StampRenewed, 40);
+    let found = found(Sabotage::StampRenewed, 60);
     assert!(found.contains(&Invariant::I2), "{found:?}");
 }
 
 #[test]
 fn a_dot_that_the_record_forgets_is_found() {
-    let found = found(Sabotage::DotForgotten, 40);
+    let found = found(Sabotage::DotForgotten, 12);
     assert!(found.contains(&Invariant::I3), "{found:?}");
 }

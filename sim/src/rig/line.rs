@@ -248,6 +248,9 @@ impl NeedlePort for NeedleAt<'_> {
     }
 }
 
+/// Poses farther apart than this are late. Source: one and a half frames of the simulated tracker.
+const LATE: Micros = Micros::from_ms(25);
+
 /// The head tracker's port in one tick.
 pub(super) struct HeadAt(pub Option<Stamped<Transform<Base, Head>>>);
 
@@ -257,12 +260,15 @@ impl HeadPort for HeadAt {
     }
 }
 
-/// As [`HeadAt`], but always new: an old pose with this tick's stamp.
+/// A pose that is older than a tracker's frames come apart, with this tick's stamp: what a driver does that repeats its last frame.
 pub(super) fn renewed(
     pose: Option<Stamped<Transform<Base, Head>>>,
     stamp: Micros,
 ) -> Option<Stamped<Transform<Base, Head>>> {
     pose.map(|pose| {
+        if stamp.fresh(pose.arrived, LATE) {
+            return pose;
+        }
         let mut iso = *pose.value.raw();
         // A nanometre to and fro: it must not be the same bits.
         iso.translation.vector.x += if stamp.0 / 2_000 % 2 == 0 {
