@@ -69,7 +69,7 @@ impl Luck {
         let across = z.cross(&Vector3::new(0.3, 0.9, 0.2)).normalize();
         let turn = UnitQuaternion::from_axis_angle(
             &nalgebra::Unit::new_normalize(z),
-            self.between(0.0, 6.28),
+            self.between(0.0, std::f64::consts::TAU),
         );
         Direction::new(z * angle.cos() + turn * across * angle.sin()).unwrap()
     }

@@ -1,7 +1,7 @@
 //! What can go wrong around a session: what, where, from when, for how long, how much.
 //!
 //! A fault is injected where the controller meets the world (what its ports tell and take), in the plant, or in the process that runs the
-//! controller; nothing inside the controller knows of it. [`file`] reads faults from TOML, [`draw`] draws them by chance.
+//! controller; nothing inside the controller knows of it. [`mod@file`] reads faults from TOML, [`draw`] draws them by chance.
 
 use std::fmt;
 
