@@ -19,6 +19,8 @@ pub struct SkinError(String);
 pub struct Skin {
     mesh: TriMesh,
     approved: Vec<bool>,
+    /// The patch alone; `None` where it has no triangle.
+    patch: Option<TriMesh>,
 }
 
 /// A point against the skin.
@@ -50,7 +52,30 @@ impl Skin {
                 *entry = true;
             }
         }
-        Ok(Self { mesh, approved })
+        let triangles = head.triangles().iter().zip(&approved);
+        let of_patch: Vec<[u32; 3]> = triangles.filter_map(|(t, is)| is.then_some(*t)).collect();
+        let patch = if of_patch.is_empty() {
+            None
+        } else {
+            let vertices = mesh.vertices().to_vec();
+            Some(TriMesh::new(vertices, of_patch).map_err(|e| SkinError(e.to_string()))?)
+        };
+        Ok(Self {
+            mesh,
+            approved,
+            patch,
+        })
+    }
+
+    /// Whether a point is within `reach` (m) of the patch.
+    #[must_use]
+    pub fn is_near_patch(&self, point: &Point<Head>, reach: f64) -> bool {
+        let raw = stipple_model::to_parry_vector(&point.raw());
+        let near = |patch: &TriMesh| {
+            let (nearest, _) = patch.project_local_point_and_get_location(raw, false);
+            (nearest.point - raw).length() <= reach
+        };
+        point.is_finite() && self.patch.as_ref().is_some_and(near)
     }
 
     /// Where a point is against it.

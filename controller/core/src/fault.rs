@@ -135,7 +135,7 @@ table! {
     JointOutside "joint_outside" RetractCancel OperatorOnceHealthy "H12" "a joint is outside its limits: move the arm back by its own means";
     TipTooFast "tip_too_fast" RetractCancel OperatorOnceHealthy "H12" "the tip was faster than it may be at its height";
     TipTooNear "tip_too_near" RetractCancel OperatorOnceHealthy "H1" "the tip is too near to the skin for an arm under way: move the arm off the head by its own means";
-    TipOffPatch "tip_off_patch" RetractCancel OperatorOnceHealthy "H1" "the tip is low over skin outside the approved patch: move the arm off the head by its own means";
+    TipOffPatch "tip_off_patch" RetractCancel OperatorOnceHealthy "H1" "the tip is low over skin away from the approved patch: move the arm off the head by its own means";
     KeepOutNear "keep_out_near" RetractCancel OperatorOnceHealthy "H1" "the tip is too near to what it must keep away from: move the arm away by its own means";
     OffPath "off_path" RetractCancel OperatorOnceHealthy "H12" "the arm left the path it was told to follow";
     ArmSilent "arm_silent" RetractCancel OperatorOnceHealthy "H9" "the arm did not take a motion on";

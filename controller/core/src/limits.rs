@@ -52,7 +52,7 @@ pub struct Limits {
     pub near_skin: f64,
     /// The arm under way must not bring the tip lower than this, m. Source: own, half the margin that planned motions keep.
     pub tip_lowest: f64,
-    /// Below this height the tip must be over the approved patch, m. Source: H1, twice the hover height.
+    /// Below this height the tip must be over the approved patch or right beside it, m. Source: H1, twice the hover height.
     pub over_patch: f64,
     /// Distance of the tip to a keep-out volume, m. Source: H1, 20 mm, less [`Limits::approach_displacement`]: the head may have moved by
     /// that much since the way was planned.

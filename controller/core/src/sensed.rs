@@ -87,7 +87,7 @@ pub struct TipNear {
     pub height: f64,
     /// How fast it comes nearer to the skin, m/s; negative when it goes away.
     pub approach: f64,
-    /// Whether the skin nearest to it belongs to the approved patch.
+    /// Whether it is over the approved patch, or beside it by no more than a hop along the skin crosses.
     pub over_patch: bool,
     /// Distance to the surface of the nearest keep-out volume, m, negative inside; `None` where the plan has none.
     pub keep_out: Option<f64>,

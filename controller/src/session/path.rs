@@ -26,6 +26,10 @@ const HIGH: f64 = 15e-3;
 /// Height up to which it is looked whether the patch is below, m. Source: own, above the height where that is guarded.
 const LOW: f64 = 6e-3;
 
+/// How far beside the patch the tip may be low, m. Source: own; a hop along the skin crosses at most 38 mm from patch to patch, so its middle
+/// is half of that from it, and 3 mm are for its height, the head's curvature and its motion.
+const BESIDE_PATCH: f64 = 22e-3;
+
 /// The motion that the arm was told to follow, and how far along it the arm was seen.
 #[derive(Debug)]
 pub(super) struct Path {
@@ -52,14 +56,14 @@ impl Path {
         let elapsed = now.since(self.since).map_or(0.0, Micros::s);
         let end = elapsed.min(self.trajectory.duration());
         let off = |t: f64| self.trajectory.at(t).position.max_difference(joints);
+        // All of the span is looked at: an arm that lags cuts a corner, and is nearer to the path behind it than at it.
         let (mut along, mut nearest) = (self.along, off(self.along));
-        for _ in 0..STEPS {
-            let next = (along + STEP).min(end);
+        for step in 1..=STEPS {
+            let next = (self.along + STEP * step as f64).min(end);
             let there = off(next);
-            if next <= along || there > nearest {
-                break;
+            if there < nearest {
+                (along, nearest) = (next, there);
             }
-            (along, nearest) = (next, there);
         }
         self.along = along;
         nearest
@@ -134,7 +138,7 @@ impl Session {
             } else {
                 0.0
             },
-            over_patch: !low || self.skin.locate(&tip).in_patch,
+            over_patch: !low || self.skin.is_near_patch(&tip, BESIDE_PATCH),
             keep_out,
         }
     }

@@ -120,16 +120,16 @@ pub const fn session_seed(seed: u64, number: u64) -> u64 {
 }
 
 impl Campaign {
-    /// Runs all sessions, or as many as begin before `stop` is set. `done` is told after each how many there are.
+    /// Runs all sessions on `plans`, or as many as begin before `stop` is set. `done` is told after each how many there are.
     ///
     /// # Errors
     /// A plan or a session that cannot be set up.
     pub fn run(
         &self,
+        plans: &Plans,
         stop: &AtomicBool,
         done: &(dyn Fn(usize) + Sync),
     ) -> Result<Sum, CampaignError> {
-        let plans = Plans::of(self)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.unwrap_or(cores).max(1);
         let clock = std::time::Instant::now();
@@ -142,7 +142,7 @@ impl Campaign {
                     return Ok(ended);
                 }
                 let seed = session_seed(self.seed, number as u64);
-                match run_session(&plans, seed, self.sabotage, None) {
+                match run_session(plans, seed, self.sabotage, None) {
                     Ok(session) => ended.push((number, session)),
                     Err(error) => {
                         next.store(self.sessions, Ordering::Relaxed);

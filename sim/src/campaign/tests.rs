@@ -2,8 +2,15 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 
+/// Making a plan takes as long as dozens of sessions.
+fn plans() -> &'static Plans {
+    static PLANS: OnceLock<Plans> = OnceLock::new();
+    PLANS.get_or_init(|| Plans::of(&Campaign::default()).unwrap())
+}
+
 fn run(campaign: &Campaign) -> Sum {
-    campaign.run(&AtomicBool::new(false), &|_| {}).unwrap()
+    let sum = campaign.run(plans(), &AtomicBool::new(false), &|_| {});
+    sum.unwrap()
 }
 
 fn campaign(sessions: usize, seed: u64) -> Campaign {
@@ -23,10 +30,10 @@ fn lasting(sum: &Sum) -> serde_json::Value {
 
 #[test]
 fn nothing_breaks_in_a_campaign_and_its_result_has_its_keys() {
-    let sum = run(&campaign(100, 1));
+    let sum = run(&campaign(200, 1));
     assert_eq!(sum.invariant_breaks, 0, "{:#?}", sum.failed);
-    assert_eq!((sum.sessions, sum.seed), (100, 1));
-    assert!(sum.faults_injected > 500, "{}", sum.faults_injected);
+    assert_eq!((sum.sessions, sum.seed), (200, 1));
+    assert!(sum.faults_injected > 1_000, "{}", sum.faults_injected);
     assert!(sum.simulated_hours > 0.5 && sum.checks > 5_000_000);
     // What is skipped is skipped for a reason, and most dots are placed in spite of it all.
     assert!(sum.placed > 9 * (sum.in_doubt + sum.skipped));
@@ -72,11 +79,11 @@ fn the_same_seed_gives_the_same_result_on_any_number_of_threads() {
 
 #[test]
 fn a_session_is_replayed_by_its_seed_alone() {
-    let plans = Plans::of(&Campaign::default()).unwrap();
+    let plans = plans();
     let seed = session_seed(5, 3);
     let mut lines = 0;
-    let told = run_session(&plans, seed, None, Some(&mut |_: &str| lines += 1)).unwrap();
-    assert_eq!(told, run_session(&plans, seed, None, None).unwrap());
+    let told = run_session(plans, seed, None, Some(&mut |_: &str| lines += 1)).unwrap();
+    assert_eq!(told, run_session(plans, seed, None, None).unwrap());
     assert!(lines > 100, "what happens is told");
 }
 

@@ -82,7 +82,8 @@ fn all(campaign: &Campaign) -> anyhow::Result<Sum> {
     // Without a handler Ctrl-C ends the process at once, and nothing is told of the sessions that are done.
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     let bar = progress_bar(campaign.sessions as u64);
-    let sum = campaign.run(&interrupted, &|done| bar.set_position(done as u64))?;
+    let plans = Plans::of(campaign)?;
+    let sum = campaign.run(&plans, &interrupted, &|done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     Ok(sum)
 }
