@@ -271,7 +271,7 @@ pub(super) fn renewed(
         }
         let mut iso = *pose.value.raw();
         // A nanometre to and fro: it must not be the same bits.
-        iso.translation.vector.x += if stamp.0 / 2_000 % 2 == 0 {
+        iso.translation.vector.x += if (stamp.0 / 2_000).is_multiple_of(2) {
             1e-9
         } else {
             -1e-9
