@@ -30,6 +30,28 @@ pub enum Heard {
     Nameless,
 }
 
+/// Why somebody may not have the arm moved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotHeld {
+    /// They name nobody.
+    #[error("who asks must be named: by the name under which the heartbeat is sent")]
+    Nameless,
+    /// They do not hold the lease, and nobody else does.
+    #[error("{asks:?} does not hold the operator's lease: no heartbeat of that name arrives")]
+    Nobody {
+        /// Who asks.
+        asks: String,
+    },
+    /// Somebody else holds it.
+    #[error("{asks:?} does not hold the operator's lease: {holder:?} does")]
+    Other {
+        /// Who asks.
+        asks: String,
+        /// Who holds it.
+        holder: String,
+    },
+}
+
 /// Who holds the lease, and since when.
 #[derive(Debug, Clone)]
 pub struct Lease {
@@ -118,6 +140,31 @@ impl Lease {
         Some((&holder.name, age))
     }
 
+    /// Whether somebody may have the arm moved at `now`: the holder alone may, while their heartbeat arrives. Who asks in another's name is
+    /// not told apart.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub fn allows(&self, asks: &str, now: Micros) -> Result<(), NotHeld> {
+        if asks.is_empty() {
+            return Err(NotHeld::Nameless);
+        }
+        let asks = || asks.to_owned();
+        match &self.holder {
+            Some(holder) if now.fresh(holder.last, self.age) => {
+                if holder.name == asks() {
+                    Ok(())
+                } else {
+                    Err(NotHeld::Other {
+                        asks: asks(),
+                        holder: holder.name.clone(),
+                    })
+                }
+            }
+            _ => Err(NotHeld::Nobody { asks: asks() }),
+        }
+    }
+
     /// How old the last heartbeat of a hold may be.
     #[must_use]
     pub const fn age(&self) -> Micros {
@@ -180,6 +227,28 @@ mod tests {
         assert_eq!(lease.hear("b", ms(3000)), Heard::Held);
         assert_eq!(lease.held().unwrap().value, LeaseTerm(2));
         assert_eq!(lease.holder(ms(3010)), Some(("b", ms(10))));
+    }
+
+    #[test]
+    fn the_holder_alone_may_have_the_arm_moved() {
+        let mut lease = Lease::new(AGE);
+        let nobody = |asks: &str| NotHeld::Nobody {
+            asks: asks.to_owned(),
+        };
+        assert_eq!(lease.allows("a", ms(0)), Err(nobody("a")));
+        lease.hear("a", ms(0));
+        assert_eq!(lease.allows("a", ms(500)), Ok(()));
+        assert_eq!(lease.allows("", ms(0)), Err(NotHeld::Nameless));
+        assert_eq!(lease.allows("a", Micros(500_001)), Err(nobody("a")));
+        // Somebody else has taken it, and keeps it alive.
+        lease.hear("b", ms(1_000));
+        lease.hear("b", ms(1_100));
+        let refused = NotHeld::Other {
+            asks: "a".to_owned(),
+            holder: "b".to_owned(),
+        };
+        assert_eq!(lease.allows("a", ms(1_200)), Err(refused));
+        assert_eq!(lease.allows("b", ms(1_200)), Ok(()));
     }
 
     #[test]

@@ -16,7 +16,9 @@ use stipple_controller::ports::Micros;
 use stipple_controller::record::{Durability, Record};
 use stipple_controller::report::{Report, Spread};
 use stipple_controller::services::{InlineServices, WallClock};
-use stipple_controller::session::{Selection, Session, SessionConfig, SessionView, StartError};
+use stipple_controller::session::{
+    Asked, Selection, Session, SessionConfig, SessionView, StartError,
+};
 use stipple_core::{Command, Fault, Limits, State};
 
 const WALL: WallClock = WallClock {
@@ -153,7 +155,9 @@ fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
     bench.until(30.0, |v| {
         v.progress.placed == 5 && v.state == State::Approaching
     });
-    bench.session.pause_asked_by(Some("A. Operator".to_owned()));
+    bench
+        .session
+        .pause_asked(Asked::new(Some("A. Operator"), "the client stretches"));
     bench.session.command(Command::Pause);
     bench.until(10.0, |v| v.state == State::Paused);
     let tip = bed.planner.base_from_tip(&bench.plant.arm.rest).origin();
@@ -181,7 +185,10 @@ fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
         panic!("{:?}", bench.session.breaks())
     };
     let lasted = pause.lasted(bench.plant.now);
-    assert_eq!(pause.reason(), "paused by the operator (A. Operator)");
+    assert_eq!(
+        pause.reason(),
+        "paused by the operator (A. Operator): the client stretches"
+    );
     assert!(lasted >= Micros::from_ms(2000) && lasted <= Micros::from_ms(2010));
     drop(bench.services);
     let record = rusqlite::Connection::open(&path).unwrap();

@@ -19,7 +19,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from stipple_msgs.msg import DotResult, NeedleCommand, NeedleState, SessionState
-from stipple_msgs.srv import LoadPlan, Start
+from stipple_msgs.srv import LoadPlan, Pause, Resume, Start
 
 from bench import Failure, check, until
 
@@ -291,7 +291,9 @@ class Operator:
         self._beating.start()
         self._load = node.create_client(LoadPlan, f"{CONTROLLER}/load_plan")
         self._start = node.create_client(Start, f"{CONTROLLER}/start")
-        self._triggers = {name: node.create_client(Trigger, f"{CONTROLLER}/{name}") for name in ("pause", "resume", "stop", "clear_fault")}
+        self._triggers = {name: node.create_client(Trigger, f"{CONTROLLER}/{name}") for name in ("stop", "clear_fault")}
+        self._pause = node.create_client(Pause, f"{CONTROLLER}/pause")
+        self._resume = node.create_client(Resume, f"{CONTROLLER}/resume")
 
     def _beat(self):
         while not self._closed.wait(HEARTBEAT):
@@ -327,7 +329,7 @@ class Operator:
         return answer
 
     def try_start(self, dots, layer=1):
-        return self._call(self._start, Start.Request(layer=layer, limited=True, max_dots=dots))
+        return self._call(self._start, Start.Request(asked_by=self.name, layer=layer, limited=True, max_dots=dots))
 
     def start(self, dots, layer=1):
         """Starts, once the controller is ready: after a load it may first want to see fresh joints and a fresh head pose."""
@@ -345,8 +347,18 @@ class Operator:
         except Failure as failure:
             raise Failure(f"{failure}; the last answer was: {answer.message if answer else None}") from None
 
+    def pause(self, reason=""):
+        return self._call(self._pause, Pause.Request(asked_by=self.name, reason=reason))
+
+    def resume(self, operator=None):
+        return self._call(self._resume, Resume.Request(asked_by=self.name if operator is None else operator))
+
     def trigger(self, name):
-        return self._call(self._triggers[name], Trigger.Request())
+        """Any command without arguments; `success` and `message` of its answer."""
+        if name in self._triggers:
+            return self._call(self._triggers[name], Trigger.Request())
+        answer = self.pause() if name == "pause" else self.resume()
+        return Trigger.Response(success=answer.accepted, message=answer.message)
 
     def command(self, name):
         answer = self.trigger(name)

@@ -19,7 +19,7 @@ use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
 use crate::ports::{ArmPort as _, NeedlePort as _, Ports};
-use crate::session::{DotResult, Progress, Selection, SessionView};
+use crate::session::{Asked, DotResult, Progress, Selection, SessionView};
 
 /// From tick to tick.
 const PERIOD: Duration = Duration::from_millis(2);
@@ -33,8 +33,8 @@ pub enum Errand {
     Start(Selection, oneshot::Sender<Result<(), String>>),
     /// Any other command of the operator.
     Command(Command, oneshot::Sender<Result<(), String>>),
-    /// Pause, for the one named.
-    Pause(Option<String>, oneshot::Sender<Result<(), String>>),
+    /// Pause, as asked for.
+    Pause(Asked, oneshot::Sender<Result<(), String>>),
     /// Give the plan back, if its session is at rest.
     Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
     /// Take a plan.
@@ -241,8 +241,8 @@ impl Loop {
                 loaded.session.command(command);
                 self.answer = Some((command, answer));
             }
-            (Errand::Pause(by, answer), Some(loaded)) => {
-                loaded.session.pause_asked_by(by);
+            (Errand::Pause(asked, answer), Some(loaded)) => {
+                loaded.session.pause_asked(asked);
                 loaded.session.command(Command::Pause);
                 self.answer = Some((Command::Pause, answer));
             }

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 
 use futures::{Stream, StreamExt as _};
 use r2r::std_srvs::srv::Trigger;
-use r2r::stipple_msgs::srv::{LoadPlan, Start};
+use r2r::stipple_msgs::srv::{LoadPlan, Pause, Resume, Start};
 use r2r::{Node, QosProfile, ServiceRequest};
 use stipple_core::{Command, Limits, State};
 use tokio::sync::{oneshot, watch};
@@ -14,12 +14,10 @@ use tokio::sync::{oneshot, watch};
 use super::cycle::Errand;
 use super::load::Loader;
 use super::program::{ProgramError, making};
-use crate::session::Selection;
+use crate::session::{Asked, Selection};
 
 /// The services that take no arguments.
-const TRIGGERS: [(&str, Command); 4] = [
-    ("pause", Command::Pause),
-    ("resume", Command::Resume),
+const TRIGGERS: [(&str, Command); 2] = [
     ("stop", Command::Stop),
     ("clear_fault", Command::ClearFault),
 ];
@@ -30,6 +28,8 @@ type Requests<S> = Box<dyn Stream<Item = ServiceRequest<S>> + Unpin>;
 pub struct Desk {
     load: Requests<LoadPlan::Service>,
     start: Requests<Start::Service>,
+    pause: Requests<Pause::Service>,
+    resume: Requests<Resume::Service>,
     triggers: Vec<(Command, Requests<Trigger::Service>)>,
 }
 
@@ -57,6 +57,14 @@ impl Desk {
                 node.create_service::<Start::Service>("~/start", qos())
                     .map_err(made("start"))?,
             ),
+            pause: Box::new(
+                node.create_service::<Pause::Service>("~/pause", qos())
+                    .map_err(made("pause"))?,
+            ),
+            resume: Box::new(
+                node.create_service::<Resume::Service>("~/resume", qos())
+                    .map_err(made("resume"))?,
+            ),
             triggers,
         })
     }
@@ -65,14 +73,15 @@ impl Desk {
     pub fn serve(self, loader: Loader, errands: &Sender<Errand>, state: watch::Receiver<State>) {
         let loader = Rc::new(loader);
         tokio::task::spawn_local(serve_load(self.load, Rc::clone(&loader), state));
-        tokio::task::spawn_local(serve_start(self.start, errands.clone()));
+        let shared = || (errands.clone(), Rc::clone(&loader));
+        let (errands_of, loader_of) = shared();
+        tokio::task::spawn_local(serve_start(self.start, errands_of, loader_of));
+        let (errands_of, loader_of) = shared();
+        tokio::task::spawn_local(serve_pause(self.pause, errands_of, loader_of));
+        let (errands_of, loader_of) = shared();
+        tokio::task::spawn_local(serve_resume(self.resume, errands_of, loader_of));
         for (command, requests) in self.triggers {
-            tokio::task::spawn_local(serve_trigger(
-                requests,
-                command,
-                errands.clone(),
-                Rc::clone(&loader),
-            ));
+            tokio::task::spawn_local(serve_trigger(requests, command, errands.clone()));
         }
     }
 }
@@ -142,7 +151,11 @@ fn refused(message: String) -> LoadPlan::Response {
     }
 }
 
-async fn serve_start(mut requests: Requests<Start::Service>, errands: Sender<Errand>) {
+async fn serve_start(
+    mut requests: Requests<Start::Service>,
+    errands: Sender<Errand>,
+    loader: Rc<Loader>,
+) {
     while let Some(request) = requests.next().await {
         let wanted = &request.message;
         let selection = Selection {
@@ -151,11 +164,52 @@ async fn serve_start(mut requests: Requests<Start::Service>, errands: Sender<Err
         };
         let answer = if selection.max_dots == Some(0) {
             Err("max_dots is 0: there is nothing to start".to_owned())
+        } else if let Err(refusal) = loader.allows(&wanted.asked_by) {
+            Err(refusal.to_string())
         } else {
             ask(&errands, |answer| Errand::Start(selection, answer)).await
         };
-        tracing::info!(?selection, ?answer, "start");
+        tracing::info!(?selection, asked_by = wanted.asked_by, ?answer, "start");
         respond(request.respond(Start::Response {
+            accepted: answer.is_ok(),
+            message: answer.err().unwrap_or_default(),
+        }));
+    }
+}
+
+/// Anybody may pause; one who gives no name leaves it to whoever holds the lease.
+async fn serve_pause(
+    mut requests: Requests<Pause::Service>,
+    errands: Sender<Errand>,
+    loader: Rc<Loader>,
+) {
+    while let Some(request) = requests.next().await {
+        let (name, reason) = (&request.message.asked_by, &request.message.reason);
+        let holder = loader.lease_holder();
+        let by = Some(name.as_str()).filter(|name| !name.is_empty());
+        let asked = Asked::new(by.or(holder.as_deref()), reason);
+        let answer = ask(&errands, |answer| Errand::Pause(asked, answer)).await;
+        tracing::info!(asked_by = name, reason, ?answer, "pause");
+        respond(request.respond(Pause::Response {
+            accepted: answer.is_ok(),
+            message: answer.err().unwrap_or_default(),
+        }));
+    }
+}
+
+async fn serve_resume(
+    mut requests: Requests<Resume::Service>,
+    errands: Sender<Errand>,
+    loader: Rc<Loader>,
+) {
+    while let Some(request) = requests.next().await {
+        let name = &request.message.asked_by;
+        let answer = match loader.allows(name) {
+            Err(refusal) => Err(refusal.to_string()),
+            Ok(()) => ask(&errands, |answer| Errand::Command(Command::Resume, answer)).await,
+        };
+        tracing::info!(asked_by = name, ?answer, "resume");
+        respond(request.respond(Resume::Response {
             accepted: answer.is_ok(),
             message: answer.err().unwrap_or_default(),
         }));
@@ -166,15 +220,9 @@ async fn serve_trigger(
     mut requests: Requests<Trigger::Service>,
     command: Command,
     errands: Sender<Errand>,
-    loader: Rc<Loader>,
 ) {
     while let Some(request) = requests.next().await {
-        let answer = ask(&errands, |answer| match command {
-            // A call does not say who makes it; whoever holds the lease answers for it.
-            Command::Pause => Errand::Pause(loader.lease_holder(), answer),
-            command => Errand::Command(command, answer),
-        })
-        .await;
+        let answer = ask(&errands, |answer| Errand::Command(command, answer)).await;
         tracing::info!(?command, ?answer, "command");
         respond(request.respond(Trigger::Response {
             success: answer.is_ok(),

@@ -14,6 +14,7 @@ use super::inputs::Inputs;
 use super::program::{Clock, unix_us};
 use crate::admit::{AdmitError, Admitted, admit_file, check_arm};
 use crate::hops::CellPlanner;
+use crate::lease::NotHeld;
 use crate::record::{Binding, Durability, Record, RecordError};
 use crate::services::ThreadedServices;
 use crate::session::{Session, SessionConfig};
@@ -215,6 +216,14 @@ impl Loader {
         let (lease, now) = (self.inputs.lease(), self.clock.now());
         let holder = lease.holder(now).filter(|(_, age)| *age <= lease.age());
         holder.map(|(name, _)| name.to_owned())
+    }
+
+    /// Whether somebody may have the arm moved: the lease's holder alone may.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub fn allows(&self, asks: &str) -> Result<(), NotHeld> {
+        self.inputs.lease().allows(asks, self.clock.now())
     }
 
     /// The largest permit that the needle device has seen.

@@ -7,6 +7,38 @@ use crate::ports::Micros;
 use crate::report::PauseRow;
 use crate::services::{Note, Request, Services};
 
+/// Longest reason that is kept, characters. Source: own.
+const LONGEST_REASON: usize = 200;
+
+/// Who asks for a pause, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Who, where that is known.
+    pub by: Option<String>,
+    /// Why, in their own words.
+    pub reason: Option<String>,
+}
+
+impl Asked {
+    /// As somebody wrote it: on one line, not too long, and `None` where nothing is said.
+    #[must_use]
+    pub fn new(by: Option<&str>, reason: &str) -> Self {
+        let said = |text: &str| {
+            let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+            let line = words
+                .filter(|w| !w.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ");
+            let line: String = line.chars().take(LONGEST_REASON).collect();
+            Some(line).filter(|line| !line.is_empty())
+        };
+        Self {
+            by: by.and_then(said),
+            reason: said(reason),
+        }
+    }
+}
+
 /// A break: needle in, the arm lifted and held, from the moment it rests until the work goes on or is given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Break {
@@ -16,8 +48,8 @@ pub struct Break {
     pub ended: Option<Micros>,
     /// Why: the session's own reason, or that the operator asked for it.
     pub why: Message,
-    /// Who asked for it, where that is known.
-    pub by: Option<String>,
+    /// Who asked for it and why, as far as that is known.
+    pub asked: Asked,
 }
 
 impl Break {
@@ -30,13 +62,18 @@ impl Break {
             .unwrap_or(Micros::ZERO)
     }
 
-    /// For the record and for people: what, and by whom.
+    /// For the record and for people: what, by whom, and why.
     #[must_use]
     pub fn reason(&self) -> String {
-        match &self.by {
-            Some(by) => format!("{} ({by})", self.why.text()),
-            None => self.why.text().to_owned(),
+        let mut text = self.why.text().to_owned();
+        if let Some(by) = &self.asked.by {
+            text.push_str(&format!(" ({by})"));
         }
+        if let Some(reason) = &self.asked.reason {
+            text.push_str(": ");
+            text.push_str(reason);
+        }
+        text
     }
 }
 
@@ -57,9 +94,9 @@ impl Session {
         self.breaks.iter().map(row).collect()
     }
 
-    /// Names whoever asks for the next pause, for the record.
-    pub fn pause_asked_by(&mut self, who: Option<String>) {
-        self.asked_by = who;
+    /// Says who asks for the next pause and why, for the record.
+    pub fn pause_asked(&mut self, asked: Asked) {
+        self.asked = asked;
     }
 
     /// Keeps the breaks as the state goes from `before` to `after`; the record gets the length of each when it ends.
@@ -82,13 +119,31 @@ impl Session {
         }
         if after == State::Paused {
             // What the session decided by itself nobody asked for.
-            let by = self.asked_by.take().filter(|_| why == Message::PauseAsked);
+            let mut asked = std::mem::take(&mut self.asked);
+            if why != Message::PauseAsked {
+                asked = Asked::default();
+            }
             self.breaks.push(Break {
                 began: now,
                 ended: None,
                 why,
-                by,
+                asked,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_line_of_the_record() {
+        let asked = Asked::new(Some("A. Operator"), " the client\n wants\tto\u{7} stretch ");
+        assert_eq!(asked.reason.as_deref(), Some("the client wants to stretch"));
+        assert_eq!(Asked::new(Some(""), "\n").reason, None);
+        assert_eq!(Asked::new(Some(""), "").by, None);
+        let long = Asked::new(None, &"x".repeat(10_000));
+        assert_eq!(long.reason.map(|r| r.len()), Some(LONGEST_REASON));
     }
 }

@@ -31,7 +31,7 @@ use crate::record::{DotOutcome, DotState};
 use crate::services::Services;
 use crate::skin::{Skin, SkinError, skin_of};
 
-pub use breaks::Break;
+pub use breaks::{Asked, Break};
 pub use motions::AIM_TOLERANCE;
 use motions::Motions;
 use notes::Intent;
@@ -180,8 +180,8 @@ pub struct Session {
     breaks: Vec<Break>,
     /// The last tick.
     ticked: Micros,
-    /// Who asked for the pause on its way.
-    asked_by: Option<String>,
+    /// Who asked for the pause on its way, and why.
+    asked: Asked,
     /// What a start put aside that the core has not answered yet.
     replaced: Option<Replaced>,
 }
@@ -237,7 +237,7 @@ impl Session {
             last_fault: None,
             breaks: Vec::new(),
             ticked: Micros::ZERO,
-            asked_by: None,
+            asked: Asked::default(),
             replaced: None,
         })
     }

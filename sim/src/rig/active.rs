@@ -2,14 +2,15 @@
 
 use nalgebra::Vector3;
 use stipple_controller::ports::Micros;
+use stipple_core::NeedleState;
 
 use super::excuse::Excuses;
 use super::wire::Carried;
 use super::{Rig, blinded};
 use crate::chance::{normal, uniform};
 use crate::fault::{
-    ArmFault, Distortion, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault, RecordFault,
-    Signal,
+    ArmFault, Distortion, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
+    RecordFault, Signal,
 };
 use crate::plant::Condition;
 
@@ -189,8 +190,11 @@ impl Rig {
         let silence = self.setup.faults.get(number).is_some_and(|fault| {
             matches!(
                 fault.kind,
-                Kind::Signal(_, Distortion::Off)
-                    | Kind::Lease(_)
+                // What is not finite is dropped: it shows as silence.
+                Kind::Signal(
+                    _,
+                    Distortion::Off | Distortion::Garbage(Garbage::NotANumber | Garbage::Infinite)
+                ) | Kind::Lease(_)
                     | Kind::Arm(ArmFault::Restarted)
                     | Kind::Needle(NeedleFault::Silent)
             )
@@ -206,13 +210,16 @@ impl Rig {
     pub(super) fn show_what_is_seen(&mut self, ticked: bool) {
         let displaced = self.watch.displaced() == Some(self.now);
         let out = self.plant.needle.goes_out();
+        let report = self.wires.needle.delivered();
+        let tells = report.is_some_and(|r| r.value.state == NeedleState::Fault);
         let failed = self.desk.as_ref().is_some_and(super::Desk::told_failed);
         let shown: Vec<(usize, Kind)> = self
             .kinds()
             .filter(|(_, kind)| match kind {
                 Kind::Head(_) => displaced,
                 Kind::Process(ProcessFault::Stalled | ProcessFault::Killed) => !ticked && out,
-                Kind::Needle(NeedleFault::Own) => ticked,
+                // What is stuck or lost on the way does not tell of it.
+                Kind::Needle(NeedleFault::Own) => ticked && tells,
                 Kind::Record(RecordFault::Full | RecordFault::Unsynced) => failed,
                 _ => false,
             })

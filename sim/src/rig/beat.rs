@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use rand_chacha::ChaCha8Rng;
-use stipple_controller::lease::Lease;
+use stipple_controller::lease::{Lease, NotHeld};
 use stipple_controller::ports::{LeaseTerm, Micros, OperatorPort, Stamped};
 use stipple_core::Limits;
 
@@ -41,6 +41,14 @@ impl Beat {
     /// When the operator's last heartbeat arrived, true time.
     pub const fn heard_at(&self) -> Option<Micros> {
         self.heard_at
+    }
+
+    /// Whether the controller lets the simulated operator have the arm moved; `stamp` is what its clock shows.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn allows(&self, stamp: Micros) -> Result<(), NotHeld> {
+        self.lease.allows(OPERATOR, stamp)
     }
 
     /// A process that starts anew knows of no lease.

@@ -344,9 +344,12 @@ impl Rig {
         }
     }
 
-    /// Hands an operator's command to the session.
+    /// Hands an operator's command to the session. As at the controller's desk, what makes the arm move is for the lease's holder alone.
     pub fn command(&mut self, command: Command) {
         if command == Command::Resume {
+            if self.wires.beat.allows(self.stamp()).is_err() {
+                return;
+            }
             self.watch.allow();
         }
         self.session.command(command);
@@ -358,10 +361,14 @@ impl Rig {
     }
 
     /// Starts the session on a selection.
-    pub fn start(&mut self, selection: Selection) -> Result<(), StartError> {
+    /// Returns whether the session was asked at all: it is not for who does not hold the lease.
+    pub fn start(&mut self, selection: Selection) -> Result<bool, StartError> {
+        if self.wires.beat.allows(self.stamp()).is_err() {
+            return Ok(false);
+        }
         self.session.start(selection)?;
         self.watch.allow();
-        Ok(())
+        Ok(true)
     }
 
     /// Whether the controller's process runs.

@@ -191,13 +191,15 @@ impl Simulation {
     }
 
     fn start(&mut self) -> Result<(), RunError> {
-        while self.view().state != State::Ready || self.now() < WARM_UP {
+        while self.view().state != State::Ready
+            || self.now() < WARM_UP
+            || !self.rig.start(self.selection)?
+        {
             if self.now() > READY_TIME {
                 return Err(RunError::NotReady(self.view().message.text()));
             }
             self.tick();
         }
-        self.rig.start(self.selection)?;
         self.began = self.now();
         if let Some(Err(denied)) = self.tick().reply {
             return Err(RunError::NotReady(denied.text()));

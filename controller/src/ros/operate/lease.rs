@@ -32,6 +32,12 @@ impl LeaseHolder {
         })
     }
 
+    /// The name it is held under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Sends heartbeats. It runs where the operating runs, so that one that hangs falls silent.
     pub async fn hold(self) -> Infallible {
         let message = Text { data: self.name };

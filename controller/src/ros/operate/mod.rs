@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::msg::{DotResult, SessionState};
-use r2r::stipple_msgs::srv::{LoadPlan, Start};
+use r2r::stipple_msgs::srv::{LoadPlan, Resume, Start};
 use r2r::{Client, Node, QosProfile};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -135,10 +135,12 @@ enum Heard {
 struct Desk {
     load: Client<LoadPlan::Service>,
     start: Client<Start::Service>,
-    resume: Client<Trigger::Service>,
+    resume: Client<Resume::Service>,
     stop: Client<Trigger::Service>,
     heard: UnboundedReceiver<Heard>,
     ending: Ending,
+    /// The name under which the lease is held.
+    name: String,
 }
 
 /// Operates; the number is the exit code.
@@ -151,8 +153,8 @@ pub fn run(args: &Args) -> Result<u8, OperateError> {
     let ending = Ending::on_signals()?;
     let mut node = join("stipple_session")?;
     let spinning = Ending::default();
-    let (mut desk, take) = Desk::sit(&mut node, ending)?;
     let lease = LeaseHolder::open(&mut node)?;
+    let (mut desk, take) = Desk::sit(&mut node, ending, lease.name())?;
     let spinner = spin(node, spinning.clone(), None, take)?;
     let done = super::runtime()?.block_on(async {
         tokio::select! {
@@ -188,6 +190,7 @@ impl Desk {
     fn sit(
         node: &mut Node,
         ending: Ending,
+        operator: &str,
     ) -> Result<(Self, impl FnMut() + Send + 'static + use<>), ProgramError> {
         let name = |service: &str| format!("{}/{service}", super::NODE);
         let qos = QosProfile::services_default;
@@ -208,6 +211,7 @@ impl Desk {
             stop: node.create_client(&name("stop"), qos()).map_err(made())?,
             heard,
             ending,
+            name: operator.to_owned(),
         };
         let take = move || {
             for result in drain(&mut results) {
@@ -282,6 +286,7 @@ impl Desk {
             layer: args.layer,
             limited: args.dots.is_some(),
             max_dots: args.dots.unwrap_or(0),
+            asked_by: self.name.clone(),
         };
         let until = Instant::now() + READY_TIME;
         loop {
@@ -337,8 +342,10 @@ impl Desk {
                         Pause::Wait => say(&bar, &format!("{message}; waiting for ~/resume")),
                         Pause::Resume => {
                             say(&bar, &format!("{message}; resuming"));
-                            let nothing = Trigger::Request::default();
-                            call(&self.resume, &nothing, "resume", PATIENCE).await?;
+                            let request = Resume::Request {
+                                asked_by: self.name.clone(),
+                            };
+                            call(&self.resume, &request, "resume", PATIENCE).await?;
                         }
                         Pause::TooMany => {
                             self.stop(tally).await?;
