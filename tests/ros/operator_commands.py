@@ -8,6 +8,7 @@ from bench import check, main, until
 from wire import Wire, read_events
 
 DOTS = 30
+REASON = "the client wants to stretch"
 
 
 def operator(bench):
@@ -20,18 +21,24 @@ def operator(bench):
         loaded = desk.begin(bench.plan, bench.record, DOTS)
         desk.wait_placed(5)
 
+        desk.reason = REASON
         desk.command_until("pause", SessionState.PAUSED)
         check(watcher.needle_in(), "paused with the needle out")
         until(watcher.arm_still, "the paused arm to stand", bench)
         watcher.at_rest_for(1.5)
         check(not desk.try_start(DOTS).accepted, "start was accepted in a pause")
         before = len(watcher.placed())
+        # Somebody who does not hold the lease resumes nothing.
+        for stranger in ("", "somebody else"):
+            check(not desk.resume(stranger).accepted, f"{stranger!r} resumed the session of {desk.name}")
+        watcher.at_rest_for(0.5)
         until(lambda: desk.trigger("resume").success, "resume to be accepted", bench)
         desk.wait_placed(before + 5)
-        # How long the break was, and whose, stands in the record.
+        # How long the break was, whose, and why, stands in the record.
         breaks = until(lambda: read_events(bench.record, "break"), "the break in the record", bench)
         length = float(breaks[0].split(" s: ")[0])
-        check(length >= 1.5 and desk.name in breaks[0], f"a break of 1.5 s and more was asked for by {desk.name}, the record says: {breaks}")
+        check(length >= 1.5 and f"({desk.name}): {REASON}" in breaks[0],
+              f"a break of 1.5 s and more was asked for by {desk.name} for {REASON!r}, the record says: {breaks}")
 
         desk.command_until("stop", SessionState.STOPPED)
         check(watcher.needle_in(), "stopped with the needle out")

@@ -35,6 +35,8 @@ def lease(bench):
         desk.wait_state(SessionState.READY)
         answer = desk.try_start(DOTS)
         check(not answer.accepted and "lease" in answer.message, f"started without a lease: {answer}")
+        answer = desk.try_start(DOTS, asked_by="")
+        check(not answer.accepted and "named" in answer.message, f"started by nobody: {answer}")
         watcher.at_rest_for(1.0)
 
         desk.come_back()
@@ -46,6 +48,8 @@ def lease(bench):
         until(lambda: stranger.publish(String(data="stranger")) or told.get(f"stipple_controller: {LEASE_TOPIC}", {}).get("refused_last") == "stranger",
               "the diagnostics to tell of another sender", bench)
         check(told[f"stipple_controller: {LEASE_TOPIC}"]["holder"] == desk.name, f"the lease changed hands: {told}")
+        answer = desk.try_start(DOTS, asked_by="stranger")
+        check(not answer.accepted and desk.name in answer.message, f"started by a stranger: {answer}")
         desk.wait_placed(before + 3)
 
         while True:

@@ -282,6 +282,7 @@ class Operator:
         self.watcher = watcher
         self.job = None
         self.stalls = []
+        self.reason = ""
         self.name = f"test-{os.getpid()}"
         self._heartbeat = node.create_publisher(String, LEASE_TOPIC, LATCHED)
         self._present, self._closed = threading.Event(), threading.Event()
@@ -328,8 +329,9 @@ class Operator:
         check(answer.accepted, f"load_plan refused: {answer.message}")
         return answer
 
-    def try_start(self, dots, layer=1):
-        return self._call(self._start, Start.Request(asked_by=self.name, layer=layer, limited=True, max_dots=dots))
+    def try_start(self, dots, layer=1, asked_by=None):
+        asked_by = self.name if asked_by is None else asked_by
+        return self._call(self._start, Start.Request(asked_by=asked_by, layer=layer, limited=True, max_dots=dots))
 
     def start(self, dots, layer=1):
         """Starts, once the controller is ready: after a load it may first want to see fresh joints and a fresh head pose."""
@@ -357,7 +359,7 @@ class Operator:
         """Any command without arguments; `success` and `message` of its answer."""
         if name in self._triggers:
             return self._call(self._triggers[name], Trigger.Request())
-        answer = self.pause() if name == "pause" else self.resume()
+        answer = self.pause(self.reason) if name == "pause" else self.resume()
         return Trigger.Response(success=answer.accepted, message=answer.message)
 
     def command(self, name):
