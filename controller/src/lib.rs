@@ -5,6 +5,7 @@
 //! * [`ports`]: what arm, needle and head tracker must do; the simulator and ROS 2 implement them.
 //! * [`services`]: what may not happen in a tick (computing motions, writing the record), at once or on threads of its own.
 //! * `ros` (feature `ros`): all this as a ROS 2 node, and its operator's client.
+//! * [`registration`]: the head in the chair against the tracker, by a fresh scan.
 //! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
 pub mod admit;
@@ -14,6 +15,7 @@ pub mod hops;
 pub mod lease;
 pub mod ports;
 pub mod record;
+pub mod registration;
 pub mod report;
 #[cfg(feature = "ros")]
 pub mod ros;

@@ -14,12 +14,15 @@ use std::sync::Arc;
 use plant::{Bed, Plant, bed};
 use stipple_controller::ports::Micros;
 use stipple_controller::record::{Durability, Record};
+use stipple_controller::registration::Registration;
 use stipple_controller::report::{Report, Spread};
 use stipple_controller::services::{InlineServices, WallClock};
 use stipple_controller::session::{
-    Asked, Selection, Session, SessionConfig, SessionView, StartError,
+    Asked, RegisterError, Registered, Selection, Session, SessionConfig, SessionView, StartError,
 };
 use stipple_core::{Command, Fault, Limits, State};
+use stipple_model::frames::Transform;
+use stipple_model::units::Length;
 
 const WALL: WallClock = WallClock {
     at_zero_us: 1_700_000_000_000_000,
@@ -219,6 +222,27 @@ fn stop_clear_and_start_again_leaves_nothing_out_and_strikes_nothing_twice() {
         Err(StartError::State(State::Stopped))
     );
     bench.session.command(Command::ClearFault);
+    // The head is to be looked at before anything goes on.
+    bench.until(5.0, |v| v.state == State::Ready);
+    let whole = Selection {
+        layer: 1,
+        max_dots: None,
+    };
+    let refused = bench.session.start(whole);
+    assert_eq!(
+        refused,
+        Err(StartError::NotRegistered(Registered::Lost)),
+        "{refused:?}"
+    );
+    let registration = |residual: f64| Registration {
+        tracked_from_head: Transform::identity(),
+        residual: Length::from_mm(residual),
+        moved: Length::ZERO,
+    };
+    // H3: after a loss 0.5 mm.
+    let coarse = bench.session.register(registration(0.6));
+    assert!(matches!(coarse, Err(RegisterError::Residual { .. })));
+    assert_eq!(bench.session.register(registration(0.4)), Ok(()));
     bench.start(None);
     bench.until(60.0, |v| v.finished);
     let dots: BTreeSet<u32> = bench.plant.strikes.iter().map(|s| s.0).collect();

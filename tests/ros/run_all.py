@@ -23,6 +23,7 @@ TESTS = {
     "session_on_the_wire": 240,
     "operator_commands": 240,
     "operator_lease": 240,
+    "registration": 300,
     "killed_controller": 300,
     "stopped_processes": 300,
 }

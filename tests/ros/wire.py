@@ -19,7 +19,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from stipple_msgs.msg import DotResult, NeedleCommand, NeedleState, SessionState
-from stipple_msgs.srv import LoadPlan, Pause, Resume, Start
+from stipple_msgs.srv import LoadPlan, Pause, Register, Resume, Start
 
 from bench import Failure, check, until
 
@@ -294,6 +294,7 @@ class Operator:
         self._start = node.create_client(Start, f"{CONTROLLER}/start")
         self._triggers = {name: node.create_client(Trigger, f"{CONTROLLER}/{name}") for name in ("stop", "clear_fault")}
         self._pause = node.create_client(Pause, f"{CONTROLLER}/pause")
+        self._register = node.create_client(Register, f"{CONTROLLER}/register")
         self._resume = node.create_client(Resume, f"{CONTROLLER}/resume")
 
     def _beat(self):
@@ -341,6 +342,8 @@ class Operator:
             nonlocal answer
             answer = self.try_start(dots, layer)
             if not answer.accepted:
+                if "register" in answer.message:
+                    self.register()
                 time.sleep(0.3)
             return answer.accepted
 
@@ -354,6 +357,9 @@ class Operator:
 
     def resume(self, operator=None):
         return self._call(self._resume, Resume.Request(asked_by=self.name if operator is None else operator))
+
+    def register(self):
+        return self._call(self._register, Register.Request())
 
     def trigger(self, name):
         """Any command without arguments; `success` and `message` of its answer."""

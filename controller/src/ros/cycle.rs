@@ -19,7 +19,8 @@ use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
 use crate::ports::{ArmPort as _, NeedlePort as _, Ports};
-use crate::session::{Asked, DotResult, Progress, Selection, SessionView};
+use crate::registration::Registration;
+use crate::session::{Asked, DotResult, Progress, Registered, Selection, SessionView};
 
 /// From tick to tick.
 const PERIOD: Duration = Duration::from_millis(2);
@@ -37,6 +38,8 @@ pub enum Errand {
     Pause(Asked, oneshot::Sender<Result<(), String>>),
     /// Give the plan back, if its session is at rest.
     Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
+    /// Take a registration of the head.
+    Register(Registration, oneshot::Sender<Result<(), String>>),
     /// Take a plan.
     Install(Box<Loaded>),
 }
@@ -174,6 +177,7 @@ const NOTHING_LOADED: SessionView = SessionView {
         skipped: 0,
         in_doubt: 0,
     },
+    registered: Registered::NotNeeded,
     finished: false,
     reply: None,
 };
@@ -234,7 +238,8 @@ impl Loop {
                 // Without a plan nothing of ours moves; whatever else does shall stop.
                 let _ = answer.send(self.arm.cancel().map_err(|error| error.to_string()));
             }
-            (Errand::Command(_, answer) | Errand::Pause(_, answer), None) => {
+            (Errand::Register(_, answer), None)
+            | (Errand::Command(_, answer) | Errand::Pause(_, answer), None) => {
                 let _ = answer.send(Err("no plan is loaded".to_owned()));
             }
             (Errand::Command(command, answer), Some(loaded)) => {
@@ -245,6 +250,10 @@ impl Loop {
                 loaded.session.pause_asked(asked);
                 loaded.session.command(Command::Pause);
                 self.answer = Some((Command::Pause, answer));
+            }
+            (Errand::Register(registration, answer), Some(loaded)) => {
+                let taken = loaded.session.register(registration);
+                let _ = answer.send(taken.map_err(|error| error.to_string()));
             }
             (Errand::Release(answer), loaded) => {
                 let state = loaded.map(|l| l.session.state());

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 
 use futures::{Stream, StreamExt as _};
 use r2r::std_srvs::srv::Trigger;
-use r2r::stipple_msgs::srv::{LoadPlan, Pause, Resume, Start};
+use r2r::stipple_msgs::srv::{LoadPlan, Pause, Register, Resume, Start};
 use r2r::{Node, QosProfile, ServiceRequest};
 use stipple_core::{Command, Limits, State};
 use tokio::sync::{oneshot, watch};
@@ -30,6 +30,7 @@ pub struct Desk {
     start: Requests<Start::Service>,
     pause: Requests<Pause::Service>,
     resume: Requests<Resume::Service>,
+    register: Requests<Register::Service>,
     triggers: Vec<(Command, Requests<Trigger::Service>)>,
 }
 
@@ -65,6 +66,10 @@ impl Desk {
                 node.create_service::<Resume::Service>("~/resume", qos())
                     .map_err(made("resume"))?,
             ),
+            register: Box::new(
+                node.create_service::<Register::Service>("~/register", qos())
+                    .map_err(made("register"))?,
+            ),
             triggers,
         })
     }
@@ -80,6 +85,8 @@ impl Desk {
         tokio::task::spawn_local(serve_pause(self.pause, errands_of, loader_of));
         let (errands_of, loader_of) = shared();
         tokio::task::spawn_local(serve_resume(self.resume, errands_of, loader_of));
+        let (errands_of, loader_of) = shared();
+        tokio::task::spawn_local(serve_register(self.register, errands_of, loader_of));
         for (command, requests) in self.triggers {
             tokio::task::spawn_local(serve_trigger(requests, command, errands.clone()));
         }
@@ -212,6 +219,34 @@ async fn serve_resume(
         respond(request.respond(Resume::Response {
             accepted: answer.is_ok(),
             message: answer.err().unwrap_or_default(),
+        }));
+    }
+}
+
+async fn serve_register(
+    mut requests: Requests<Register::Service>,
+    errands: Sender<Errand>,
+    loader: Rc<Loader>,
+) {
+    while let Some(request) = requests.next().await {
+        let registered = match loader.register().await {
+            Ok(registration) => ask(&errands, |answer| Errand::Register(registration, answer))
+                .await
+                .map(|()| registration),
+            Err(error) => Err(error.to_string()),
+        };
+        tracing::info!(?registered, "register");
+        respond(request.respond(match registered {
+            Ok(registration) => Register::Response {
+                accepted: true,
+                message: String::new(),
+                residual: registration.residual.m(),
+                moved: registration.moved.m(),
+            },
+            Err(message) => Register::Response {
+                message,
+                ..Default::default()
+            },
         }));
     }
 }

@@ -1,18 +1,19 @@
 //! The latest of what came in over topics, with the moment it arrived; written by the spinning thread, read in the tick.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use r2r::builtin_interfaces::msg::Time;
 use r2r::geometry_msgs::msg::PoseStamped;
-use r2r::sensor_msgs::msg;
+use r2r::sensor_msgs::msg::{self, PointCloud2};
 use r2r::stipple_msgs::msg as stipple;
 use stipple_core::{Limits, NeedleState};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 
 use super::program::Clock;
+use super::scan::{ScanError, Scans};
 use super::stamps::Stamps;
 use crate::lease::{Heard, Lease};
 use crate::ports::{HeadPort, JointState, LeaseTerm, NeedleReport, OperatorPort, Stamped};
@@ -96,6 +97,8 @@ pub struct Inputs {
     pub head: Slot<Transform<Base, Head>>,
     /// The operator's lease.
     lease: Mutex<Lease>,
+    /// Scans of the head.
+    scans: Mutex<Scans>,
     joints_in_time: Mutex<Stamps>,
     head_in_time: Mutex<Stamps>,
 }
@@ -113,6 +116,7 @@ impl Inputs {
             needle: Slot::default(),
             head: Slot::default(),
             lease: Mutex::new(Lease::new(limits.lease_age)),
+            scans: Mutex::default(),
             joints_in_time: Mutex::new(Stamps::new(limits.joints_age)),
             head_in_time: Mutex::new(Stamps::new(limits.head_age_strike)),
         }
@@ -186,8 +190,30 @@ impl Inputs {
             return;
         }
         let in_time = self.in_time(&self.head_in_time, &message.header.stamp);
-        self.head
-            .put(pose_of(message).filter(|_| in_time), &self.clock);
+        let pose = pose_of(message).filter(|_| in_time);
+        if let Some(pose) = &pose {
+            self.scans().take_pose(&message.header.stamp, pose);
+        }
+        self.head.put(pose, &self.clock);
+    }
+
+    /// Keeps a scan of the head.
+    pub fn take_scan(&self, cloud: PointCloud2) {
+        let now = self.clock.now();
+        self.scans().take(cloud, now);
+    }
+
+    /// The scans.
+    pub fn scans(&self) -> MutexGuard<'_, Scans> {
+        self.scans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last scan with the head as it was tracked then.
+    ///
+    /// # Errors
+    /// Why there is none to use.
+    pub fn latest_scan(&self) -> Result<(PointCloud2, Transform<Base, Head>), ScanError> {
+        self.scans().latest(&self.base_frame, self.clock.now())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Loading a plan: everything that can be refused is, before the plan in use is given up.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -7,15 +8,18 @@ use std::time::Duration;
 
 use stipple_core::{Limits, State};
 use stipple_model::clearance::CellError;
+use stipple_model::registration::AlignError;
 use tokio::sync::oneshot;
 
 use super::cycle::{Errand, may_load};
 use super::inputs::Inputs;
 use super::program::{Clock, unix_us};
+use super::scan::{self, ScanError};
 use crate::admit::{AdmitError, Admitted, admit_file, check_arm};
 use crate::hops::CellPlanner;
 use crate::lease::NotHeld;
 use crate::record::{Binding, Durability, Record, RecordError};
+use crate::registration::{Registrar, Registration, RegistrationError};
 use crate::services::ThreadedServices;
 use crate::session::{Session, SessionConfig};
 use crate::skin::SkinError;
@@ -62,6 +66,9 @@ pub enum LoadError {
         /// The record.
         record: PathBuf,
     },
+    /// The plan's head cannot be registered.
+    #[error(transparent)]
+    Head(#[from] AlignError),
     /// No thread for the plan's work.
     #[error("starting the threads for hops and record: {0}")]
     Threads(#[from] std::io::Error),
@@ -103,14 +110,19 @@ pub struct Loader {
     pub limits: Limits,
     /// What came in.
     pub inputs: Arc<Inputs>,
+    /// Whether the head must be registered before the first start.
+    pub register_first: bool,
     /// To the control loop.
     pub errands: Sender<Errand>,
+    /// Lays scans onto the head of the plan in use.
+    pub registrar: RefCell<Option<Arc<Registrar>>>,
 }
 
 /// A plan read and checked.
 struct Checked {
     admitted: Admitted,
     planner: CellPlanner,
+    registrar: Arc<Registrar>,
 }
 
 fn check(path: &Path) -> Result<Checked, LoadError> {
@@ -120,7 +132,9 @@ fn check(path: &Path) -> Result<Checked, LoadError> {
     })?;
     let plan = Arc::clone(admitted.plan());
     let cell = Arc::clone(admitted.cell());
+    let registrar = Arc::new(Registrar::new(&plan)?);
     Ok(Checked {
+        registrar,
         planner: CellPlanner::new(plan, cell),
         admitted,
     })
@@ -152,8 +166,14 @@ impl Loader {
         let checked = aside(move || check(&path)).await??;
         self.check_arm(&checked).await?;
         let old = self.release().await?;
-        let (limits, clock, seen) = (self.limits, self.clock, self.permit_seen());
-        let made = aside(move || exchange(old, checked, &record, limits, clock, seen)).await?;
+        let registrar = Arc::clone(&checked.registrar);
+        let beginning = Beginning {
+            limits: self.limits,
+            register_first: self.register_first,
+            clock: self.clock,
+            permit_seen: self.permit_seen(),
+        };
+        let made = aside(move || exchange(old, checked, &record, beginning)).await?;
         let (loaded, result) = match made {
             Ok(loaded) => {
                 let about = Arc::clone(&loaded.about);
@@ -162,6 +182,7 @@ impl Loader {
             Err((old, error)) => (old, Err(error)),
         };
         if let Some(loaded) = loaded {
+            self.registrar.replace(Some(registrar));
             self.inputs.set_names(loaded.session.joint_names());
             self.errands
                 .send(Errand::Install(loaded))
@@ -226,6 +247,24 @@ impl Loader {
         self.inputs.lease().allows(asks, self.clock.now())
     }
 
+    /// Lays the last scan onto the head of the plan in use.
+    ///
+    /// # Errors
+    /// Why the head is not registered.
+    pub async fn register(&self) -> Result<Registration, NotRegistered> {
+        let registrar = self
+            .registrar
+            .borrow()
+            .clone()
+            .ok_or(NotRegistered::NoPlan)?;
+        let (cloud, tracked) = self.inputs.latest_scan()?;
+        let laid = aside(move || {
+            let scan = scan::read(&cloud, tracked)?;
+            Ok(registrar.register(&scan)?)
+        });
+        laid.await.map_err(|_| NotRegistered::Ending)?
+    }
+
     /// The largest permit that the needle device has seen.
     fn permit_seen(&self) -> u64 {
         self.inputs
@@ -235,17 +274,37 @@ impl Loader {
     }
 }
 
+/// Why the head is not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRegistered {
+    /// There is no head to register.
+    #[error("no plan is loaded")]
+    NoPlan,
+    /// There is no scan.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// It does not do.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    /// The program ends.
+    #[error("the controller is ending")]
+    Ending,
+}
+
+/// What a session begins with beside its plan and record.
+#[derive(Debug, Clone, Copy)]
+struct Beginning {
+    limits: Limits,
+    register_first: bool,
+    clock: Clock,
+    permit_seen: u64,
+}
+
 type Made = Result<Box<Loaded>, (Option<Box<Loaded>>, LoadError)>;
 
 /// Puts a plan in the place of the one in use, which comes back when that fails.
-fn exchange(
-    old: Option<Box<Loaded>>,
-    new: Checked,
-    path: &Path,
-    limits: Limits,
-    clock: Clock,
-    permit_seen: u64,
-) -> Made {
+fn exchange(old: Option<Box<Loaded>>, new: Checked, path: &Path, beginning: Beginning) -> Made {
+    let clock = beginning.clock;
     let binding = Binding {
         plan: new.admitted.digest(),
         scan: new.admitted.plan().provenance.scan_digest,
@@ -287,7 +346,7 @@ fn exchange(
     };
     let made = opened
         .map_err(LoadError::from)
-        .and_then(|record| begin(&new, record, path, limits, clock, permit_seen));
+        .and_then(|record| begin(&new, record, path, beginning));
     made.map(Box::new).map_err(|error| {
         let restored = old
             .zip(old_binding)
@@ -311,10 +370,14 @@ fn begin(
     new: &Checked,
     record: Record,
     path: PathBuf,
-    limits: Limits,
-    clock: Clock,
-    permit_seen: u64,
+    beginning: Beginning,
 ) -> Result<Loaded, LoadError> {
+    let Beginning {
+        limits,
+        register_first,
+        clock,
+        permit_seen,
+    } = beginning;
     if limits == Limits::HARDWARE && record.sitting().is_none() {
         return Err(LoadError::NoSitting { record: path });
     }
@@ -335,7 +398,10 @@ fn begin(
         &new.admitted,
         Arc::new(new.planner.clone()),
         done,
-        SessionConfig::new(limits, first_nonce),
+        SessionConfig {
+            register_first,
+            ..SessionConfig::new(limits, first_nonce)
+        },
     )?;
     Ok(Loaded {
         session,

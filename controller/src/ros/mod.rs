@@ -2,7 +2,7 @@
 //!
 //! | thread | does |
 //! |---|---|
-//! | `ros` | spins the node: takes joint states, needle reports, head poses and heartbeats as they come ([`inputs`]) |
+//! | `ros` | spins the node: takes joint states, needle reports, head poses, scans and heartbeats as they come ([`inputs`]) |
 //! | `cycle` | ticks the session every 2 ms ([`cycle`]); never touches ROS |
 //! | `needle` | sends each tick's needle command ([`needle`]) |
 //! | `hops`, `record` | compute motions, write the record ([`crate::services::ThreadedServices`]) |
@@ -19,16 +19,18 @@ pub mod load;
 pub mod needle;
 pub mod operate;
 pub mod program;
+pub mod scan;
 pub mod stamps;
 pub mod told;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
 use r2r::action_msgs::srv::CancelGoal;
 use r2r::geometry_msgs::msg::PoseStamped;
-use r2r::sensor_msgs::msg::JointState;
+use r2r::sensor_msgs::msg::{JointState, PointCloud2};
 use r2r::std_msgs::msg::String as Text;
 use r2r::stipple_msgs::msg::NeedleState;
 use r2r::{Node, QosProfile};
@@ -65,6 +67,8 @@ pub struct NodeConfig {
     pub base_frame: String,
     /// The core's figures.
     pub limits: Limits,
+    /// Whether the head must be registered before the first start.
+    pub register_first: bool,
     /// Sent with every goal.
     pub tolerances: Tolerances,
     /// How often things are told.
@@ -78,17 +82,20 @@ impl NodeConfig {
     /// One that is unknown or makes no sense.
     pub fn read(node: &Node) -> Result<Self, ProgramError> {
         let mut given = Parameters::of(node);
+        let limits = given.choice(
+            "limits",
+            "hardware",
+            &[
+                ("hardware", Limits::HARDWARE),
+                ("simulation", Limits::LOOSE_CLOCK),
+            ],
+        )?;
         let config = Self {
             arm_controller: given.text("arm_controller", "joint_trajectory_controller")?,
             base_frame: given.text("base_frame", "base_link")?,
-            limits: given.choice(
-                "limits",
-                "hardware",
-                &[
-                    ("hardware", Limits::HARDWARE),
-                    ("simulation", Limits::LOOSE_CLOCK),
-                ],
-            )?,
+            // On hardware nobody is spared it.
+            register_first: given.flag("register_first", true)? || limits == Limits::HARDWARE,
+            limits,
             tolerances: Tolerances {
                 path: given.number("path_tolerance", 0.1, 0.001..=0.5)?,
                 goal: given.number("goal_tolerance", 0.002, 0.0001..=0.01)?,
@@ -143,8 +150,10 @@ pub fn run() -> Result<(), ProgramError> {
     let loader = Loader {
         clock,
         limits: config.limits,
+        register_first: config.register_first,
         inputs: Arc::clone(&inputs),
         errands: cycle.errands.clone(),
+        registrar: RefCell::default(),
     };
     let watched = Watched {
         inputs,
@@ -231,6 +240,9 @@ fn take(
     let mut joints = listen::<JointState>(node, "joint_states")?;
     let mut needle = listen::<NeedleState>(node, "needle/state")?;
     let mut head = listen::<PoseStamped>(node, "head_pose")?;
+    let mut scans = node
+        .subscribe::<PointCloud2>("scan", newest())
+        .map_err(making("scan"))?;
     let mut lease = node
         .subscribe::<Text>(LEASE_TOPIC, latched().keep_last(HEARTBEATS))
         .map_err(making(LEASE_TOPIC))?;
@@ -244,6 +256,9 @@ fn take(
         }
         if let Some(message) = drain(&mut head).last() {
             inputs.take_head(&message);
+        }
+        if let Some(cloud) = drain(&mut scans).last() {
+            inputs.take_scan(cloud);
         }
         for heartbeat in drain(&mut lease) {
             inputs.take_lease(&heartbeat.data);

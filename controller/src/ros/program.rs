@@ -173,6 +173,22 @@ impl Parameters {
         }
     }
 
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn flag(&mut self, name: &'static str, default: bool) -> Result<bool, ProgramError> {
+        match self.take(name) {
+            None => Ok(default),
+            Some(ParameterValue::Bool(flag)) => Ok(flag),
+            Some(other) => Err(ProgramError::Parameter {
+                name,
+                found: format!("{other:?}"),
+                wanted: "true or false".to_owned(),
+            }),
+        }
+    }
+
     /// One of a few words.
     ///
     /// # Errors

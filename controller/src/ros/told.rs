@@ -195,7 +195,7 @@ fn message(state: State, paused_by: PausedBy, text: &str) -> String {
 
 fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg::SessionState {
     let fault = view.fault.map(stipple_core::Fault::row);
-    let text = fault.map_or(view.message.text(), |f| f.text);
+    let text = fault.map_or_else(|| what_is_wanted(view), |f| f.text);
     let progress = view.progress;
     msg::SessionState {
         header: header(),
@@ -213,7 +213,17 @@ fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg:
         dot: view.dot.map_or(0, |dot| dot.0),
         fault: fault.map_or_else(String::new, |f| f.name.to_owned()),
         message: message(view.state, paused_by, text),
+        must_register: view.registered.wanted(),
         finished: view.finished,
+    }
+}
+
+/// Before a start, what keeps it from being made.
+const fn what_is_wanted(view: &SessionView) -> &'static str {
+    if view.registered.wanted() && matches!(view.state, State::Ready) {
+        view.registered.text()
+    } else {
+        view.message.text()
     }
 }
 
@@ -292,7 +302,10 @@ fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -
             "session",
             level,
             view.message.text(),
-            vec![("state", view.state.name().to_owned())],
+            vec![
+                ("state", view.state.name().to_owned()),
+                ("registration", view.registered.text().to_owned()),
+            ],
         ));
     }
     (seen.at, seen.counts) = (Some(now), counts);

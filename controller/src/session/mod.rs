@@ -10,6 +10,7 @@ mod breaks;
 mod motions;
 mod notes;
 mod path;
+mod registered;
 mod sense;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,6 +36,8 @@ pub use breaks::{Asked, Break};
 pub use motions::AIM_TOLERANCE;
 use motions::Motions;
 use notes::Intent;
+use registered::Keeping;
+pub use registered::{RegisterError, Registered};
 
 /// What a session is set up with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +52,8 @@ pub struct SessionConfig {
     pub dwell: Micros,
     /// Whether the next motion is computed while the needle is still at the present dot.
     pub look_ahead: bool,
+    /// Whether the head must be registered before the first start, and not only after tracking was lost.
+    pub register_first: bool,
 }
 
 impl SessionConfig {
@@ -61,6 +66,7 @@ impl SessionConfig {
             first_nonce,
             dwell: Micros::from_ms(20),
             look_ahead: true,
+            register_first: false,
         }
     }
 }
@@ -88,6 +94,9 @@ pub enum StartError {
         /// There are.
         layers: u8,
     },
+    /// The head must be registered first.
+    #[error("{}", .0.text())]
+    NotRegistered(Registered),
     /// Nothing is left of the layer.
     #[error("every dot of layer {layer} is done")]
     NothingLeft {
@@ -144,6 +153,8 @@ pub struct SessionView {
     pub dot: Option<DotId>,
     /// The counts.
     pub progress: Progress,
+    /// Whether the head is registered.
+    pub registered: Registered,
     /// All that was started is done.
     pub finished: bool,
     /// The answer to the command that this tick took, if it took one.
@@ -182,6 +193,8 @@ pub struct Session {
     ticked: Micros,
     /// Who asked for the pause on its way, and why.
     asked: Asked,
+    /// Whether the head is where it is tracked.
+    keeping: Keeping,
     /// What a start put aside that the core has not answered yet.
     replaced: Option<Replaced>,
 }
@@ -238,6 +251,7 @@ impl Session {
             breaks: Vec::new(),
             ticked: Micros::ZERO,
             asked: Asked::default(),
+            keeping: Keeping::new(config.register_first),
             replaced: None,
         })
     }
@@ -252,6 +266,9 @@ impl Session {
         }
         if self.command == Some(Command::Stop) {
             return Err(StartError::State(State::Stopping));
+        }
+        if self.keeping.state.wanted() {
+            return Err(StartError::NotRegistered(self.keeping.state));
         }
         let layers = self.plan.layers;
         let no_layer = StartError::NoLayer {
@@ -311,7 +328,7 @@ impl Session {
             self.absorb(answer);
         }
         self.ticked = now;
-        self.look(ports);
+        self.look(now, ports);
         self.refill();
         self.offer_motion(now);
         let sensed = self.sense(now, ports);
@@ -322,6 +339,7 @@ impl Session {
         }
         self.act(now, &out, ports);
         self.note(now, &out, services);
+        self.note_registration(now, services);
         self.order_motions(now, &out, services);
         self.last_state = out.state;
         SessionView {
@@ -335,6 +353,7 @@ impl Session {
                 .filter(|_| out.state.working())
                 .map(|t| DotId(t.dot.0)),
             progress: self.progress,
+            registered: self.keeping.state,
             finished: out.finished,
             reply: out.reply,
         }

@@ -14,13 +14,6 @@ use crate::ports::{JointState, Micros, Ports, Stamped};
 const TO_CONTACT: Micros = Micros::from_ms(20);
 
 impl Session {
-    /// Takes the head's pose in.
-    pub(super) fn look(&mut self, ports: &Ports<'_>) {
-        if let Some(sample) = ports.head.head_pose() {
-            self.filter.update(&sample);
-        }
-    }
-
     pub(super) fn sense(&mut self, now: Micros, ports: &Ports<'_>) -> Sensed {
         let joints = ports
             .arm

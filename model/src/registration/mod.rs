@@ -25,6 +25,7 @@
 
 mod align;
 mod error;
+mod points;
 mod quality;
 mod step;
 mod surface;
@@ -32,6 +33,7 @@ mod surface;
 use nalgebra::{Isometry3, Rotation3, Translation3, UnitQuaternion, Vector3};
 
 pub use error::{AlignError, Refusal, Side};
+pub use points::Target;
 
 use crate::frames::{Direction, Frame, Point, Transform};
 use crate::limits;

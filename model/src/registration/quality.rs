@@ -35,7 +35,7 @@ pub(super) struct Fit {
     pub(super) residual: Residual,
     pub(super) overlap: Overlap,
     /// What fits.
-    fitting: Vec<Pair>,
+    pub(super) fitting: Vec<Pair>,
 }
 
 /// Judges a pose; `None` when nothing lies opposite anything.
@@ -43,13 +43,9 @@ pub(super) fn judge(scene: &Scene, pose: &Isometry3<f64>) -> Option<Fit> {
     let samples = scene.moving.samples(SAMPLES);
     let fates = meet(scene.fixed, &samples, pose, GATE, scene.region);
     let met = pairs(&fates);
-    let width = cutoff(&met).max(LEAST_FIT_M);
+    let width = fit_width(&met);
     let inside = fates.iter().filter(|f| !matches!(f, Fate::Outside)).count();
-    let fitting: Vec<Pair> = met
-        .iter()
-        .copied()
-        .filter(|p| p.residual().abs() < width)
-        .collect();
+    let fitting = fitting(&met);
     if fitting.is_empty() {
         return None;
     }
@@ -64,6 +60,23 @@ pub(super) fn judge(scene: &Scene, pose: &Isometry3<f64>) -> Option<Fit> {
         },
         fitting,
     })
+}
+
+/// How far off counts as fitting, metres.
+fn fit_width(met: &[Pair]) -> f64 {
+    cutoff(met).max(LEAST_FIT_M)
+}
+
+/// The pairs that fit.
+pub(super) fn fitting(met: &[Pair]) -> Vec<Pair> {
+    let width = fit_width(met);
+    let fits = met.iter().filter(|p| p.residual().abs() < width);
+    fits.copied().collect()
+}
+
+/// Area of the cubes of the fixed surface that hold what fits, m².
+pub(super) fn covered(fixed: &Surface, fitting: &[Pair]) -> f64 {
+    patches(fixed, fitting).iter().map(|p| p.area).sum()
 }
 
 /// Share of the fixed surface in the region that the moving one fits.
@@ -86,7 +99,7 @@ fn of_fixed(scene: &Scene, pose: &Isometry3<f64>, width: f64) -> f64 {
     fits as f64 / samples.len().max(1) as f64
 }
 
-fn residual(pairs: &[Pair]) -> Residual {
+pub(super) fn residual(pairs: &[Pair]) -> Residual {
     let mut sizes: Vec<f64> = pairs.iter().map(|p| p.residual().abs()).collect();
     sizes.sort_by(f64::total_cmp);
     let at = |share: f64| {
@@ -107,6 +120,8 @@ struct Patch {
     middle: Vector3<f64>,
     normal: Vector3<f64>,
     weight: f64,
+    /// m².
+    area: f64,
 }
 
 /// The fixed surface under what fits, in cubes.
@@ -139,6 +154,7 @@ fn patches(fixed: &Surface, fitting: &[Pair]) -> Vec<Patch> {
             middle: s.moment / s.area,
             normal: s.facing / s.area,
             weight: s.fitting,
+            area: s.area,
         })
         .collect()
 }

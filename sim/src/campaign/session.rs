@@ -13,7 +13,7 @@ use crate::chance::uniform;
 use crate::fault::draw;
 use crate::fault::{Fault, Kind, ProcessFault, RecordFault};
 use crate::operator::Operator;
-use crate::plant::PlantConfig;
+use crate::plant::{PlantConfig, ScannerConfig};
 use crate::rig::{Failure, FaultName, Invariant, Latency, Rig, Sabotage, Setup};
 use crate::run::RunError;
 
@@ -29,6 +29,8 @@ const WHIMS: f64 = 0.03;
 /// every dot may be tried several times. Source: own.
 const FINISHES: Micros = Micros::from_ms(240_000);
 const FINISHES_PER_DOT: Micros = Micros::from_ms(2_000);
+/// Points of a scan: enough to register by, few enough not to take longer than the session.
+const SCANNED: usize = 400;
 /// At most so many dots of a plan that is given.
 const DOTS: u32 = 120;
 
@@ -110,7 +112,13 @@ pub fn run_session(
     let setup = Setup {
         layer: 1,
         seed,
-        plant: PlantConfig::default(),
+        plant: PlantConfig {
+            scanner: ScannerConfig {
+                points: SCANNED,
+                ..ScannerConfig::default()
+            },
+            ..PlantConfig::default()
+        },
         latency: Latency::default(),
         record: folder.as_ref().map(|f| f.path().join("record.sqlite")),
         faults,

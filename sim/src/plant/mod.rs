@@ -33,6 +33,7 @@ mod head;
 mod needle;
 mod operator;
 mod reference;
+mod scanner;
 mod skin;
 mod strikes;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use head::{HeadMotion, SimHead};
 pub use needle::{Condition, DeviceCommand, NeedleConfig, SimNeedle, Stroke};
 pub use operator::SimOperator;
 pub use reference::{Point as TrajectoryPoint, PointsError, Reference, Spline};
+pub use scanner::{ScannerConfig, SimScanner};
 pub use skin::{Skin, SkinConfig, Under};
 pub use strikes::{Break, Broken, Invariants, Strike};
 pub use tracker::{SimTracker, TrackerConfig};
@@ -64,6 +66,8 @@ pub struct PlantConfig {
     pub head: HeadMotion,
     /// The head tracker.
     pub tracker: TrackerConfig,
+    /// The scanner.
+    pub scanner: ScannerConfig,
 }
 
 /// Why a plan cannot be simulated.
@@ -122,6 +126,8 @@ pub struct Plant {
     pub needle: SimNeedle,
     /// The head tracker; a [`stipple_controller::ports::HeadPort`].
     pub tracker: SimTracker,
+    /// The scanner.
+    pub scanner: SimScanner,
     /// The head.
     pub head: SimHead,
     /// The operator; a [`stipple_controller::ports::OperatorPort`].
@@ -185,6 +191,7 @@ impl Plant {
             arm: SimArm::new(arm, start, config.arm, stream(1)),
             needle: SimNeedle::new(config.needle),
             tracker: SimTracker::new(config.tracker, stream(2)),
+            scanner: SimScanner::new(&plan.head, config.scanner, stream(8)),
             head: SimHead::new(plan.cell.base_from_head, config.head, stream(3)),
             operator: SimOperator::default(),
             kinematics: arm.clone(),
@@ -221,6 +228,11 @@ impl Plant {
             head: &mut self.tracker,
             operator: &mut self.operator,
         }
+    }
+
+    /// What the scanner sees of the head now.
+    pub fn scan(&mut self) -> Vec<Point<Base>> {
+        self.scanner.scan(self.head.pose())
     }
 
     /// The time, as last given.

@@ -20,6 +20,8 @@ pub struct TrackerConfig {
     pub position_noise: f64,
     /// Standard deviation about each axis, rad.
     pub angle_noise: f64,
+    /// How far off its target sits on the head, always the same way, metres along the head's axes.
+    pub off: Vector3<f64>,
 }
 
 impl Default for TrackerConfig {
@@ -29,6 +31,7 @@ impl Default for TrackerConfig {
             latency: Micros::from_ms(10),
             position_noise: 0.05e-3,
             angle_noise: 0.02f64.to_radians(),
+            off: Vector3::zeros(),
         }
     }
 }
@@ -62,10 +65,18 @@ impl SimTracker {
         self.latest
     }
 
+    /// The frame that it takes for the head's, in the head's.
+    fn target(&self) -> Transform<Head, Head> {
+        Transform::from_raw(Isometry3::from_parts(
+            Translation3::from(self.config.off),
+            UnitQuaternion::identity(),
+        ))
+    }
+
     /// Moves on to `now`, with the head where it is now.
     pub fn step(&mut self, now: Micros, head: &Transform<Base, Head>) {
         if now >= self.next_look {
-            let seen = self.blur(head);
+            let seen = self.blur(&(*head * self.target()));
             self.under_way
                 .push_back((now.after(self.config.latency), seen));
             self.next_look = self.next_look.after(self.config.period).max(now);

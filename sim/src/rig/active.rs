@@ -9,7 +9,7 @@ use super::wire::Carried;
 use super::{Rig, blinded};
 use crate::chance::{normal, uniform};
 use crate::fault::{
-    ArmFault, Distortion, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
+    ArmFault, Blind, Distortion, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
     RecordFault, Signal,
 };
 use crate::plant::Condition;
@@ -264,7 +264,10 @@ impl Rig {
             matches!(kind, Kind::Head(_)) && self.setup.faults.get(n).is_some_and(|f| just(f.start))
         }) || self.put_back_at.is_some_and(just);
         Excuses {
-            blind: blinded(self.kinds().map(|(_, kind)| kind)),
+            blind: blinded(self.kinds().map(|(_, kind)| kind)).or(Blind {
+                head: self.misregistered,
+                ..Blind::default()
+            }),
             arm: self.kinds().any(|(_, kind)| {
                 matches!(
                     kind,

@@ -18,6 +18,7 @@ use stipple_controller::admit::Admitted;
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::{ArmPort as _, JointState, Micros, NeedleReport, Ports};
 use stipple_controller::record::{Record, RecordError};
+use stipple_controller::registration::{HeadScan, Registrar};
 use stipple_controller::session::{Progress, Selection, Session, SessionView, StartError};
 use stipple_core::{Command, Message};
 use stipple_model::clearance::WorkCell;
@@ -111,6 +112,10 @@ pub(crate) struct Rig {
     moved: Vec<active::Moved>,
     /// When the head was last put back.
     put_back_at: Option<Micros>,
+    /// Made when it is first needed.
+    registrar: Option<Registrar>,
+    /// The head was registered while a fault told where it is.
+    misregistered: bool,
     rng: ChaCha8Rng,
     watch: Watch,
     reactions: Reactions,
@@ -127,6 +132,7 @@ fn view_of(session: &Session) -> SessionView {
         layer: None,
         dot: None,
         progress: Progress::default(),
+        registered: session.registered(),
         finished: false,
         reply: None,
     }
@@ -173,6 +179,8 @@ impl Rig {
             active: Vec::new(),
             moved: Vec::new(),
             put_back_at: None,
+            registrar: None,
+            misregistered: false,
             rng,
             watch: Watch::default(),
             reactions: Reactions::default(),
@@ -361,14 +369,40 @@ impl Rig {
     }
 
     /// Starts the session on a selection.
-    /// Returns whether the session was asked at all: it is not for who does not hold the lease.
+    /// Returns whether the session was asked at all: it is not for who does not hold the lease, and a head that must be registered is
+    /// registered first.
     pub fn start(&mut self, selection: Selection) -> Result<bool, StartError> {
         if self.wires.beat.allows(self.stamp()).is_err() {
+            return Ok(false);
+        }
+        if self.session.registered().wanted() {
+            self.register();
             return Ok(false);
         }
         self.session.start(selection)?;
         self.watch.allow();
         Ok(true)
+    }
+
+    /// Scans the head and registers it, if the scan will do.
+    fn register(&mut self) {
+        let Some(tracked) = self.wires.head.delivered() else {
+            return;
+        };
+        if self.registrar.is_none() {
+            self.registrar = Registrar::new(self.admitted.plan()).ok();
+        }
+        let scan = HeadScan {
+            points: self.plant.scan(),
+            tracked: tracked.value,
+        };
+        let registrar = self.registrar.as_ref();
+        let registration = registrar.and_then(|r| r.register(&scan).ok());
+        if let Some(registration) = registration
+            && self.session.register(registration).is_ok()
+        {
+            self.misregistered = self.distortion(Signal::HeadPose).is_some();
+        }
     }
 
     /// Whether the controller's process runs.

@@ -42,7 +42,10 @@ pub(super) fn session(
     now: Micros,
 ) -> Result<Session, RunError> {
     // Strikes are numbered by the true time: larger than all before, since no process strikes once a microsecond.
-    let config = SessionConfig::new(limits(setup.sabotage), now.0 + 1);
+    let config = SessionConfig {
+        register_first: true,
+        ..SessionConfig::new(limits(setup.sabotage), now.0 + 1)
+    };
     Ok(Session::new(
         admitted,
         Arc::new(planner.clone()),

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use r2r::Publisher;
 use r2r::builtin_interfaces::msg::Time;
 use r2r::geometry_msgs::msg::PoseStamped;
-use r2r::sensor_msgs::msg::JointState;
+use r2r::sensor_msgs::msg::{JointState, PointCloud2, PointField};
 use r2r::std_msgs::msg::Header;
 use r2r::stipple_msgs::msg;
 use stipple_controller::ports::{ArmPort as _, Micros};
 use stipple_controller::ros::program::{Clock, Ending, stamp, stamp_before};
 use stipple_core::NeedleState;
-use stipple_model::frames::{Base, Head, Transform};
+use stipple_model::frames::{Base, Head, Point, Transform};
 
 use super::server::{Asked, Server};
 use crate::plant::{DeviceCommand, Invariants, Plant, Strike};
@@ -34,6 +34,8 @@ pub struct Reports {
     pub needle: Publisher<msg::NeedleState>,
     /// The head.
     pub head: Publisher<PoseStamped>,
+    /// What the scanner sees of it.
+    pub scan: Publisher<PointCloud2>,
 }
 
 /// How often, and in which frame.
@@ -43,6 +45,8 @@ pub struct Telling {
     pub joints: Micros,
     /// From needle state to needle state.
     pub needle: Micros,
+    /// From scan to scan.
+    pub scan: Micros,
     /// How old a head pose is when it is told.
     pub head_latency: Micros,
     /// Frame of the head poses.
@@ -134,6 +138,7 @@ struct Running {
     count: Count,
     joints: Due,
     needle: Due,
+    scan: Due,
     needle_sequence: u32,
     head_told: u64,
     strikes_told: usize,
@@ -148,6 +153,7 @@ impl Hardware {
             count: Count::default(),
             joints: Due::every(self.telling.joints),
             needle: Due::every(self.telling.needle),
+            scan: Due::every(self.telling.scan),
             needle_sequence: 0,
             head_told: 0,
             strikes_told: 0,
@@ -212,6 +218,10 @@ impl Hardware {
             running.head_told = pose.sequence;
             let message = head_pose(&pose.value, &self.telling);
             failed = failed.and(self.reports.head.publish(&message));
+        }
+        if running.scan.now(now) {
+            let cloud = cloud(&self.plant.scan(), &stamp, &self.telling.base_frame);
+            failed = failed.and(self.reports.scan.publish(&cloud));
         }
         if let Some(out) = &self.strikes {
             for strike in &self.plant.strikes()[running.strikes_told..] {
@@ -282,6 +292,34 @@ fn device_command(message: &msg::NeedleCommand) -> DeviceCommand {
     } else {
         // What is not understood is not obeyed.
         DeviceCommand::Retract
+    }
+}
+
+fn cloud(points: &[Point<Base>], stamp: &Time, frame: &str) -> PointCloud2 {
+    let field = |name: &str, offset| PointField {
+        name: name.to_owned(),
+        offset,
+        datatype: PointField::FLOAT32 as u8,
+        count: 1,
+    };
+    let coordinates = points
+        .iter()
+        .flat_map(|p| [p.raw().x, p.raw().y, p.raw().z]);
+    let data: Vec<u8> = coordinates.flat_map(|c| (c as f32).to_le_bytes()).collect();
+    let width = u32::try_from(points.len()).unwrap_or(u32::MAX);
+    PointCloud2 {
+        header: Header {
+            stamp: stamp.clone(),
+            frame_id: frame.to_owned(),
+        },
+        height: 1,
+        width,
+        fields: vec![field("x", 0), field("y", 4), field("z", 8)],
+        is_bigendian: false,
+        point_step: 12,
+        row_step: 12 * width,
+        data,
+        is_dense: true,
     }
 }
 

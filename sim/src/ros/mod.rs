@@ -60,6 +60,7 @@ struct Config {
     joints: Micros,
     head: Micros,
     needle: Micros,
+    scan: Micros,
 }
 
 impl Config {
@@ -73,6 +74,7 @@ impl Config {
             joints: period(given.number("joint_state_rate", 500.0, 50.0..=1000.0)?),
             head: period(given.number("head_pose_rate", 60.0, 10.0..=240.0)?),
             needle: period(given.number("needle_state_rate", 500.0, 50.0..=1000.0)?),
+            scan: period(given.number("scan_rate", 1.0, 0.1..=10.0)?),
         };
         given.finish()?;
         Ok(config)
@@ -115,6 +117,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         telling: Telling {
             joints: config.joints,
             needle: config.needle,
+            scan: config.scan,
             head_latency: plant_config.tracker.latency,
             base_frame: config.base_frame,
         },
@@ -184,6 +187,9 @@ fn outputs(
         head: node
             .create_publisher("head_pose", newest_reliable())
             .map_err(making("head_pose"))?,
+        scan: node
+            .create_publisher("scan", newest_reliable())
+            .map_err(making("scan"))?,
     };
     Ok((Server::new(topics, names, goal::NO_TOLERANCES), reports))
 }

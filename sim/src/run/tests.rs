@@ -4,7 +4,7 @@ use stipple_controller::admit::admit;
 use stipple_controller::report::Report;
 
 use super::*;
-use crate::plant::HeadMotion;
+use crate::plant::{HeadMotion, TrackerConfig};
 use crate::testing::small_plan;
 
 fn admitted(rows: u32) -> Admitted {
@@ -113,6 +113,26 @@ fn jerks_are_survived() {
         done > 0 && simulation.plant().strikes().len() as u32 >= report.placed,
         "{report:?}"
     );
+}
+
+#[test]
+fn a_tracker_that_is_off_is_put_right_by_the_registration() {
+    let tracker = TrackerConfig {
+        off: nalgebra::Vector3::new(1.5e-3, -2e-3, 1e-3),
+        ..TrackerConfig::default()
+    };
+    let options = Options {
+        plant: PlantConfig {
+            tracker,
+            ..PlantConfig::default()
+        },
+        dots: Some(12),
+        ..Options::default()
+    };
+    let (_, report, _) = run(&admitted(12), &options);
+    assert_eq!(report.placed, 12, "{report:?}");
+    let lateral = report.placement_error_mm.unwrap().lateral;
+    assert!(lateral.max < 0.3, "{lateral:?}");
 }
 
 #[test]

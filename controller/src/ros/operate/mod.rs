@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::msg::{DotResult, SessionState};
-use r2r::stipple_msgs::srv::{LoadPlan, Resume, Start};
+use r2r::stipple_msgs::srv::{LoadPlan, Register, Resume, Start};
 use r2r::{Client, Node, QosProfile};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -136,6 +136,7 @@ struct Desk {
     load: Client<LoadPlan::Service>,
     start: Client<Start::Service>,
     resume: Client<Resume::Service>,
+    register: Client<Register::Service>,
     stop: Client<Trigger::Service>,
     heard: UnboundedReceiver<Heard>,
     ending: Ending,
@@ -208,6 +209,9 @@ impl Desk {
                 .map_err(made())?,
             start: node.create_client(&name("start"), qos()).map_err(made())?,
             resume: node.create_client(&name("resume"), qos()).map_err(made())?,
+            register: node
+                .create_client(&name("register"), qos())
+                .map_err(made())?,
             stop: node.create_client(&name("stop"), qos()).map_err(made())?,
             heard,
             ending,
@@ -297,12 +301,35 @@ impl Desk {
             if self.ending.asked() {
                 return Err(OperateError::Interrupted);
             }
+            if answer.message.contains("register") {
+                self.register().await?;
+            }
             // A session just loaded first wants to see everything fresh; anything else it will say again.
             if Instant::now() > until || answer.message.contains("layer") {
                 return Err(OperateError::NotReady(answer.message));
             }
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    /// Registers the head by the scanner's last look at it; where that will not do, it may with the next.
+    async fn register(&self) -> Result<(), OperateError> {
+        let answer = call(
+            &self.register,
+            &Register::Request::default(),
+            "register",
+            PATIENCE,
+        )
+        .await?;
+        if answer.accepted {
+            let (residual, moved) = (answer.residual * 1e3, answer.moved * 1e3);
+            eprintln!(
+                "head registered: residual {residual:.3} mm, {moved:.3} mm from where it is tracked"
+            );
+        } else {
+            eprintln!("head not registered: {}", answer.message);
+        }
+        Ok(())
     }
 
     /// Watches until the session is over, one way or the other.

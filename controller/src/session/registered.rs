@@ -1,0 +1,183 @@
+//! Whether the head is where it is tracked: registered before the start, and anew after every loss of tracking.
+
+use stipple_core::State;
+use stipple_model::frames::Point;
+
+use super::Session;
+use crate::head::HeadFilter;
+use crate::ports::{Micros, Ports, Stamped};
+use crate::registration::{RESIDUAL_AFTER_LOSS, Registration};
+use crate::services::{Note, Request, Services};
+
+/// Where a session stands with its registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Registered {
+    /// The tracker is trusted as it is, and has not been lost.
+    #[default]
+    NotNeeded,
+    /// The head was not registered yet, and must be before the start.
+    Missing,
+    /// Tracking was lost: the head must be registered before the work goes on.
+    Lost,
+    /// It is, and tracking was never lost since.
+    Done,
+}
+
+impl Registered {
+    /// Whether nothing may start as it is.
+    #[must_use]
+    pub const fn wanted(self) -> bool {
+        matches!(self, Self::Missing | Self::Lost)
+    }
+
+    /// What an operator must know and do.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotNeeded => "the tracker is trusted as it was set up",
+            Self::Missing => "the head is not registered: register it before the start",
+            Self::Lost => "tracking of the head was lost: register the head before going on",
+            Self::Done => "the head is registered",
+        }
+    }
+}
+
+/// Why a registration is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum RegisterError {
+    /// The head must not jump under a needle.
+    #[error("the head can be registered while nothing moves; the session is {}", .0.name())]
+    State(State),
+    /// There is nothing to correct.
+    #[error("the head is not tracked: no pose of it has come lately")]
+    NotTracked,
+    /// After a loss the head must be known better than before the first start.
+    #[error(
+        "the scan fits the head within {residual_mm:.2} mm; since tracking was lost at most {limit_mm:.2} mm will do: scan again"
+    )]
+    Residual {
+        /// Of the registration.
+        residual_mm: f64,
+        /// Allowed.
+        limit_mm: f64,
+    },
+    /// Scan and pose would not be of one moment.
+    #[error("the head moves at {speed_mm_s:.0} mm/s: scan it again when it is still")]
+    Moving {
+        /// As tracked.
+        speed_mm_s: f64,
+    },
+}
+
+/// What is kept about it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Keeping {
+    pub state: Registered,
+    pub correction: Option<Registration>,
+    /// Taken since the last tick, for the record.
+    fresh: bool,
+}
+
+impl Keeping {
+    pub fn new(register_first: bool) -> Self {
+        let state = if register_first {
+            Registered::Missing
+        } else {
+            Registered::NotNeeded
+        };
+        Self {
+            state,
+            ..Self::default()
+        }
+    }
+}
+
+impl Session {
+    /// Where the session stands with its registration.
+    #[must_use]
+    pub const fn registered(&self) -> Registered {
+        self.keeping.state
+    }
+
+    /// The registration that holds, or held until tracking was lost.
+    #[must_use]
+    pub const fn registration(&self) -> Option<&Registration> {
+        self.keeping.correction.as_ref()
+    }
+
+    /// Takes a registration of the head: from now on the head is where the tracker says, corrected by it.
+    ///
+    /// # Errors
+    /// Not while the session works or comes to rest, and only of a head that is tracked and still.
+    pub fn register(&mut self, registration: Registration) -> Result<(), RegisterError> {
+        let state = self.core.state();
+        if !matches!(
+            state,
+            State::Safe | State::Ready | State::Paused | State::Stopped | State::Faulted
+        ) {
+            return Err(RegisterError::State(state));
+        }
+        let limits = &self.config.limits;
+        let seen = self.filter.good_at();
+        if !seen.is_some_and(|at| self.ticked.fresh(at, limits.head_age)) {
+            return Err(RegisterError::NotTracked);
+        }
+        let speed = self.filter.speed_at(&Point::origin());
+        if speed.is_nan() || speed > limits.head_speed {
+            return Err(RegisterError::Moving {
+                speed_mm_s: speed * 1e3,
+            });
+        }
+        let residual = registration.residual;
+        if self.keeping.state == Registered::Lost && residual > RESIDUAL_AFTER_LOSS {
+            return Err(RegisterError::Residual {
+                residual_mm: residual.mm(),
+                limit_mm: RESIDUAL_AFTER_LOSS.mm(),
+            });
+        }
+        self.keeping = Keeping {
+            state: Registered::Done,
+            correction: Some(registration),
+            fresh: true,
+        };
+        // The corrected head is somewhere else than the one before, which is no movement.
+        self.filter = HeadFilter::new(self.config.head);
+        Ok(())
+    }
+
+    /// Takes the head's pose in.
+    pub(super) fn look(&mut self, now: Micros, ports: &Ports<'_>) {
+        if let Some(sample) = ports.head.head_pose() {
+            let value = match &self.keeping.correction {
+                Some(registration) => sample.value * registration.tracked_from_head,
+                None => sample.value,
+            };
+            self.filter.update(&Stamped { value, ..sample });
+        }
+        let lost = self
+            .filter
+            .good_at()
+            .is_some_and(|at| now.passed(at, self.config.limits.head_age.after(Micros(1))));
+        if lost {
+            self.keeping.state = Registered::Lost;
+        }
+    }
+
+    /// A registration that was taken since the last tick.
+    pub(super) fn note_registration(&mut self, now: Micros, services: &mut dyn Services) {
+        if !std::mem::take(&mut self.keeping.fresh) {
+            return;
+        }
+        if let Some(registration) = &self.keeping.correction {
+            services.ask(Request::Note(Note::Event {
+                kind: "registration",
+                detail: format!(
+                    "residual {:.3} mm, {:.3} mm from where it is tracked",
+                    registration.residual.mm(),
+                    registration.moved.mm()
+                ),
+                at: now,
+            }));
+        }
+    }
+}
