@@ -4,6 +4,7 @@
 //! * [`session`]: the state machine of `stipple_core` with plan, queue, motions and record around it; one call a tick.
 //! * [`ports`]: what arm, needle and head tracker must do; the simulator and ROS 2 implement them.
 //! * [`services`]: what may not happen in a tick (computing motions, writing the record), at once or on threads of its own.
+//! * [`rt`]: threads that keep a clock, how well this one did, and whether this machine lets them.
 //! * `ros` (feature `ros`): all this as a ROS 2 node, and its operator's client.
 //! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
@@ -17,6 +18,7 @@ pub mod record;
 pub mod report;
 #[cfg(feature = "ros")]
 pub mod ros;
+pub mod rt;
 pub mod services;
 pub mod session;
 pub mod skin;

@@ -16,9 +16,9 @@ use r2r::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint};
 use r2r::{ActionClient, Client, GoalStatus};
 use stipple_core::{HopId, MotionStatus};
 use stipple_model::motion::Trajectory;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::cancel::{Emergency, Repeats, cancel_all};
+use super::handoff::{Giver, Taker, handoff};
 use super::inputs::Inputs;
 use crate::ports::{ArmFailure, ArmPort, JointState, PortError, Stamped};
 
@@ -30,6 +30,9 @@ const MOST_POINTS: f64 = 10_000.0;
 
 /// How often a goal's status is looked at, should its result be lost.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// Orders that may wait.
+const ORDERS: usize = 16;
 
 /// Tolerances sent with every goal, so that no silent default applies.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,6 +72,10 @@ fn set(shared: &Shared, token: u64, status: MotionStatus) {
 
 /// What leaves the tick.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "motions are what it is for, and a box would be made in the tick"
+)]
 pub enum ArmOrder {
     /// Follow this motion.
     Follow {
@@ -77,7 +84,7 @@ pub enum ArmOrder {
         /// Names of the joints in chain order.
         names: Arc<[String]>,
         /// From now.
-        trajectory: Box<Trajectory>,
+        trajectory: Trajectory,
     },
     /// End whatever motion there is.
     Cancel,
@@ -93,7 +100,7 @@ pub struct RosArm {
     reported: Option<Arc<[String]>>,
     motion: Shared,
     next_token: u64,
-    orders: UnboundedSender<ArmOrder>,
+    orders: Giver<ArmOrder>,
 }
 
 impl RosArm {
@@ -105,7 +112,7 @@ impl RosArm {
         cancels: Client<CancelGoal::Service>,
         tolerances: Tolerances,
     ) -> (Self, ArmServer) {
-        let (orders, wanted) = tokio::sync::mpsc::unbounded_channel();
+        let (orders, wanted) = handoff(ORDERS);
         let motion = Shared::default();
         let server = ArmServer {
             goals,
@@ -156,7 +163,7 @@ impl ArmPort for RosArm {
         let order = ArmOrder::Follow {
             token,
             names: Arc::clone(&self.names),
-            trajectory: Box::new(trajectory.clone()),
+            trajectory: trajectory.clone(),
         };
         with(&self.motion, |motion| {
             *motion = Some(Motion {
@@ -166,7 +173,7 @@ impl ArmPort for RosArm {
                 cancelled: false,
             });
         });
-        self.orders.send(order).map_err(|_| PortError::NotConnected)
+        self.orders.give(order).map_err(|_| PortError::NotConnected)
     }
 
     fn cancel(&mut self) -> Result<(), PortError> {
@@ -176,7 +183,7 @@ impl ArmPort for RosArm {
             }
         });
         self.orders
-            .send(ArmOrder::Cancel)
+            .give(ArmOrder::Cancel)
             .map_err(|_| PortError::NotConnected)
     }
 
@@ -195,7 +202,7 @@ pub struct ArmServer {
     cancels: Rc<Client<CancelGoal::Service>>,
     tolerances: Tolerances,
     motion: Shared,
-    wanted: UnboundedReceiver<ArmOrder>,
+    wanted: Taker<ArmOrder>,
 }
 
 impl ArmServer {
@@ -204,7 +211,7 @@ impl ArmServer {
         let mut cancels = Repeats::default();
         loop {
             let order = tokio::select! {
-                order = self.wanted.recv() => match order {
+                order = self.wanted.take() => match order {
                     Some(order) => order,
                     None => return,
                 },

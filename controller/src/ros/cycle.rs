@@ -4,28 +4,28 @@
 //! the ports. None of these waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use stipple_core::{Command, Message, NeedleCommand, State};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::arm::RosArm;
+use super::handoff::{Giver, Taker, handoff};
 use super::inputs::{Inputs, RosHead, RosOperator};
 use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
 use crate::ports::{ArmPort as _, NeedlePort as _, Ports};
+use crate::rt::{Pace, Pacer};
 use crate::session::{DotResult, Progress, Selection, SessionView};
 
 /// From tick to tick.
 const PERIOD: Duration = Duration::from_millis(2);
 
-/// A tick that begins this much late is counted as a slip.
-const SLIP: Duration = Duration::from_millis(1);
+/// What may wait to be told. Source: own; some seconds of a node that does not come to it.
+const EVENTS: usize = 256;
 
 /// What the loop is asked to do between two ticks.
 pub enum Errand {
@@ -69,17 +69,6 @@ impl PausedBy {
     }
 }
 
-/// How the loop keeps its time.
-#[derive(Debug, Default)]
-pub struct Pace {
-    /// Ticks so far.
-    pub ticks: AtomicU64,
-    /// Of these late by more than a millisecond.
-    pub slips: AtomicU64,
-    /// Latest of all since last asked, µs.
-    pub worst_us: AtomicU64,
-}
-
 /// A running loop.
 pub struct Cycle {
     /// Takes errands.
@@ -100,9 +89,9 @@ impl Cycle {
         inputs: Arc<Inputs>,
         arm: RosArm,
         needle: RosNeedle,
-    ) -> Result<(Self, UnboundedReceiver<Event>), ProgramError> {
+    ) -> Result<(Self, Taker<Event>), ProgramError> {
         let (errands, wanted) = channel();
-        let (say, events) = unbounded_channel();
+        let (say, events) = handoff(EVENTS);
         let (pace, ending) = (Arc::new(Pace::default()), Ending::default());
         let run = Loop {
             clock,
@@ -156,7 +145,7 @@ struct Loop {
     paused_by: PausedBy,
     /// Of the command that the next tick takes.
     answer: Option<(Command, oneshot::Sender<Result<(), String>>)>,
-    say: UnboundedSender<Event>,
+    say: Giver<Event>,
     said: Option<(SessionView, PausedBy)>,
     pace: Arc<Pace>,
 }
@@ -180,8 +169,9 @@ const NOTHING_LOADED: SessionView = SessionView {
 
 impl Loop {
     fn run(mut self, ending: &Ending) -> Option<Box<Loaded>> {
-        urgent(Urgency::Loop);
-        let mut due = Instant::now();
+        // Without it nothing but a simulation was let in, or with a word in every report.
+        let _ = urgent(Urgency::Loop);
+        let mut pacer = Pacer::start(PERIOD);
         while !ending.asked() {
             // At most one command a tick: each has its own answer.
             while self.answer.is_none() {
@@ -191,27 +181,9 @@ impl Loop {
                 self.run_errand(errand);
             }
             self.tick();
-            due += PERIOD;
-            let now = Instant::now();
-            if let Some(rest) = due.checked_duration_since(now) {
-                std::thread::sleep(rest);
-                self.count(due.elapsed());
-            } else {
-                self.count(now.saturating_duration_since(due));
-                // What was missed is not caught up with.
-                due = now;
-            }
+            self.pace.count(pacer.wait());
         }
         self.loaded
-    }
-
-    fn count(&self, late: Duration) {
-        self.pace.ticks.fetch_add(1, Ordering::Relaxed);
-        if late > SLIP {
-            self.pace.slips.fetch_add(1, Ordering::Relaxed);
-        }
-        let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
-        self.pace.worst_us.fetch_max(late, Ordering::Relaxed);
     }
 
     fn run_errand(&mut self, errand: Errand) {
@@ -289,9 +261,10 @@ impl Loop {
             let _ = answer.send(reply.map_err(|denied| denied.text().to_owned()));
         }
         while let Some(result) = loaded.session.next_result() {
+            // The record has it, should nobody be told.
             let _ = self
                 .say
-                .send(Event::Result(result, Arc::clone(&loaded.about)));
+                .give(Event::Result(result, Arc::clone(&loaded.about)));
         }
         view.reply = None;
         self.tell(view);
@@ -299,9 +272,12 @@ impl Loop {
 
     fn tell(&mut self, view: SessionView) {
         if self.said != Some((view, self.paused_by)) {
-            self.said = Some((view, self.paused_by));
             let about = self.loaded.as_ref().map(|l| Arc::clone(&l.about));
-            let _ = self.say.send(Event::State(view, about, self.paused_by));
+            let event = Event::State(view, about, self.paused_by);
+            // What finds no place is said again in the next tick.
+            if self.say.give(event).is_ok() {
+                self.said = Some((view, self.paused_by));
+            }
         }
     }
 }

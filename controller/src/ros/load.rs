@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 
 use super::cycle::{Errand, may_load};
 use super::inputs::Inputs;
-use super::program::{Clock, unix_us};
+use super::program::{Clock, ProgramError, unix_us};
 use crate::admit::{AdmitError, Admitted, admit_file, check_arm};
 use crate::hops::CellPlanner;
 use crate::record::{Binding, Durability, Record, RecordError};
+use crate::rt::Lacking;
 use crate::services::ThreadedServices;
 use crate::session::{Session, SessionConfig};
 use crate::skin::SkinError;
@@ -94,12 +95,51 @@ pub struct Loaded {
     planner: CellPlanner,
 }
 
+/// Under which terms a plan is worked off.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// The figures that hold.
+    pub limits: Limits,
+    /// What the machine does not give the control loop.
+    pub lacking: Option<Lacking>,
+}
+
+impl Terms {
+    /// Whether a control loop may run under them.
+    ///
+    /// # Errors
+    /// Hardware without real time, unless that is allowed.
+    pub fn check(&self, allow_no_real_time: bool) -> Result<(), ProgramError> {
+        match self.without_real_time() {
+            Some(lacking) if !allow_no_real_time => Err(ProgramError::NoRealTime(lacking)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What hardware would have to do without.
+    #[must_use]
+    fn without_real_time(&self) -> Option<Lacking> {
+        self.lacking.filter(|_| self.limits == Limits::HARDWARE)
+    }
+
+    /// What whoever reports must say; empty when there is nothing.
+    #[must_use]
+    pub fn remark(&self) -> String {
+        match self.without_real_time() {
+            Some(lacking) => format!("without real time, by allow_no_real_time: {lacking}"),
+            None if self.limits == Limits::HARDWARE => String::new(),
+            None => "limits for simulated hardware on a machine without real time were in force"
+                .to_owned(),
+        }
+    }
+}
+
 /// Loads plans.
 pub struct Loader {
     /// The clock of the program.
     pub clock: Clock,
-    /// The figures that hold.
-    pub limits: Limits,
+    /// The terms that hold.
+    pub terms: Terms,
     /// What came in.
     pub inputs: Arc<Inputs>,
     /// To the control loop.
@@ -151,8 +191,8 @@ impl Loader {
         let checked = aside(move || check(&path)).await??;
         self.check_arm(&checked).await?;
         let old = self.release().await?;
-        let (limits, clock, seen) = (self.limits, self.clock, self.permit_seen());
-        let made = aside(move || exchange(old, checked, &record, limits, clock, seen)).await?;
+        let (terms, clock, seen) = (self.terms, self.clock, self.permit_seen());
+        let made = aside(move || exchange(old, checked, &record, terms, clock, seen)).await?;
         let (loaded, result) = match made {
             Ok(loaded) => {
                 let about = Arc::clone(&loaded.about);
@@ -233,7 +273,7 @@ fn exchange(
     old: Option<Box<Loaded>>,
     new: Checked,
     path: &Path,
-    limits: Limits,
+    terms: Terms,
     clock: Clock,
     permit_seen: u64,
 ) -> Made {
@@ -278,7 +318,7 @@ fn exchange(
     };
     let made = opened
         .map_err(LoadError::from)
-        .and_then(|record| begin(&new, record, path, limits, clock, permit_seen));
+        .and_then(|record| begin(&new, record, path, terms, clock, permit_seen));
     made.map(Box::new).map_err(|error| {
         let restored = old
             .zip(old_binding)
@@ -300,17 +340,21 @@ fn exchange(
 
 fn begin(
     new: &Checked,
-    record: Record,
+    mut record: Record,
     path: PathBuf,
-    limits: Limits,
+    terms: Terms,
     clock: Clock,
     permit_seen: u64,
 ) -> Result<Loaded, LoadError> {
-    if limits == Limits::HARDWARE && record.sitting().is_none() {
+    if terms.limits == Limits::HARDWARE && record.sitting().is_none() {
         return Err(LoadError::NoSitting { record: path });
     }
     // Better told now than at the first strike.
-    record.check_sitting(i64::try_from(unix_us()).unwrap_or(i64::MAX))?;
+    let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
+    record.check_sitting(now_us)?;
+    if terms.without_real_time().is_some() {
+        record.event("no_real_time", &terms.remark(), now_us)?;
+    }
     let done = record.dots()?;
     let about = About {
         session_id: record.session_id().to_owned(),
@@ -326,7 +370,7 @@ fn begin(
         &new.admitted,
         Arc::new(new.planner.clone()),
         done,
-        SessionConfig::new(limits, first_nonce),
+        SessionConfig::new(terms.limits, first_nonce),
     )?;
     Ok(Loaded {
         session,

@@ -14,6 +14,7 @@ pub mod arm;
 pub mod cancel;
 pub mod cycle;
 pub mod desk;
+pub mod handoff;
 pub mod inputs;
 pub mod load;
 pub mod needle;
@@ -35,11 +36,12 @@ use r2r::{Node, QosProfile};
 use stipple_core::{Command, Limits, State};
 use tokio::sync::watch;
 
+use crate::rt;
 use arm::{RosArm, Tolerances};
 use cycle::{Cycle, Errand};
 use desk::Desk;
 use inputs::Inputs;
-use load::Loader;
+use load::{Loader, Terms};
 use needle::RosNeedle;
 use program::{Clock, Ending, Parameters, ProgramError, Urgency, drain, latched, making, newest};
 use told::{Rates, Told, Watched};
@@ -65,6 +67,8 @@ pub struct NodeConfig {
     pub base_frame: String,
     /// The core's figures.
     pub limits: Limits,
+    /// Whether hardware may be driven on a machine that gives no real time.
+    pub allow_no_real_time: bool,
     /// Sent with every goal.
     pub tolerances: Tolerances,
     /// How often things are told.
@@ -89,6 +93,7 @@ impl NodeConfig {
                     ("simulation", Limits::LOOSE_CLOCK),
                 ],
             )?,
+            allow_no_real_time: given.flag("allow_no_real_time", false)?,
             tolerances: Tolerances {
                 path: given.number("path_tolerance", 0.1, 0.001..=0.5)?,
                 goal: given.number("goal_tolerance", 0.002, 0.0001..=0.01)?,
@@ -115,6 +120,11 @@ pub fn run() -> Result<(), ProgramError> {
     if config.limits != Limits::HARDWARE {
         tracing::warn!("limits for simulated hardware: never with a real arm");
     }
+    let terms = Terms {
+        limits: config.limits,
+        lacking: rt::grant().err(),
+    };
+    terms.check(config.allow_no_real_time)?;
     let clock = Clock::start();
     let inputs = Inputs::new(clock, config.base_frame.clone(), &config.limits);
     let inputs = Arc::new(inputs);
@@ -142,7 +152,7 @@ pub fn run() -> Result<(), ProgramError> {
     let (now, state) = watch::channel(State::Safe);
     let loader = Loader {
         clock,
-        limits: config.limits,
+        terms,
         inputs: Arc::clone(&inputs),
         errands: cycle.errands.clone(),
     };
@@ -150,6 +160,7 @@ pub fn run() -> Result<(), ProgramError> {
         inputs,
         pace: Arc::clone(&cycle.pace),
         clock,
+        lacking: terms.lacking,
     };
     let died = runtime()?.block_on(tokio::task::LocalSet::new().run_until(async {
         let emergency = server.emergency();

@@ -115,7 +115,7 @@ impl RosNeedle {
 }
 
 fn send(end: &Holder, publisher: &Publisher<msg::NeedleCommand>) {
-    urgent(Urgency::Needle);
+    let _ = urgent(Urgency::Needle);
     let mut sequence = 0u32;
     while let Some((wanted, tick)) = end.0.take() {
         if !in_time(wanted, tick.elapsed()) {

@@ -1,11 +1,13 @@
 //! Breaks: when the session was paused, why, for whom, and how long.
 
+use std::sync::Arc;
+
 use stipple_core::{Message, State};
 
-use super::Session;
+use super::{BREAKS, Session};
 use crate::ports::Micros;
 use crate::report::PauseRow;
-use crate::services::{Note, Request, Services};
+use crate::services::{Note, Request, Said, Services};
 
 /// A break: needle in, the arm lifted and held, from the moment it rests until the work goes on or is given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub struct Break {
     /// Why: the session's own reason, or that the operator asked for it.
     pub why: Message,
     /// Who asked for it, where that is known.
-    pub by: Option<String>,
+    pub by: Option<Arc<str>>,
 }
 
 impl Break {
@@ -33,10 +35,7 @@ impl Break {
     /// For the record and for people: what, and by whom.
     #[must_use]
     pub fn reason(&self) -> String {
-        match &self.by {
-            Some(by) => format!("{} ({by})", self.why.text()),
-            None => self.why.text().to_owned(),
-        }
+        Said::Pause(self.why, self.by.clone()).to_string()
     }
 }
 
@@ -59,7 +58,7 @@ impl Session {
 
     /// Names whoever asks for the next pause, for the record.
     pub fn pause_asked_by(&mut self, who: Option<String>) {
-        self.asked_by = who;
+        self.asked_by = who.map(Arc::from);
     }
 
     /// Keeps the breaks as the state goes from `before` to `after`; the record gets the length of each when it ends.
@@ -76,13 +75,16 @@ impl Session {
             last.ended = Some(now);
             services.ask(Request::Note(Note::Event {
                 kind: "break",
-                detail: format!("{:.3} s: {}", last.lasted(now).s(), last.reason()),
+                detail: Said::Break(last.lasted(now), last.why, last.by.clone()),
                 at: now,
             }));
         }
         if after == State::Paused {
             // What the session decided by itself nobody asked for.
-            let by = self.asked_by.take().filter(|_| why == Message::PauseAsked);
+            let by = self.asked_by.clone().filter(|_| why == Message::PauseAsked);
+            if self.breaks.len() >= BREAKS {
+                self.breaks.remove(0);
+            }
             self.breaks.push(Break {
                 began: now,
                 ended: None,

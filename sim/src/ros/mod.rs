@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let until = ending.clone();
     let plant = thread("plant", move || {
-        urgent(Urgency::Loop);
+        let _ = urgent(Urgency::Loop);
         hardware.run(&until)
     })?;
     let spinner = spin(node, ending, Some(Urgency::Spin), take)?;
