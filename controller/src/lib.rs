@@ -6,6 +6,7 @@
 //! * [`services`]: what may not happen in a tick (computing motions, writing the record), at once or on threads of its own.
 //! * [`rt`]: threads that keep a clock, how well this one did, and whether this machine lets them.
 //! * `ros` (feature `ros`): all this as a ROS 2 node, and its operator's client.
+//! * [`stream`]: a motion led point by point, for arms that take no whole ones.
 //! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
 pub mod admit;
@@ -22,6 +23,7 @@ pub mod rt;
 pub mod services;
 pub mod session;
 pub mod skin;
+pub mod stream;
 
 /// Said at every start, before anything else.
 pub const SAFETY_NOTICE: &str = "\

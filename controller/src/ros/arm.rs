@@ -1,4 +1,4 @@
-//! The arm over the FollowJointTrajectory action: a goal a motion, explicit tolerances in each, judged by goal status.
+//! The arm over the FollowJointTrajectory action ([`super::stream`] is the other port): a goal a motion, explicit tolerances in each, judged by goal status.
 //!
 //! A cancel goes to every goal of the arm's controller, ours or not: whatever moves shall stop. That the arm rests is read from its
 //! joints, never from an answer.
@@ -20,7 +20,7 @@ use stipple_model::motion::Trajectory;
 use super::cancel::{Emergency, Repeats, cancel_all};
 use super::handoff::{Giver, Taker, handoff};
 use super::inputs::Inputs;
-use crate::ports::{ArmFailure, ArmPort, JointState, PortError, Stamped};
+use crate::ports::{ArmFailure, ArmPort, JointState, Micros, PortError, Stamped};
 
 /// Time from point to point of a goal, s: well above a joint controller's own period, well below the time in which a jerk shows.
 const SAMPLE: f64 = 8e-3;
@@ -90,10 +90,19 @@ pub enum ArmOrder {
     Cancel,
 }
 
+/// An arm as the control loop has it: a port that is shown each tick's joints first.
+pub trait NodeArm: ArmPort + Send {
+    /// A tick has begun, and sees these joints.
+    fn look(&mut self, now: Micros, joints: Option<Stamped<JointState>>);
+
+    /// Another plan was loaded: motions are numbered anew, joints come in this order.
+    fn begin_plan(&mut self, names: &[String]);
+}
+
 /// The arm.
 pub struct RosArm {
     /// As this tick sees them.
-    pub joints: Option<Stamped<JointState>>,
+    joints: Option<Stamped<JointState>>,
     inputs: Arc<Inputs>,
     names: Arc<[String]>,
     /// Names of all joints that are reported together with those of the plan.
@@ -133,8 +142,19 @@ impl RosArm {
         (port, server)
     }
 
-    /// Another plan was loaded: motions are numbered anew, joints come in this order.
-    pub fn begin_plan(&mut self, names: &[String]) {
+    /// The joints' names in chain order.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<[String]> {
+        &self.names
+    }
+}
+
+impl NodeArm for RosArm {
+    fn look(&mut self, _now: Micros, joints: Option<Stamped<JointState>>) {
+        self.joints = joints;
+    }
+
+    fn begin_plan(&mut self, names: &[String]) {
         self.names = names.into();
         self.reported = self.inputs.reported_with(names);
         with(&self.motion, |motion| *motion = None);
@@ -390,7 +410,8 @@ fn point(trajectory: &Trajectory, t: f64) -> JointTrajectoryPoint {
     }
 }
 
-fn duration(seconds: f64) -> RosDuration {
+/// A span as messages carry it.
+pub(super) fn duration(seconds: f64) -> RosDuration {
     let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     RosDuration {
         sec: i32::try_from(span.as_secs()).unwrap_or(i32::MAX),

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use stipple_core::{Command, Message, NeedleCommand, State};
 use tokio::sync::oneshot;
 
-use super::arm::RosArm;
+use super::arm::NodeArm;
 use super::handoff::{Giver, Taker, handoff};
 use super::inputs::{Inputs, RosHead, RosOperator};
 use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
-use crate::ports::{ArmPort as _, NeedlePort as _, Ports};
+use crate::ports::{NeedlePort as _, Ports};
 use crate::rt::{Pace, Pacer};
 use crate::session::{DotResult, Progress, Selection, SessionView};
 
@@ -87,7 +87,7 @@ impl Cycle {
     pub fn start(
         clock: Clock,
         inputs: Arc<Inputs>,
-        arm: RosArm,
+        arm: Box<dyn NodeArm>,
         needle: RosNeedle,
     ) -> Result<(Self, Taker<Event>), ProgramError> {
         let (errands, wanted) = channel();
@@ -136,7 +136,7 @@ impl Cycle {
 struct Loop {
     clock: Clock,
     inputs: Arc<Inputs>,
-    arm: RosArm,
+    arm: Box<dyn NodeArm>,
     needle: RosNeedle,
     head: RosHead,
     operator: RosOperator,
@@ -237,9 +237,10 @@ impl Loop {
         // Looked at before the moment is read: what arrives in between would seem to come from the future.
         self.needle.tick = Instant::now();
         let look = self.inputs.look();
-        (self.arm.joints, self.needle.report, self.head.0) = (look.joints, look.needle, look.head);
+        (self.needle.report, self.head.0) = (look.needle, look.head);
         self.operator.0 = look.operator;
         let now = self.clock.now();
+        self.arm.look(now, look.joints);
         let Some(loaded) = self.loaded.as_mut() else {
             // An idle node still tells the device to keep the needle in.
             let _ = self.needle.command(&NeedleCommand::Retract);
@@ -247,7 +248,7 @@ impl Loop {
             return;
         };
         let mut ports = Ports {
-            arm: &mut self.arm,
+            arm: &mut *self.arm,
             needle: &mut self.needle,
             head: &mut self.head,
             operator: &mut self.operator,

@@ -5,6 +5,7 @@
 //! | `ros` | spins the node: takes joint states, needle reports, head poses and heartbeats as they come ([`inputs`]) |
 //! | `cycle` | ticks the session every 2 ms ([`cycle`]); never touches ROS |
 //! | `needle` | sends each tick's needle command ([`needle`]) |
+//! | `stream` | sends points to an arm that is led by them ([`stream`]; with `arm_port: stream`) |
 //! | `hops`, `record` | compute motions, write the record ([`crate::services::ThreadedServices`]) |
 //! | main | everything asynchronous: the arm's action ([`arm`]), services ([`desk`]), what is told ([`told`]) |
 //!
@@ -18,9 +19,11 @@ pub mod handoff;
 pub mod inputs;
 pub mod load;
 pub mod needle;
+pub mod newest;
 pub mod operate;
 pub mod program;
 pub mod stamps;
+pub mod stream;
 pub mod told;
 
 use std::sync::Arc;
@@ -37,7 +40,7 @@ use stipple_core::{Command, Limits, State};
 use tokio::sync::watch;
 
 use crate::rt;
-use arm::{RosArm, Tolerances};
+use arm::{ArmServer, NodeArm, RosArm, Tolerances};
 use cycle::{Cycle, Errand};
 use desk::Desk;
 use inputs::Inputs;
@@ -63,6 +66,8 @@ const STOP_TIME: Duration = Duration::from_secs(6);
 pub struct NodeConfig {
     /// Name of the arm's trajectory controller.
     pub arm_controller: String,
+    /// How motions go to it: points a second, where they do not go as goals.
+    pub stream: Option<f64>,
     /// Frame that head poses must carry.
     pub base_frame: String,
     /// The core's figures.
@@ -84,6 +89,11 @@ impl NodeConfig {
         let mut given = Parameters::of(node);
         let config = Self {
             arm_controller: given.text("arm_controller", "joint_trajectory_controller")?,
+            stream: {
+                let rate = given.number("stream_rate", 500.0, 50.0..=500.0)?;
+                let choices = [("action", None), ("stream", Some(rate))];
+                given.choice("arm_port", "action", &choices)?
+            },
             base_frame: given.text("base_frame", "base_link")?,
             limits: given.choice(
                 "limits",
@@ -132,17 +142,7 @@ pub fn run() -> Result<(), ProgramError> {
         node.create_publisher("needle/command", newest())
             .map_err(making("needle/command"))?,
     )?;
-    let action = format!("{}/follow_joint_trajectory", config.arm_controller);
-    let goals = node
-        .create_action_client(&action)
-        .map_err(making(action.clone()))?;
-    let cancels = node
-        .create_client::<CancelGoal::Service>(
-            &format!("{action}/_action/cancel_goal"),
-            QosProfile::services_default(),
-        )
-        .map_err(making("the client of cancel_goal"))?;
-    let (arm, server) = RosArm::new(Arc::clone(&inputs), goals, cancels, config.tolerances);
+    let (arm, server) = arm_of(&mut node, &config, &inputs)?;
     let (told, desk) = (Told::open(&mut node)?, Desk::open(&mut node)?);
     let take = take(&mut node, Arc::clone(&inputs))?;
     let spinning = Ending::default();
@@ -168,7 +168,10 @@ pub fn run() -> Result<(), ProgramError> {
         let telling = told.tell(events, config.rates, watched, now, ending.clone());
         let telling = tokio::task::spawn_local(telling);
         desk.serve(loader, &cycle.errands, state.clone());
-        tracing::info!(arm = action, "the controller node is up; nothing moves");
+        tracing::info!(
+            arm = config.arm_controller,
+            "the controller node is up; nothing moves"
+        );
         let died = tokio::select! {
             () = ending.wait() => false,
             () = gone(&cycle) => true,
@@ -194,6 +197,37 @@ pub fn run() -> Result<(), ProgramError> {
     }
     tracing::info!("the controller node has ended");
     Ok(())
+}
+
+/// The arm's port by the parameters, and what serves its action: an arm that is led by points has its goals cancelled by it, too.
+///
+/// # Errors
+/// What ROS 2 refuses to make.
+pub fn arm_of(
+    node: &mut Node,
+    config: &NodeConfig,
+    inputs: &Arc<Inputs>,
+) -> Result<(Box<dyn NodeArm>, ArmServer), ProgramError> {
+    let action = format!("{}/follow_joint_trajectory", config.arm_controller);
+    let goals = node
+        .create_action_client(&action)
+        .map_err(making(action.clone()))?;
+    let cancels = node
+        .create_client::<CancelGoal::Service>(
+            &format!("{action}/_action/cancel_goal"),
+            QosProfile::services_default(),
+        )
+        .map_err(making("the client of cancel_goal"))?;
+    let (arm, server) = RosArm::new(Arc::clone(inputs), goals, cancels, config.tolerances);
+    let arm: Box<dyn NodeArm> = match config.stream {
+        None => Box::new(arm),
+        Some(rate) => {
+            let figures = stream::figures(rate, config.tolerances);
+            let topic = format!("{}/joint_trajectory", config.arm_controller);
+            Box::new(stream::RosStream::start(node, &topic, arm, figures)?)
+        }
+    };
+    Ok((arm, server))
 }
 
 /// Waits until the control loop is gone, which it never is by itself unless it broke.

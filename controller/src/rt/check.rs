@@ -124,7 +124,7 @@ pub enum Unfit {
     #[error("99.9 % of all periods begin within {} µs, {} µs are allowed", .0.as_micros(), MOST_P999.as_micros())]
     Late(Duration),
     /// Once too late.
-    #[error("the latest period began {} µs late, {} µs are allowed", .0.as_micros(), MOST.as_micros())]
+    #[error("the latest period began {} µs late, {} µs are allowed", .0.as_nanos().div_ceil(1_000), MOST.as_micros())]
     VeryLate(Duration),
 }
 

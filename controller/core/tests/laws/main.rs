@@ -153,7 +153,7 @@ fn faults_are_seen_at_once() {
         Some(Fault::ArmFailed)
     );
     assert_eq!(
-        fault_of(State::Approaching, Nuisance::ArmIgnores, 40_000),
+        fault_of(State::Approaching, Nuisance::ArmIgnores, 4_000),
         Some(Fault::ArmTimeout)
     );
 }
