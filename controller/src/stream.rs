@@ -153,8 +153,9 @@ impl Stream {
         if late < 0.0 {
             let wanted = motion.trajectory.at(elapsed).position;
             let off = state.map_or(0.0, |j| j.value.position.max_difference(&wanted));
-            // Written so that what is not a number fails, too.
-            if !(off <= figures.path) {
+            // What is not a number is not on the path.
+            let on_path = off <= figures.path;
+            if !on_path {
                 self.end(ArmFailure::Tolerance);
             }
             return;

@@ -11,7 +11,7 @@ foreign/behave and stays until it is told otherwise, but for what is marked as o
     {"reject": true}        goals are rejected
     {"silent": true}        once: the next goal is accepted, and nothing comes of it
     {"lose_result": true}   once: the next goal is carried out, its result never sent
-    {"cancel": "moving"}    a cancel is answered CANCELED at once, the arm goes on for 300 ms; "ignored": it is refused; "prompt": as it should be
+    {"cancel": "moving"}    a cancel is answered CANCELED at once, the arm goes on for 300 ms; "ignored": it is refused; "prompt": all is well
     {"pace": 0.2}           trajectories are followed so much slower, as with a speed slider
     {"lame": s}             once: for so long joint states lack a joint
     {"reborn": true}        once: the server ends in the middle of what it does, and another begins under the same name; the arm stops

@@ -9,7 +9,8 @@ from sitting_needed import sit
 from wire import Wire, read_events
 
 # As an ordinary user without any rights: also root loses what real time takes.
-WITHOUT = ("prlimit", "--rtprio=0", "--memlock=65536", "setpriv", "--bounding-set", "-sys_nice,-ipc_lock", "--inh-caps", "-sys_nice,-ipc_lock")
+RIGHTS = "-sys_nice,-ipc_lock"
+WITHOUT = ("prlimit", "--rtprio=0", "--memlock=65536", "setpriv", "--bounding-set", RIGHTS, "--inh-caps", RIGHTS)
 HARDWARE = ("-p", "limits:=hardware")
 ALLOWED = ("-p", "allow_no_real_time:=true")
 

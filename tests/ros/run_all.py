@@ -27,6 +27,7 @@ TESTS = {
     "killed_controller": 300,
     "stopped_processes": 300,
     "foreign_arm": 420,
+    "streamed_arm": 240,
 }
 
 

@@ -16,7 +16,8 @@ use stipple_core::{HopId, MotionStatus};
 use stipple_model::joints::Joints;
 use stipple_model::motion::Trajectory;
 
-use super::arm::{NodeArm, RosArm, Tolerances, duration};
+use super::arm::{NodeArm, RosArm};
+use super::goal::{Tolerances, duration};
 use super::newest::{Holder, Newest};
 use super::program::{ProgramError, Urgency, making, newest_reliable, thread, urgent};
 use crate::ports::{ArmPort, JointState, Micros, PortError, Stamped};
