@@ -163,7 +163,9 @@ class Test:
 
 
 def foreign(bench):
-    bench.start_sim("-r", "joint_states:=sim/joint_states", "-p", "arm_controller:=nobody")
+    # No more on the wire than two busy cores can hear.
+    bench.start_sim("-r", "joint_states:=sim/joint_states", "-p", "arm_controller:=nobody", "-p", "joint_state_rate:=50.0",
+                    "-p", "needle_state_rate:=200.0")
     bench.start_controller()
     # The watcher waits for joint states, the arm for its place.
     with_arm = bench.start_python("arm", "foreign_server.py", "--reversed")
