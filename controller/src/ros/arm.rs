@@ -330,10 +330,11 @@ async fn gone(motion: &Shared, token: u64, goal: &ActionClientGoal<FollowJointTr
         let asked = with(motion, unwanted).then(|| goal.cancel());
         let now = match asked {
             Some(Ok(answer)) => matches!(
-                tokio::time::timeout(PATIENCE, answer).await,
-                Ok(Err(
+                // Waited for aside: an answer nobody waits for any more would be logged as an error.
+                tokio::time::timeout(PATIENCE, tokio::task::spawn_local(answer)).await,
+                Ok(Ok(Err(
                     Error::GoalCancelUnknownGoalID | Error::GoalCancelAlreadyTerminated
-                ))
+                )))
             ),
             _ => false,
         };
