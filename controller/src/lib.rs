@@ -4,8 +4,10 @@
 //! * [`session`]: the state machine of `stipple_core` with plan, queue, motions and record around it; one call a tick.
 //! * [`ports`]: what arm, needle and head tracker must do; the simulator and ROS 2 implement them.
 //! * [`services`]: what may not happen in a tick (computing motions, writing the record), at once or on threads of its own.
+//! * [`rt`]: threads that keep a clock, how well this one did, and whether this machine lets them.
 //! * `ros` (feature `ros`): all this as a ROS 2 node, and its operator's client.
 //! * [`registration`]: the head in the chair against the tracker, by a fresh scan.
+//! * [`stream`]: a motion led point by point, for arms that take no whole ones.
 //! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
 pub mod admit;
@@ -19,9 +21,11 @@ pub mod registration;
 pub mod report;
 #[cfg(feature = "ros")]
 pub mod ros;
+pub mod rt;
 pub mod services;
 pub mod session;
 pub mod skin;
+pub mod stream;
 
 /// Said at every start, before anything else.
 pub const SAFETY_NOTICE: &str = "\

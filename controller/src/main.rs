@@ -27,6 +27,7 @@ Examples:
   stipple-controller verify head.sqlite         nothing in a record was changed since it was written
   stipple-controller resume --help              begin a sitting on a record, or go on with one on another day
   stipple-controller repeat --help              order a dot in doubt once more
+  stipple-controller rt-check --seconds 600     is this machine fit to drive hardware
 
 Without a command it is the node. What follows --ros-args is for ROS 2: parameters (--params-file, -p), remaps (-r), namespace. The node and
 its command-line operator (`session`) are part of builds with the feature `ros`.
@@ -53,6 +54,8 @@ enum Command {
     Resume(command::resume::Args),
     /// Orders a dot in doubt to be struck once more.
     Repeat(command::repeat::Args),
+    /// Measures this machine's jitter by the control loop's own means, and says whether it is fit to drive hardware.
+    RtCheck(command::rt_check::Args),
     /// The controller node, as without a command.
     Node,
     /// Operates a running node from the command line.
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => told(command::verify::run(&args)),
         Command::Resume(args) => told(command::resume::run(&args)),
         Command::Repeat(args) => told(command::repeat::run(&args)),
+        Command::RtCheck(args) => told(command::rt_check::run(&args)),
         #[cfg(feature = "ros")]
         Command::Node => ended(stipple_controller::ros::run().map(|()| 0)),
         #[cfg(feature = "ros")]

@@ -178,7 +178,7 @@ impl Report {
         };
         let lateral = Spread::of(placed.iter().map(|p| p.lateral_error_m * 1e3));
         let depth = Spread::of(placed.iter().filter_map(depth_error));
-        let named = |(name, count): (&&'static str, &u32)| ((*name).to_owned(), *count);
+        let named = |(name, count): (&'static str, u32)| (name.to_owned(), count);
         Self {
             session_id: session_id.to_owned(),
             plan_digest: session.digest().to_string(),
@@ -202,9 +202,9 @@ impl Report {
                 .iter()
                 .map(|(name, count)| {
                     (
-                        (*name).to_owned(),
+                        name.to_owned(),
                         FaultCount {
-                            count: *count,
+                            count,
                             reaction_ms: None,
                         },
                     )

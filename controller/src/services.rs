@@ -4,16 +4,18 @@
 //! difference but the delay.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use stipple_core::Micros;
+use stipple_core::{Fault, Message, Micros};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::plan::DotId;
+use stipple_model::units::Length;
 
 use crate::hops::{Hop, HopPlanner, HopRefusal, HopRequest};
 use crate::record::{DotOutcome, Record, RecordError};
+use crate::session::Asked;
 
 /// Names a request; its answer carries the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -72,10 +74,55 @@ pub enum Note {
         /// A short fixed name.
         kind: &'static str,
         /// One sentence.
-        detail: String,
+        detail: Said,
         /// When.
         at: Micros,
     },
+}
+
+/// The sentence of an event: made where it is written, since a tick takes no memory.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// As it is.
+    Text(&'static str),
+    /// A fault's name and text.
+    Fault(Fault),
+    /// Why there is a pause, and who asked for it.
+    Pause(Message, Asked),
+    /// How long one was, why and by whom.
+    Break(Micros, Message, Asked),
+    /// How well a registration fits, and how far the head is from where it is tracked.
+    Registered(Length, Length),
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pause = |f: &mut std::fmt::Formatter<'_>, why: Message, asked: &Asked| {
+            f.write_str(why.text())?;
+            if let Some(by) = &asked.by {
+                write!(f, " ({by})")?;
+            }
+            match &asked.reason {
+                Some(reason) => write!(f, ": {reason}"),
+                None => Ok(()),
+            }
+        };
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Registered(residual, moved) => write!(
+                f,
+                "residual {:.3} mm, {:.3} mm from where it is tracked",
+                residual.mm(),
+                moved.mm()
+            ),
+            Self::Fault(fault) => write!(f, "{}: {}", fault.row().name, fault.row().text),
+            Self::Pause(why, asked) => pause(f, *why, asked),
+            Self::Break(lasted, why, asked) => {
+                write!(f, "{:.3} s: ", lasted.s())?;
+                pause(f, *why, asked)
+            }
+        }
+    }
 }
 
 /// What comes back.
@@ -172,7 +219,13 @@ fn compute(planner: &mut impl HopPlanner, request: &Request) -> Option<Answer> {
             ticket,
             from,
             base_from_head,
-        } => Some(Answer::Hop(*ticket, planner.lift(from, base_from_head))),
+        } => {
+            let lift = planner.lift(from, base_from_head);
+            if let Err(refusal) = &lift {
+                tracing::warn!(%refusal, "no way up from here");
+            }
+            Some(Answer::Hop(*ticket, lift))
+        }
         Request::Note(_) => None,
     }
 }
@@ -196,20 +249,45 @@ fn write(record: &mut Record, clock: WallClock, note: &Note) -> Option<Answer> {
         } => record
             .outcome(*dot, *layer, outcome, clock.at(*at))
             .map(|()| Some(Answer::OutcomeDurable(*dot))),
-        Note::Event { kind, detail, at } => {
-            record.event(kind, detail, clock.at(*at)).map(|()| None)
-        }
+        Note::Event { kind, detail, at } => record
+            .event(kind, &detail.to_string(), clock.at(*at))
+            .map(|()| None),
     };
-    written.unwrap_or_else(|error| Some(Answer::RecordFailed(error)))
+    written.unwrap_or_else(|error| {
+        tracing::error!(%error, "the record failed");
+        Some(Answer::RecordFailed(error))
+    })
 }
 
-/// Does the work on two threads: one computes motions, one writes the record.
+/// Motions that may be asked for and wait, and their answers. Source: own; a session asks for one hop and one lift at a time.
+const MOTIONS: usize = 8;
+
+/// Notes that may wait for the disk. Source: own; at four dots a second half a minute of a disk that stands still, long after the core has
+/// stopped for it.
+const NOTES: usize = 256;
+
+/// Answers of the record that may wait.
+const RECORDED: usize = 64;
+
+/// Does the work on two threads: one computes motions, one writes the record. What goes to and fro waits in places made beforehand: neither
+/// [`Services::ask`] nor [`Services::answer`] takes memory, waits, or gives any back.
 pub struct ThreadedServices {
-    motions: Option<Sender<Request>>,
-    notes: Option<Sender<Note>>,
-    answers: Receiver<Answer>,
+    motions: Option<SyncSender<Request>>,
+    notes: Option<SyncSender<Note>>,
+    hops: Option<Receiver<Answer>>,
+    recorded: Option<Receiver<Answer>>,
+    /// A note did not find a place: the record lacks it, and no other may follow.
+    lost: Lost,
     planner: Option<JoinHandle<()>>,
     writer: Option<JoinHandle<Record>>,
+}
+
+/// Whether a note was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    No,
+    Yes,
+    Told,
 }
 
 impl ThreadedServices {
@@ -222,15 +300,15 @@ impl ThreadedServices {
         mut record: Record,
         clock: WallClock,
     ) -> std::io::Result<Self> {
-        let (answer, answers) = channel();
-        let (motions, wanted) = channel::<Request>();
-        let (notes, to_write) = channel::<Note>();
-        let reply = answer.clone();
+        let (found, hops) = sync_channel(MOTIONS);
+        let (written, recorded) = sync_channel(RECORDED);
+        let (motions, wanted) = sync_channel::<Request>(MOTIONS);
+        let (notes, to_write) = sync_channel::<Note>(NOTES);
         let planner = std::thread::Builder::new()
             .name("hops".to_owned())
             .spawn(move || {
                 while let Ok(request) = wanted.recv() {
-                    if compute(&mut planner, &request).is_some_and(|a| reply.send(a).is_err()) {
+                    if compute(&mut planner, &request).is_some_and(|a| found.send(a).is_err()) {
                         return;
                     }
                 }
@@ -241,7 +319,7 @@ impl ThreadedServices {
                 while let Ok(note) = to_write.recv() {
                     if let Some(a) = write(&mut record, clock, &note) {
                         // A session that no longer listens still gets its notes written.
-                        let _ = answer.send(a);
+                        let _ = written.send(a);
                     }
                 }
                 record
@@ -249,7 +327,9 @@ impl ThreadedServices {
         Ok(Self {
             motions: Some(motions),
             notes: Some(notes),
-            answers,
+            hops: Some(hops),
+            recorded: Some(recorded),
+            lost: Lost::No,
             planner: Some(planner),
             writer: Some(writer),
         })
@@ -264,6 +344,9 @@ impl ThreadedServices {
     fn close(&mut self) -> Option<Record> {
         self.motions = None;
         self.notes = None;
+        // Nobody takes an answer any more: who waits for a place for one waits in vain.
+        self.hops = None;
+        self.recorded = None;
         if let Some(planner) = self.planner.take() {
             // A planner that panicked has nothing left to say.
             let _ = planner.join();
@@ -280,22 +363,28 @@ impl Drop for ThreadedServices {
 
 impl Services for ThreadedServices {
     fn ask(&mut self, request: Request) {
-        // A thread that is gone answers nothing; the core's timeouts turn that into a fault.
+        // A thread that is gone, or that does not come to it, answers nothing; the core's timeouts turn that into a fault.
         match request {
             Request::Note(note) => {
-                if let Some(notes) = &self.notes {
-                    let _ = notes.send(note);
+                let notes = self.notes.as_ref().filter(|_| self.lost == Lost::No);
+                if let Some(Err(TrySendError::Full(_))) = notes.map(|notes| notes.try_send(note)) {
+                    self.lost = Lost::Yes;
                 }
             }
             motion => {
                 if let Some(motions) = &self.motions {
-                    let _ = motions.send(motion);
+                    let _ = motions.try_send(motion);
                 }
             }
         }
     }
 
     fn answer(&mut self) -> Option<Answer> {
-        self.answers.try_recv().ok()
+        if self.lost == Lost::Yes {
+            self.lost = Lost::Told;
+            return Some(Answer::RecordFailed(RecordError::Behind { notes: NOTES }));
+        }
+        let next = |from: &Option<Receiver<Answer>>| from.as_ref()?.try_recv().ok();
+        next(&self.hops).or_else(|| next(&self.recorded))
     }
 }

@@ -58,7 +58,7 @@ impl Services for Meddling {
                 }
             }
             Request::Note(Note::Event { kind, detail, .. }) if *kind == "fault" => {
-                self.faults.push(detail.clone());
+                self.faults.push(detail.to_string());
             }
             Request::Note(_) => {}
         }
@@ -188,7 +188,7 @@ fn a_fault_in_the_tick_of_a_stop_is_in_the_record() {
         (State::Stopping, Some(Fault::TickGap))
     );
     bench.until(5.0, |v| v.state == State::Stopped);
-    assert_eq!(bench.session.faults().get("tick_gap"), Some(&1));
+    assert_eq!(bench.session.faults().get("tick_gap"), Some(1));
     assert_eq!(bench.services.faults.len(), 1);
     assert!(bench.services.faults[0].starts_with("tick_gap"));
 }

@@ -51,7 +51,7 @@ fn requests(bed: &plant::Bed) -> Vec<Request> {
         }),
         Request::Note(Note::Event {
             kind: "pause",
-            detail: String::new(),
+            detail: Said::Text(""),
             at,
         }),
         Request::Note(Note::Intent {

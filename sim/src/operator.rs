@@ -174,7 +174,7 @@ impl Operator {
 
 /// How many dots of the record are done.
 fn done(rig: &Rig) -> u32 {
-    u32::try_from(rig.session().done().len()).unwrap_or(u32::MAX)
+    u32::try_from(rig.session().done_count()).unwrap_or(u32::MAX)
 }
 
 /// Whether the arm stands where it may not be.

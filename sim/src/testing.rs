@@ -1,5 +1,7 @@
 //! A small plan for tests: a ball for a head, a patch on its top, dots in a grid.
 
+pub mod contract;
+
 use stipple_controller::admit::layer_motions;
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;

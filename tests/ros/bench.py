@@ -114,24 +114,29 @@ class Bench:
                     return set(dots)
         raise Failure(f"the plan has only {len(dots)} dots, {count} are wanted")
 
-    def _start(self, label, *command):
+    def _start(self, label, *command, before=()):
         log = self.folder / f"{len(self.processes):02}-{label}.log"
         with log.open("wb") as out:
             # Where it is allowed, before all else that runs: a starved machine shows as stale joint states, and rightly faults.
-            process = subprocess.Popen(["nice", "-n", "-15", RUN, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            process = subprocess.Popen(["nice", "-n", "-15", *before, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                        start_new_session=True, cwd=self.folder)
-        process.label = label
+        process.label, process.log = label, log
         self.processes.append(process)
         return process
 
     def start_sim(self, *more):
         """The simulated arm, needle and head tracker as ROS 2 nodes."""
-        return self._start("sim", program("stipple-sim"), "ros", "--plan", self.plan, "--ros-args",
+        return self._start("sim", RUN, program("stipple-sim"), "ros", "--plan", self.plan, "--ros-args",
                            "--params-file", ROOT / "launch/params/sim.yaml", *more)
 
-    def start_controller(self, *more):
-        return self._start("controller", program("stipple-controller"), "--ros-args",
-                           "--params-file", ROOT / "launch/params/controller.yaml", *more)
+    def start_controller(self, *more, before=()):
+        """The node; `before` stands before it on the command line, as a program that runs another does."""
+        return self._start("controller", RUN, program("stipple-controller"), "--ros-args",
+                           "--params-file", ROOT / "launch/params/controller.yaml", *more, before=before)
+
+    def start_python(self, label, script, *arguments):
+        """A program of these tests as a process of its own."""
+        return self._start(label, sys.executable, ROOT / "tests/ros" / script, *arguments)
 
     def alive(self):
         """Fails if a process ended that nobody ended."""

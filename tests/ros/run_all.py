@@ -20,12 +20,15 @@ HERE = Path(__file__).resolve().parent
 TESTS = {
     "type_hashes": 60,
     "sitting_needed": 120,
+    "no_real_time": 120,
     "session_on_the_wire": 240,
     "operator_commands": 240,
     "operator_lease": 240,
     "registration": 300,
     "killed_controller": 300,
     "stopped_processes": 300,
+    "foreign_arm": 420,
+    "streamed_arm": 240,
 }
 
 

@@ -5,6 +5,7 @@ use crate::machine::{After, Core, Step};
 use crate::output::{ArmCommand, Doubt, Message};
 use crate::sensed::{Lift, MotionStatus};
 use crate::state::State;
+use crate::time::Micros;
 use crate::work::status;
 
 impl Core {
@@ -45,6 +46,7 @@ impl Core {
                 {
                     self.fail(Fault::ArmSilent, step);
                 }
+                MotionStatus::Active if self.stands(now) => self.fail(Fault::ArmTimeout, step),
                 _ => {}
             }
             return;
@@ -145,6 +147,13 @@ impl Core {
         if moves && self.joints_fresh(step.now, step.sensed) {
             self.cancel_until_rest(step);
         }
+    }
+
+    /// The arm was told to move and says that it does, and has stood still for too long.
+    pub(crate) fn stands(&self, now: Micros) -> bool {
+        let longest = self.limits.timeouts.standing;
+        self.rest_since
+            .is_some_and(|rest| now.passed(rest.max(self.leg_since), longest))
     }
 
     /// The arm rests, and no motion that it was told to follow can make it move.

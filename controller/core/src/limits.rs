@@ -105,6 +105,8 @@ pub struct Timeouts {
     pub accept: Micros,
     /// From telling the arm to follow to its end.
     pub motion: Micros,
+    /// For an arm to stand still in the middle of a motion that it says it follows: more than it may take to settle at the end.
+    pub standing: Micros,
     /// For the joints to come to rest at the hover.
     pub hover: Micros,
     /// For everything a strike depends on to come true.
@@ -171,6 +173,7 @@ impl Limits {
             hop: Micros::from_ms(5_000),
             accept: Micros::from_ms(1_000),
             motion: Micros::from_ms(60_000),
+            standing: Micros::from_ms(6_000),
             hover: Micros::from_ms(2_000),
             verify: Micros::from_ms(500),
             extend: Micros::from_ms(300),

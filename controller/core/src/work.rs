@@ -115,8 +115,10 @@ impl Core {
             {
                 self.fail(Fault::ArmSilent, step);
             }
-            MotionStatus::Active if now.passed(self.leg_since, timeouts.motion) => {
-                self.fail(Fault::ArmTimeout, step)
+            MotionStatus::Active
+                if now.passed(self.leg_since, timeouts.motion) || self.stands(now) =>
+            {
+                self.fail(Fault::ArmTimeout, step);
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 
 pub mod repeat;
 pub mod resume;
+pub mod rt_check;
 pub mod verify;
 
 use std::time::{SystemTime, UNIX_EPOCH};

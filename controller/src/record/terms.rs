@@ -24,6 +24,12 @@ pub enum RecordError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Notes did not find a place behind those that wait to be written.
+    #[error("the disk is {notes} notes behind: what is done can no longer be written down")]
+    Behind {
+        /// So many wait.
+        notes: usize,
+    },
     /// Another process has it open.
     #[error("{path}: another process is writing this record; end it first")]
     Locked {

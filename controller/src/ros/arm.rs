@@ -1,4 +1,5 @@
-//! The arm over the FollowJointTrajectory action: a goal a motion, explicit tolerances in each, judged by goal status.
+//! The arm over the FollowJointTrajectory action: a goal a motion, explicit tolerances in each, judged by goal status. [`super::stream`] is the
+//! other way to an arm.
 //!
 //! A cancel goes to every goal of the arm's controller, ours or not: whatever moves shall stop. That the arm rests is read from its
 //! joints, never from an answer.
@@ -9,38 +10,25 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use r2r::action_msgs::srv::CancelGoal;
-use r2r::builtin_interfaces::msg::Duration as RosDuration;
 use r2r::control_msgs::action::FollowJointTrajectory;
-use r2r::control_msgs::msg::JointTolerance;
-use r2r::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint};
-use r2r::{ActionClient, Client, GoalStatus};
+use r2r::{ActionClient, ActionClientGoal, Client, Error, GoalStatus};
 use stipple_core::{HopId, MotionStatus};
 use stipple_model::motion::Trajectory;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::cancel::{Emergency, Repeats, cancel_all};
+use super::goal::{Tolerances, goal};
+use super::handoff::{Giver, Taker, handoff};
 use super::inputs::Inputs;
-use crate::ports::{ArmFailure, ArmPort, JointState, PortError, Stamped};
-
-/// Time from point to point of a goal, s: well above a joint controller's own period, well below the time in which a jerk shows.
-const SAMPLE: f64 = 8e-3;
-
-/// Most points of a goal; a longer motion is sampled coarser.
-const MOST_POINTS: f64 = 10_000.0;
+use crate::ports::{ArmFailure, ArmPort, JointState, Micros, PortError, Stamped};
 
 /// How often a goal's status is looked at, should its result be lost.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Tolerances sent with every goal, so that no silent default applies.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tolerances {
-    /// On the way, rad.
-    pub path: f64,
-    /// At the end, rad.
-    pub goal: f64,
-    /// From the end of the motion to being within [`Self::goal`], s.
-    pub goal_time: f64,
-}
+/// How long the server may take to say whether it knows a goal.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Orders that may wait.
+const ORDERS: usize = 16;
 
 /// One motion, from being followed on.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +57,10 @@ fn set(shared: &Shared, token: u64, status: MotionStatus) {
 
 /// What leaves the tick.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "motions are what it is for, and a box would be made in the tick"
+)]
 pub enum ArmOrder {
     /// Follow this motion.
     Follow {
@@ -77,23 +69,32 @@ pub enum ArmOrder {
         /// Names of the joints in chain order.
         names: Arc<[String]>,
         /// From now.
-        trajectory: Box<Trajectory>,
+        trajectory: Trajectory,
     },
     /// End whatever motion there is.
     Cancel,
 }
 
+/// An arm as the control loop has it: a port that is shown each tick's joints first.
+pub trait NodeArm: ArmPort + Send {
+    /// A tick has begun, and sees these joints.
+    fn look(&mut self, now: Micros, joints: Option<Stamped<JointState>>);
+
+    /// Another plan was loaded: motions are numbered anew, joints come in this order.
+    fn begin_plan(&mut self, names: &[String]);
+}
+
 /// The arm.
 pub struct RosArm {
     /// As this tick sees them.
-    pub joints: Option<Stamped<JointState>>,
+    joints: Option<Stamped<JointState>>,
     inputs: Arc<Inputs>,
     names: Arc<[String]>,
     /// Names of all joints that are reported together with those of the plan.
     reported: Option<Arc<[String]>>,
     motion: Shared,
     next_token: u64,
-    orders: UnboundedSender<ArmOrder>,
+    orders: Giver<ArmOrder>,
 }
 
 impl RosArm {
@@ -105,7 +106,7 @@ impl RosArm {
         cancels: Client<CancelGoal::Service>,
         tolerances: Tolerances,
     ) -> (Self, ArmServer) {
-        let (orders, wanted) = tokio::sync::mpsc::unbounded_channel();
+        let (orders, wanted) = handoff(ORDERS);
         let motion = Shared::default();
         let server = ArmServer {
             goals,
@@ -126,8 +127,19 @@ impl RosArm {
         (port, server)
     }
 
-    /// Another plan was loaded: motions are numbered anew, joints come in this order.
-    pub fn begin_plan(&mut self, names: &[String]) {
+    /// The joints' names in chain order.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<[String]> {
+        &self.names
+    }
+}
+
+impl NodeArm for RosArm {
+    fn look(&mut self, _now: Micros, joints: Option<Stamped<JointState>>) {
+        self.joints = joints;
+    }
+
+    fn begin_plan(&mut self, names: &[String]) {
         self.names = names.into();
         self.reported = self.inputs.reported_with(names);
         with(&self.motion, |motion| *motion = None);
@@ -156,7 +168,7 @@ impl ArmPort for RosArm {
         let order = ArmOrder::Follow {
             token,
             names: Arc::clone(&self.names),
-            trajectory: Box::new(trajectory.clone()),
+            trajectory: trajectory.clone(),
         };
         with(&self.motion, |motion| {
             *motion = Some(Motion {
@@ -166,7 +178,7 @@ impl ArmPort for RosArm {
                 cancelled: false,
             });
         });
-        self.orders.send(order).map_err(|_| PortError::NotConnected)
+        self.orders.give(order).map_err(|_| PortError::NotConnected)
     }
 
     fn cancel(&mut self) -> Result<(), PortError> {
@@ -176,7 +188,7 @@ impl ArmPort for RosArm {
             }
         });
         self.orders
-            .send(ArmOrder::Cancel)
+            .give(ArmOrder::Cancel)
             .map_err(|_| PortError::NotConnected)
     }
 
@@ -195,7 +207,7 @@ pub struct ArmServer {
     cancels: Rc<Client<CancelGoal::Service>>,
     tolerances: Tolerances,
     motion: Shared,
-    wanted: UnboundedReceiver<ArmOrder>,
+    wanted: Taker<ArmOrder>,
 }
 
 impl ArmServer {
@@ -204,7 +216,7 @@ impl ArmServer {
         let mut cancels = Repeats::default();
         loop {
             let order = tokio::select! {
-                order = self.wanted.recv() => match order {
+                order = self.wanted.take() => match order {
                     Some(order) => order,
                     None => return,
                 },
@@ -281,6 +293,7 @@ impl ArmServer {
                     Err(_) => MotionStatus::Failed(ArmFailure::Unreachable),
                 },
                 status = ended(|| handle.get_status().ok()) => judged(status, None),
+                () = gone(&motion, token, &handle) => MotionStatus::Failed(ArmFailure::Unreachable),
             };
             set(&motion, token, status);
             // It does not end by itself: the client keeps the sending end.
@@ -307,6 +320,31 @@ async fn ended(status: impl Fn() -> Option<GoalStatus>) -> GoalStatus {
     }
 }
 
+/// Waits until the server, told to end a cancelled goal, has said twice that it has none such: it has begun anew, or its result is lost.
+/// Such a goal moves nothing any more, and nothing else would ever tell of its end.
+async fn gone(motion: &Shared, token: u64, goal: &ActionClientGoal<FollowJointTrajectory::Action>) {
+    let unwanted = |m: &mut Option<Motion>| m.is_none_or(|m| m.token != token || m.cancelled);
+    let mut before = false;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let asked = with(motion, unwanted).then(|| goal.cancel());
+        let now = match asked {
+            Some(Ok(answer)) => matches!(
+                // Waited for aside: an answer nobody waits for any more would be logged as an error.
+                tokio::time::timeout(PATIENCE, tokio::task::spawn_local(answer)).await,
+                Ok(Ok(Err(
+                    Error::GoalCancelUnknownGoalID | Error::GoalCancelAlreadyTerminated
+                )))
+            ),
+            _ => false,
+        };
+        if now && before {
+            return;
+        }
+        before = now;
+    }
+}
+
 /// A goal's end, by its status; the code, lost with a lost result, only says more about an abort.
 fn judged(status: GoalStatus, error_code: Option<i32>) -> MotionStatus {
     use FollowJointTrajectory::Result as Code;
@@ -322,127 +360,9 @@ fn judged(status: GoalStatus, error_code: Option<i32>) -> MotionStatus {
     }
 }
 
-/// A motion as a goal.
-fn goal(
-    names: &[String],
-    trajectory: &Trajectory,
-    tolerances: Tolerances,
-) -> FollowJointTrajectory::Goal {
-    let each = |position: f64| -> Vec<JointTolerance> {
-        names
-            .iter()
-            .map(|name| JointTolerance {
-                name: name.clone(),
-                position,
-                // Left to the position: speeds on the way are the trajectory's own.
-                velocity: -1.0,
-                acceleration: -1.0,
-            })
-            .collect()
-    };
-    FollowJointTrajectory::Goal {
-        trajectory: JointTrajectory {
-            // No stamp: it begins as soon as it is taken on.
-            joint_names: names.to_vec(),
-            points: times(trajectory.duration())
-                .map(|t| point(trajectory, t))
-                .collect(),
-            ..Default::default()
-        },
-        path_tolerance: each(tolerances.path),
-        goal_tolerance: each(tolerances.goal),
-        goal_time_tolerance: duration(tolerances.goal_time),
-        ..Default::default()
-    }
-}
-
-/// The moments at which a motion of `end` s is sampled: evenly, the last at its end, never two closer than half a step.
-fn times(end: f64) -> impl Iterator<Item = f64> {
-    let steps = (end / SAMPLE).round().clamp(1.0, MOST_POINTS);
-    // A motion of no length still needs a point later than its start.
-    let end = end.max(SAMPLE);
-    (1..=steps as u32).map(move |step| end * f64::from(step) / steps)
-}
-
-fn point(trajectory: &Trajectory, t: f64) -> JointTrajectoryPoint {
-    let sample = trajectory.at(t);
-    let resting = t >= trajectory.duration();
-    let or_rest = |values: &[f64]| {
-        if resting {
-            vec![0.0; values.len()]
-        } else {
-            values.to_vec()
-        }
-    };
-    JointTrajectoryPoint {
-        positions: sample.position.as_slice().to_vec(),
-        velocities: or_rest(sample.velocity.as_slice()),
-        accelerations: or_rest(sample.acceleration.as_slice()),
-        time_from_start: duration(t),
-        ..Default::default()
-    }
-}
-
-fn duration(seconds: f64) -> RosDuration {
-    let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    RosDuration {
-        sec: i32::try_from(span.as_secs()).unwrap_or(i32::MAX),
-        nanosec: span.subsec_nanos(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use stipple_model::joints::Joints;
-    use stipple_model::motion::JointLimits;
-
     use super::*;
-
-    const TOLERANCES: Tolerances = Tolerances {
-        path: 0.1,
-        goal: 2e-3,
-        goal_time: 1.0,
-    };
-
-    #[test]
-    fn a_goal_ends_at_rest_with_rising_times_and_tolerances_for_all() {
-        let start = Joints::zeros(6);
-        let limits = JointLimits {
-            velocity: start.map(|_| 1.0),
-            acceleration: start.map(|_| 5.0),
-            jerk: start.map(|_| 100.0),
-        };
-        let mut motion = Trajectory::resting(start);
-        motion.push(start.map(|_| 0.4), &limits, 0.0, 1.0).unwrap();
-        let names: Vec<String> = (0..6).map(|i| format!("j{i}")).collect();
-        let goal = goal(&names, &motion, TOLERANCES);
-        let points = &goal.trajectory.points;
-        let time = |p: &JointTrajectoryPoint| {
-            f64::from(p.time_from_start.sec) + f64::from(p.time_from_start.nanosec) * 1e-9
-        };
-        assert!(points.len() > 20);
-        assert!(points.windows(2).all(|w| time(&w[1]) - time(&w[0]) > 4e-3));
-        let last = points.last().unwrap();
-        assert!((time(last) - motion.duration()).abs() < 1e-6);
-        assert!(last.velocities.iter().all(|v| *v == 0.0));
-        assert!((last.positions[3] - 0.4).abs() < 1e-9);
-        assert_eq!(goal.path_tolerance.len(), 6);
-        assert!(goal.goal_tolerance.iter().all(|t| t.position > 0.0));
-    }
-
-    #[test]
-    fn a_motion_of_no_length_is_still_a_goal() {
-        let goal = goal(
-            &["a".to_owned()],
-            &Trajectory::resting(Joints::zeros(1)),
-            TOLERANCES,
-        );
-        let [point] = goal.trajectory.points.as_slice() else {
-            panic!("one point")
-        };
-        assert!(point.time_from_start.nanosec > 0);
-        assert_eq!(point.velocities, [0.0]);
-    }
 
     #[test]
     fn an_end_is_judged_by_its_status() {

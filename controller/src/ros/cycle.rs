@@ -4,29 +4,29 @@
 //! the ports. None of these waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use stipple_core::{Command, Message, NeedleCommand, State};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use super::arm::RosArm;
+use super::arm::NodeArm;
+use super::handoff::{Giver, Taker, handoff};
 use super::inputs::{Inputs, RosHead, RosOperator};
 use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
-use crate::ports::{ArmPort as _, NeedlePort as _, Ports};
+use crate::ports::{NeedlePort as _, Ports};
 use crate::registration::Registration;
+use crate::rt::{Pace, Pacer};
 use crate::session::{Asked, DotResult, Progress, Registered, Selection, SessionView};
 
 /// From tick to tick.
 const PERIOD: Duration = Duration::from_millis(2);
 
-/// A tick that begins this much late is counted as a slip.
-const SLIP: Duration = Duration::from_millis(1);
+/// What may wait to be told. Source: own; some seconds of a node that does not come to it.
+const EVENTS: usize = 256;
 
 /// What the loop is asked to do between two ticks.
 pub enum Errand {
@@ -72,17 +72,6 @@ impl PausedBy {
     }
 }
 
-/// How the loop keeps its time.
-#[derive(Debug, Default)]
-pub struct Pace {
-    /// Ticks so far.
-    pub ticks: AtomicU64,
-    /// Of these late by more than a millisecond.
-    pub slips: AtomicU64,
-    /// Latest of all since last asked, µs.
-    pub worst_us: AtomicU64,
-}
-
 /// A running loop.
 pub struct Cycle {
     /// Takes errands.
@@ -101,11 +90,11 @@ impl Cycle {
     pub fn start(
         clock: Clock,
         inputs: Arc<Inputs>,
-        arm: RosArm,
+        arm: Box<dyn NodeArm>,
         needle: RosNeedle,
-    ) -> Result<(Self, UnboundedReceiver<Event>), ProgramError> {
+    ) -> Result<(Self, Taker<Event>), ProgramError> {
         let (errands, wanted) = channel();
-        let (say, events) = unbounded_channel();
+        let (say, events) = handoff(EVENTS);
         let (pace, ending) = (Arc::new(Pace::default()), Ending::default());
         let run = Loop {
             clock,
@@ -150,7 +139,7 @@ impl Cycle {
 struct Loop {
     clock: Clock,
     inputs: Arc<Inputs>,
-    arm: RosArm,
+    arm: Box<dyn NodeArm>,
     needle: RosNeedle,
     head: RosHead,
     operator: RosOperator,
@@ -159,7 +148,7 @@ struct Loop {
     paused_by: PausedBy,
     /// Of the command that the next tick takes.
     answer: Option<(Command, oneshot::Sender<Result<(), String>>)>,
-    say: UnboundedSender<Event>,
+    say: Giver<Event>,
     said: Option<(SessionView, PausedBy)>,
     pace: Arc<Pace>,
 }
@@ -184,8 +173,9 @@ const NOTHING_LOADED: SessionView = SessionView {
 
 impl Loop {
     fn run(mut self, ending: &Ending) -> Option<Box<Loaded>> {
-        urgent(Urgency::Loop);
-        let mut due = Instant::now();
+        // Without it nothing but a simulation was let in, or with a word in every report.
+        let _ = urgent(Urgency::Loop);
+        let mut pacer = Pacer::start(PERIOD);
         while !ending.asked() {
             // At most one command a tick: each has its own answer.
             while self.answer.is_none() {
@@ -195,27 +185,9 @@ impl Loop {
                 self.run_errand(errand);
             }
             self.tick();
-            due += PERIOD;
-            let now = Instant::now();
-            if let Some(rest) = due.checked_duration_since(now) {
-                std::thread::sleep(rest);
-                self.count(due.elapsed());
-            } else {
-                self.count(now.saturating_duration_since(due));
-                // What was missed is not caught up with.
-                due = now;
-            }
+            self.pace.count(pacer.wait());
         }
         self.loaded
-    }
-
-    fn count(&self, late: Duration) {
-        self.pace.ticks.fetch_add(1, Ordering::Relaxed);
-        if late > SLIP {
-            self.pace.slips.fetch_add(1, Ordering::Relaxed);
-        }
-        let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
-        self.pace.worst_us.fetch_max(late, Ordering::Relaxed);
     }
 
     fn run_errand(&mut self, errand: Errand) {
@@ -274,9 +246,10 @@ impl Loop {
         // Looked at before the moment is read: what arrives in between would seem to come from the future.
         self.needle.tick = Instant::now();
         let look = self.inputs.look();
-        (self.arm.joints, self.needle.report, self.head.0) = (look.joints, look.needle, look.head);
+        (self.needle.report, self.head.0) = (look.needle, look.head);
         self.operator.0 = look.operator;
         let now = self.clock.now();
+        self.arm.look(now, look.joints);
         let Some(loaded) = self.loaded.as_mut() else {
             // An idle node still tells the device to keep the needle in.
             let _ = self.needle.command(&NeedleCommand::Retract);
@@ -284,7 +257,7 @@ impl Loop {
             return;
         };
         let mut ports = Ports {
-            arm: &mut self.arm,
+            arm: &mut *self.arm,
             needle: &mut self.needle,
             head: &mut self.head,
             operator: &mut self.operator,
@@ -298,9 +271,10 @@ impl Loop {
             let _ = answer.send(reply.map_err(|denied| denied.text().to_owned()));
         }
         while let Some(result) = loaded.session.next_result() {
+            // The record has it, should nobody be told.
             let _ = self
                 .say
-                .send(Event::Result(result, Arc::clone(&loaded.about)));
+                .give(Event::Result(result, Arc::clone(&loaded.about)));
         }
         view.reply = None;
         self.tell(view);
@@ -308,9 +282,12 @@ impl Loop {
 
     fn tell(&mut self, view: SessionView) {
         if self.said != Some((view, self.paused_by)) {
-            self.said = Some((view, self.paused_by));
             let about = self.loaded.as_ref().map(|l| Arc::clone(&l.about));
-            let _ = self.say.send(Event::State(view, about, self.paused_by));
+            let event = Event::State(view, about, self.paused_by);
+            // What finds no place is said again in the next tick.
+            if self.say.give(event).is_ok() {
+                self.said = Some((view, self.paused_by));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use futures::{Stream, StreamExt as _};
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::srv::{LoadPlan, Pause, Register, Resume, Start};
 use r2r::{Node, QosProfile, ServiceRequest};
-use stipple_core::{Command, Limits, State};
+use stipple_core::{Command, State};
 use tokio::sync::{oneshot, watch};
 
 use super::cycle::Errand;
@@ -127,7 +127,7 @@ async fn serve_load(
                     tracing::info!(plan, record, session = about.session_id, "loaded");
                     LoadPlan::Response {
                         accepted: true,
-                        message: remark(&loader),
+                        message: loader.terms.remark(),
                         session_id: about.session_id.clone(),
                         plan_digest: about.plan_digest.clone(),
                         dots: about.dots,
@@ -138,15 +138,6 @@ async fn serve_load(
             }
         };
         respond(request.respond(response));
-    }
-}
-
-/// What whoever reports must say.
-fn remark(loader: &Loader) -> String {
-    if loader.limits == Limits::HARDWARE {
-        String::new()
-    } else {
-        "limits for simulated hardware on a machine without real time were in force".to_owned()
     }
 }
 

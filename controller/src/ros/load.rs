@@ -13,13 +13,14 @@ use tokio::sync::oneshot;
 
 use super::cycle::{Errand, may_load};
 use super::inputs::Inputs;
-use super::program::{Clock, unix_us};
+use super::program::{Clock, ProgramError, unix_us};
 use super::scan::{self, ScanError};
 use crate::admit::{AdmitError, Admitted, admit_file, check_arm};
 use crate::hops::CellPlanner;
 use crate::lease::NotHeld;
 use crate::record::{Binding, Durability, Record, RecordError};
 use crate::registration::{Registrar, Registration, RegistrationError};
+use crate::rt::Lacking;
 use crate::services::ThreadedServices;
 use crate::session::{Session, SessionConfig};
 use crate::skin::SkinError;
@@ -102,16 +103,55 @@ pub struct Loaded {
     planner: CellPlanner,
 }
 
+/// Under which terms a plan is worked off.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// The figures that hold.
+    pub limits: Limits,
+    /// Whether the head must be registered before the first start.
+    pub register_first: bool,
+    /// What the machine does not give the control loop.
+    pub lacking: Option<Lacking>,
+}
+
+impl Terms {
+    /// Whether a control loop may run under them.
+    ///
+    /// # Errors
+    /// Hardware without real time, unless that is allowed.
+    pub fn check(&self, allow_no_real_time: bool) -> Result<(), ProgramError> {
+        match self.without_real_time() {
+            Some(lacking) if !allow_no_real_time => Err(ProgramError::NoRealTime(lacking)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What hardware would have to do without.
+    #[must_use]
+    fn without_real_time(&self) -> Option<Lacking> {
+        self.lacking.filter(|_| self.limits == Limits::HARDWARE)
+    }
+
+    /// What whoever reports must say; empty when there is nothing.
+    #[must_use]
+    pub fn remark(&self) -> String {
+        match self.without_real_time() {
+            Some(lacking) => format!("without real time, by allow_no_real_time: {lacking}"),
+            None if self.limits == Limits::HARDWARE => String::new(),
+            None => "limits for simulated hardware on a machine without real time were in force"
+                .to_owned(),
+        }
+    }
+}
+
 /// Loads plans.
 pub struct Loader {
     /// The clock of the program.
     pub clock: Clock,
-    /// The figures that hold.
-    pub limits: Limits,
+    /// The terms that hold.
+    pub terms: Terms,
     /// What came in.
     pub inputs: Arc<Inputs>,
-    /// Whether the head must be registered before the first start.
-    pub register_first: bool,
     /// To the control loop.
     pub errands: Sender<Errand>,
     /// Lays scans onto the head of the plan in use.
@@ -167,13 +207,8 @@ impl Loader {
         self.check_arm(&checked).await?;
         let old = self.release().await?;
         let registrar = Arc::clone(&checked.registrar);
-        let beginning = Beginning {
-            limits: self.limits,
-            register_first: self.register_first,
-            clock: self.clock,
-            permit_seen: self.permit_seen(),
-        };
-        let made = aside(move || exchange(old, checked, &record, beginning)).await?;
+        let (terms, clock, seen) = (self.terms, self.clock, self.permit_seen());
+        let made = aside(move || exchange(old, checked, &record, terms, clock, seen)).await?;
         let (loaded, result) = match made {
             Ok(loaded) => {
                 let about = Arc::clone(&loaded.about);
@@ -291,20 +326,17 @@ pub enum NotRegistered {
     Ending,
 }
 
-/// What a session begins with beside its plan and record.
-#[derive(Debug, Clone, Copy)]
-struct Beginning {
-    limits: Limits,
-    register_first: bool,
-    clock: Clock,
-    permit_seen: u64,
-}
-
 type Made = Result<Box<Loaded>, (Option<Box<Loaded>>, LoadError)>;
 
 /// Puts a plan in the place of the one in use, which comes back when that fails.
-fn exchange(old: Option<Box<Loaded>>, new: Checked, path: &Path, beginning: Beginning) -> Made {
-    let clock = beginning.clock;
+fn exchange(
+    old: Option<Box<Loaded>>,
+    new: Checked,
+    path: &Path,
+    terms: Terms,
+    clock: Clock,
+    permit_seen: u64,
+) -> Made {
     let binding = Binding {
         plan: new.admitted.digest(),
         scan: new.admitted.plan().provenance.scan_digest,
@@ -346,7 +378,7 @@ fn exchange(old: Option<Box<Loaded>>, new: Checked, path: &Path, beginning: Begi
     };
     let made = opened
         .map_err(LoadError::from)
-        .and_then(|record| begin(&new, record, path, beginning));
+        .and_then(|record| begin(&new, record, path, terms, clock, permit_seen));
     made.map(Box::new).map_err(|error| {
         let restored = old
             .zip(old_binding)
@@ -368,21 +400,21 @@ fn exchange(old: Option<Box<Loaded>>, new: Checked, path: &Path, beginning: Begi
 
 fn begin(
     new: &Checked,
-    record: Record,
+    mut record: Record,
     path: PathBuf,
-    beginning: Beginning,
+    terms: Terms,
+    clock: Clock,
+    permit_seen: u64,
 ) -> Result<Loaded, LoadError> {
-    let Beginning {
-        limits,
-        register_first,
-        clock,
-        permit_seen,
-    } = beginning;
-    if limits == Limits::HARDWARE && record.sitting().is_none() {
+    if terms.limits == Limits::HARDWARE && record.sitting().is_none() {
         return Err(LoadError::NoSitting { record: path });
     }
     // Better told now than at the first strike.
-    record.check_sitting(i64::try_from(unix_us()).unwrap_or(i64::MAX))?;
+    let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
+    record.check_sitting(now_us)?;
+    if terms.without_real_time().is_some() {
+        record.event("no_real_time", &terms.remark(), now_us)?;
+    }
     let done = record.dots()?;
     let about = About {
         session_id: record.session_id().to_owned(),
@@ -399,8 +431,8 @@ fn begin(
         Arc::new(new.planner.clone()),
         done,
         SessionConfig {
-            register_first,
-            ..SessionConfig::new(limits, first_nonce)
+            register_first: terms.register_first,
+            ..SessionConfig::new(terms.limits, first_nonce)
         },
     )?;
     Ok(Loaded {

@@ -5,6 +5,7 @@
 //! | `ros` | spins the node: takes joint states, needle reports, head poses, scans and heartbeats as they come ([`inputs`]) |
 //! | `cycle` | ticks the session every 2 ms ([`cycle`]); never touches ROS |
 //! | `needle` | sends each tick's needle command ([`needle`]) |
+//! | `stream` | sends points to an arm that is led by them ([`stream`]; with `arm_port: stream`) |
 //! | `hops`, `record` | compute motions, write the record ([`crate::services::ThreadedServices`]) |
 //! | main | everything asynchronous: the arm's action ([`arm`]), services ([`desk`]), what is told ([`told`]) |
 //!
@@ -14,13 +15,17 @@ pub mod arm;
 pub mod cancel;
 pub mod cycle;
 pub mod desk;
+pub mod goal;
+pub mod handoff;
 pub mod inputs;
 pub mod load;
 pub mod needle;
+pub mod newest;
 pub mod operate;
 pub mod program;
 pub mod scan;
 pub mod stamps;
+pub mod stream;
 pub mod told;
 
 use std::cell::RefCell;
@@ -37,11 +42,13 @@ use r2r::{Node, QosProfile};
 use stipple_core::{Command, Limits, State};
 use tokio::sync::watch;
 
-use arm::{RosArm, Tolerances};
+use crate::rt;
+use arm::{ArmServer, NodeArm, RosArm};
 use cycle::{Cycle, Errand};
 use desk::Desk;
+use goal::Tolerances;
 use inputs::Inputs;
-use load::Loader;
+use load::{Loader, Terms};
 use needle::RosNeedle;
 use program::{Clock, Ending, Parameters, ProgramError, Urgency, drain, latched, making, newest};
 use told::{Rates, Told, Watched};
@@ -63,12 +70,16 @@ const STOP_TIME: Duration = Duration::from_secs(6);
 pub struct NodeConfig {
     /// Name of the arm's trajectory controller.
     pub arm_controller: String,
+    /// How motions go to it: points a second, where they do not go as goals.
+    pub stream: Option<f64>,
     /// Frame that head poses must carry.
     pub base_frame: String,
     /// The core's figures.
     pub limits: Limits,
     /// Whether the head must be registered before the first start.
     pub register_first: bool,
+    /// Whether hardware may be driven on a machine that gives no real time.
+    pub allow_no_real_time: bool,
     /// Sent with every goal.
     pub tolerances: Tolerances,
     /// How often things are told.
@@ -92,10 +103,16 @@ impl NodeConfig {
         )?;
         let config = Self {
             arm_controller: given.text("arm_controller", "joint_trajectory_controller")?,
+            stream: {
+                let rate = given.number("stream_rate", 500.0, 50.0..=500.0)?;
+                let choices = [("action", None), ("stream", Some(rate))];
+                given.choice("arm_port", "action", &choices)?
+            },
             base_frame: given.text("base_frame", "base_link")?,
             // On hardware nobody is spared it.
             register_first: given.flag("register_first", true)? || limits == Limits::HARDWARE,
             limits,
+            allow_no_real_time: given.flag("allow_no_real_time", false)?,
             tolerances: Tolerances {
                 path: given.number("path_tolerance", 0.1, 0.001..=0.5)?,
                 goal: given.number("goal_tolerance", 0.002, 0.0001..=0.01)?,
@@ -122,6 +139,12 @@ pub fn run() -> Result<(), ProgramError> {
     if config.limits != Limits::HARDWARE {
         tracing::warn!("limits for simulated hardware: never with a real arm");
     }
+    let terms = Terms {
+        limits: config.limits,
+        register_first: config.register_first,
+        lacking: rt::grant().err(),
+    };
+    terms.check(config.allow_no_real_time)?;
     let clock = Clock::start();
     let inputs = Inputs::new(clock, config.base_frame.clone(), &config.limits);
     let inputs = Arc::new(inputs);
@@ -129,17 +152,7 @@ pub fn run() -> Result<(), ProgramError> {
         node.create_publisher("needle/command", newest())
             .map_err(making("needle/command"))?,
     )?;
-    let action = format!("{}/follow_joint_trajectory", config.arm_controller);
-    let goals = node
-        .create_action_client(&action)
-        .map_err(making(action.clone()))?;
-    let cancels = node
-        .create_client::<CancelGoal::Service>(
-            &format!("{action}/_action/cancel_goal"),
-            QosProfile::services_default(),
-        )
-        .map_err(making("the client of cancel_goal"))?;
-    let (arm, server) = RosArm::new(Arc::clone(&inputs), goals, cancels, config.tolerances);
+    let (arm, server) = arm_of(&mut node, &config, &inputs)?;
     let (told, desk) = (Told::open(&mut node)?, Desk::open(&mut node)?);
     let take = take(&mut node, Arc::clone(&inputs))?;
     let spinning = Ending::default();
@@ -149,8 +162,7 @@ pub fn run() -> Result<(), ProgramError> {
     let (now, state) = watch::channel(State::Safe);
     let loader = Loader {
         clock,
-        limits: config.limits,
-        register_first: config.register_first,
+        terms,
         inputs: Arc::clone(&inputs),
         errands: cycle.errands.clone(),
         registrar: RefCell::default(),
@@ -159,6 +171,7 @@ pub fn run() -> Result<(), ProgramError> {
         inputs,
         pace: Arc::clone(&cycle.pace),
         clock,
+        lacking: terms.lacking,
     };
     let died = runtime()?.block_on(tokio::task::LocalSet::new().run_until(async {
         let emergency = server.emergency();
@@ -166,7 +179,10 @@ pub fn run() -> Result<(), ProgramError> {
         let telling = told.tell(events, config.rates, watched, now, ending.clone());
         let telling = tokio::task::spawn_local(telling);
         desk.serve(loader, &cycle.errands, state.clone());
-        tracing::info!(arm = action, "the controller node is up; nothing moves");
+        tracing::info!(
+            arm = config.arm_controller,
+            "the controller node is up; nothing moves"
+        );
         let died = tokio::select! {
             () = ending.wait() => false,
             () = gone(&cycle) => true,
@@ -192,6 +208,37 @@ pub fn run() -> Result<(), ProgramError> {
     }
     tracing::info!("the controller node has ended");
     Ok(())
+}
+
+/// The arm's port by the parameters, and what serves its action: an arm that is led by points has its goals cancelled by it, too.
+///
+/// # Errors
+/// What ROS 2 refuses to make.
+pub fn arm_of(
+    node: &mut Node,
+    config: &NodeConfig,
+    inputs: &Arc<Inputs>,
+) -> Result<(Box<dyn NodeArm>, ArmServer), ProgramError> {
+    let action = format!("{}/follow_joint_trajectory", config.arm_controller);
+    let goals = node
+        .create_action_client(&action)
+        .map_err(making(action.clone()))?;
+    let cancels = node
+        .create_client::<CancelGoal::Service>(
+            &format!("{action}/_action/cancel_goal"),
+            QosProfile::services_default(),
+        )
+        .map_err(making("the client of cancel_goal"))?;
+    let (arm, server) = RosArm::new(Arc::clone(inputs), goals, cancels, config.tolerances);
+    let arm: Box<dyn NodeArm> = match config.stream {
+        None => Box::new(arm),
+        Some(rate) => {
+            let figures = stream::figures(rate, config.tolerances);
+            let topic = format!("{}/joint_trajectory", config.arm_controller);
+            Box::new(stream::RosStream::start(node, &topic, arm, figures)?)
+        }
+    };
+    Ok((arm, server))
 }
 
 /// Waits until the control loop is gone, which it never is by itself unless it broke.

@@ -1,6 +1,6 @@
 //! The needle over its topics.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use r2r::Publisher;
@@ -8,6 +8,7 @@ use r2r::std_msgs::msg::Header;
 use r2r::stipple_msgs::msg;
 use stipple_core::NeedleCommand;
 
+use super::newest::{Holder, Newest};
 use super::program::{ProgramError, Urgency, stamp, thread, urgent};
 use crate::ports::{NeedlePort, NeedleReport, PortError, Stamped};
 
@@ -29,60 +30,6 @@ enum Wanted {
     },
 }
 
-/// The one command that waits to be sent, with the moment of its tick. Every tick overwrites it, so that what is sent is the newest, and
-/// an extension never follows a retraction that was decided after it.
-#[derive(Debug, Default)]
-struct Slot {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    wanted: Option<(Wanted, Instant)>,
-    /// One of the two ends is gone.
-    closed: bool,
-}
-
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a command in the place of the one that waits; false when nobody sends any more.
-    fn put(&self, wanted: Wanted, tick: Instant) -> bool {
-        let mut waiting = self.lock();
-        waiting.wanted = Some((wanted, tick));
-        let open = !waiting.closed;
-        drop(waiting);
-        self.changed.notify_one();
-        open
-    }
-
-    /// Waits for a command; none when no more will come.
-    fn take(&self) -> Option<(Wanted, Instant)> {
-        let waiting = self
-            .changed
-            .wait_while(self.lock(), |w| w.wanted.is_none() && !w.closed);
-        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        // What still waits at the end is not sent: from there on there is silence.
-        if waiting.closed {
-            return None;
-        }
-        waiting.wanted.take()
-    }
-}
-
-/// Closes the slot when its end goes, a panic included.
-struct Holder(Arc<Slot>);
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.changed.notify_all();
-    }
-}
-
 /// Whether a command may still be sent: a retraction always, an extension only on the heels of its tick.
 fn in_time(wanted: Wanted, age: Duration) -> bool {
     wanted == Wanted::Retract || age <= FRESH
@@ -94,7 +41,7 @@ pub struct RosNeedle {
     pub report: Option<Stamped<NeedleReport>>,
     /// When this tick looked at its inputs.
     pub tick: Instant,
-    out: Holder,
+    out: Holder<Wanted>,
 }
 
 impl RosNeedle {
@@ -103,7 +50,7 @@ impl RosNeedle {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(publisher: Publisher<msg::NeedleCommand>) -> Result<Self, ProgramError> {
-        let slot = Arc::new(Slot::default());
+        let slot = Arc::new(Newest::default());
         let end = Holder(Arc::clone(&slot));
         thread("needle", move || send(&end, &publisher))?;
         Ok(Self {
@@ -114,8 +61,8 @@ impl RosNeedle {
     }
 }
 
-fn send(end: &Holder, publisher: &Publisher<msg::NeedleCommand>) {
-    urgent(Urgency::Needle);
+fn send(end: &Holder<Wanted>, publisher: &Publisher<msg::NeedleCommand>) {
+    let _ = urgent(Urgency::Needle);
     let mut sequence = 0u32;
     while let Some((wanted, tick)) = end.0.take() {
         if !in_time(wanted, tick.elapsed()) {
@@ -192,31 +139,9 @@ mod tests {
     };
 
     #[test]
-    fn a_later_command_takes_the_place_of_the_one_that_waits() {
-        let slot = Slot::default();
-        let first = Instant::now();
-        let later = first + Duration::from_millis(2);
-        assert!(slot.put(EXTEND, first) && slot.put(Wanted::Retract, later));
-        assert_eq!(slot.take(), Some((Wanted::Retract, later)));
-        assert!(slot.lock().wanted.is_none(), "nothing older is left behind");
-        assert!(slot.put(Wanted::Retract, first) && slot.put(EXTEND, later));
-        assert_eq!(slot.take(), Some((EXTEND, later)));
-    }
-
-    #[test]
     fn an_extension_does_not_outlive_its_tick_a_retraction_does() {
         assert!(in_time(EXTEND, FRESH));
         assert!(!in_time(EXTEND, FRESH + Duration::from_micros(1)));
         assert!(in_time(Wanted::Retract, Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn when_one_end_goes_nothing_is_sent_any_more() {
-        let slot = Arc::new(Slot::default());
-        let end = Holder(Arc::clone(&slot));
-        assert!(slot.put(EXTEND, Instant::now()));
-        drop(end);
-        assert_eq!(slot.take(), None);
-        assert!(!slot.put(Wanted::Retract, Instant::now()));
     }
 }

@@ -13,7 +13,10 @@ use r2r::qos::QosProfile;
 use r2r::{Node, ParameterValue};
 
 use crate::ports::Micros;
+use crate::rt::{Lacking, lock_memory};
 use crate::services::WallClock;
+
+pub use crate::rt::{Urgency, urgent};
 
 /// Why a ROS 2 program of ours does not start.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,12 @@ pub enum ProgramError {
         /// What can be given.
         wanted: String,
     },
+    /// Hardware on a machine that keeps no clock.
+    #[error(
+        "limits are those for hardware and this machine gives no real time: {0}; `stipple-controller rt-check` measures what it gives, and \
+         the parameter allow_no_real_time starts all the same, which diagnostics and every report then say"
+    )]
+    NoRealTime(Lacking),
     /// A part that runs as long as the program has ended before it.
     #[error("{0} has ended by itself; the log says why")]
     Died(&'static str),
@@ -157,6 +166,22 @@ impl Parameters {
         }
     }
 
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn flag(&mut self, name: &'static str, default: bool) -> Result<bool, ProgramError> {
+        match self.take(name) {
+            None => Ok(default),
+            Some(ParameterValue::Bool(flag)) => Ok(flag),
+            Some(other) => Err(ProgramError::Parameter {
+                name,
+                found: format!("{other:?}"),
+                wanted: "true or false".to_owned(),
+            }),
+        }
+    }
+
     /// A whole number that is not negative.
     ///
     /// # Errors
@@ -169,22 +194,6 @@ impl Parameters {
                 name,
                 found: format!("{other:?}"),
                 wanted: "a whole number from 0".to_owned(),
-            }),
-        }
-    }
-
-    /// Yes or no.
-    ///
-    /// # Errors
-    /// Anything else.
-    pub fn flag(&mut self, name: &'static str, default: bool) -> Result<bool, ProgramError> {
-        match self.take(name) {
-            None => Ok(default),
-            Some(ParameterValue::Bool(flag)) => Ok(flag),
-            Some(other) => Err(ProgramError::Parameter {
-                name,
-                found: format!("{other:?}"),
-                wanted: "true or false".to_owned(),
             }),
         }
     }
@@ -269,64 +278,18 @@ impl Ending {
     }
 }
 
-/// Threads that keep a clock, the more urgent the higher. Source: own; low among real-time priorities, so that the system's own stay above.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Urgency {
-    /// The middleware's own threads.
-    Middleware = 10,
-    /// Taking what has come.
-    Spin = 11,
-    /// The control loop, or a plant.
-    Loop = 12,
-    /// Sending the needle's commands.
-    Needle = 13,
-}
-
-/// Lets the calling thread run before all that is not real time, where the system allows it; threads it starts from then on do so, too.
-/// Says in the log how it went.
-pub fn urgent(urgency: Urgency) {
-    use thread_priority::{
-        RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-        set_thread_priority_and_policy, thread_native_id,
-    };
-    let set = ThreadPriority::from_posix(thread_priority::ScheduleParams {
-        sched_priority: i32::from(urgency as u8),
-    });
-    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
-    match set_thread_priority_and_policy(thread_native_id(), set, fifo) {
-        Ok(()) => tracing::info!(thread = ?urgency, "scheduled in real time (SCHED_FIFO)"),
-        Err(error) => tracing::warn!(
-            thread = ?urgency, ?error,
-            "not scheduled in real time: the system does not allow it (RLIMIT_RTPRIO, CAP_SYS_NICE)"
-        ),
-    }
-}
-
-/// Keeps all memory of the process where it is, now and later, where the system allows it: a page that was put out under a thread that
-/// keeps a clock costs it tens of milliseconds. Says in the log how it went.
-fn lock_memory() {
-    use rustix::mm::{MlockAllFlags, mlockall};
-    match mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE) {
-        Ok(()) => tracing::info!("memory is locked"),
-        Err(error) => tracing::warn!(
-            %error,
-            "memory is not locked: the system does not allow it (RLIMIT_MEMLOCK, CAP_IPC_LOCK)"
-        ),
-    }
-}
-
 /// Like [`join`], for a node that keeps a clock: memory is locked, and what the middleware starts to receive and send runs in real time,
 /// where allowed.
 ///
 /// # Errors
 /// Those of [`join`].
 pub fn join_urgent(name: &str) -> Result<Node, ProgramError> {
-    lock_memory();
+    // Whether it was is asked again by whoever insists on it.
+    let _ = lock_memory();
     // A thread inherits its scheduling from the one that starts it; the caller's own stays as it is.
     std::thread::scope(|scope| {
         let joining = scope.spawn(|| {
-            urgent(Urgency::Middleware);
+            let _ = urgent(Urgency::Middleware);
             join(name)
         });
         joining
@@ -367,7 +330,7 @@ pub fn spin(
 ) -> Result<JoinHandle<()>, ProgramError> {
     thread("ros", move || {
         if let Some(urgency) = urgency {
-            urgent(urgency);
+            let _ = urgent(urgency);
         }
         while !ending.asked() {
             node.spin_once(SPIN);

@@ -1,7 +1,6 @@
 //! What the node tells: its state, every dot's outcome, diagnostics.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use r2r::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus, KeyValue};
@@ -9,15 +8,16 @@ use r2r::std_msgs::msg::Header;
 use r2r::stipple_msgs::msg;
 use r2r::{Node, Publisher};
 use stipple_core::{Micros, State};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::cycle::{Event, Pace, PausedBy};
+use super::cycle::{Event, PausedBy};
+use super::handoff::Taker;
 use super::inputs::{Inputs, Slot};
 use super::load::About;
 use super::program::{Clock, Ending, ProgramError, every, latched, making, stamp};
 use crate::record::DotOutcome;
+use crate::rt::{Lacking, Pace};
 use crate::session::{DotResult, SessionView};
 
 /// What a pause's message begins with when the session has paused by itself: whoever operates it may resume it.
@@ -55,6 +55,8 @@ pub struct Watched {
     pub pace: Arc<Pace>,
     /// The clock of the program.
     pub clock: Clock,
+    /// What the machine does not give the loop.
+    pub lacking: Option<Lacking>,
 }
 
 impl Told {
@@ -79,7 +81,7 @@ impl Told {
     /// Tells until the control loop is gone; when that was not asked for, that too.
     pub async fn tell(
         self,
-        mut events: UnboundedReceiver<Event>,
+        mut events: Taker<Event>,
         rates: Rates,
         watched: Watched,
         now: watch::Sender<State>,
@@ -96,7 +98,7 @@ impl Told {
         let mut seen = Seen::default();
         loop {
             let sent = tokio::select! {
-                event = events.recv() => match event {
+                event = events.take() => match event {
                     None => break,
                     Some(Event::State(view, about, paused_by)) => {
                         log(last.as_ref().map(|(view, ..)| view), &view);
@@ -265,7 +267,7 @@ fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -
         inputs.joints.taken(),
         inputs.needle.taken(),
         inputs.head.taken(),
-        watched.pace.ticks.load(Ordering::Relaxed),
+        watched.pace.ticks(),
     ];
     let rate = |i: usize| {
         if span > 0.0 {
@@ -280,18 +282,7 @@ fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -
         input("head_pose", &inputs.head, now, rate(2)),
     ];
     status.push(lease(inputs, now, &mut seen.refused));
-    let pace = &watched.pace;
-    let worst = pace.worst_us.swap(0, Ordering::Relaxed);
-    status.push(entry(
-        "control loop",
-        DiagnosticStatus::OK as u8,
-        "running",
-        vec![
-            ("rate_hz", format!("{:.1}", rate(3))),
-            ("late_worst_us", worst.to_string()),
-            ("slips", pace.slips.load(Ordering::Relaxed).to_string()),
-        ],
-    ));
+    status.push(control_loop(watched, rate(3)));
     if let Some(view) = view {
         let level = match view.state {
             State::Faulted => DiagnosticStatus::ERROR as u8,
@@ -313,6 +304,30 @@ fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -
         header: header(),
         status,
     }
+}
+
+/// How the control loop keeps its time.
+fn control_loop(watched: &Watched, rate: f64) -> DiagnosticStatus {
+    let pace = &watched.pace;
+    let (level, text) = match watched.lacking {
+        None => (DiagnosticStatus::OK as u8, "running"),
+        Some(_) => (DiagnosticStatus::WARN as u8, "running without real time"),
+    };
+    let real_time = watched
+        .lacking
+        .map_or_else(|| "yes".to_owned(), |lacking| format!("no: {lacking}"));
+    entry(
+        "control loop",
+        level,
+        text,
+        vec![
+            ("rate_hz", format!("{rate:.1}")),
+            ("late_worst_us", pace.take_worst_us().to_string()),
+            ("late_max_us", pace.max_us().to_string()),
+            ("slips", pace.slips().to_string()),
+            ("real_time", real_time),
+        ],
+    )
 }
 
 /// Who holds the operator's lease, and whether somebody else sends heartbeats, too.

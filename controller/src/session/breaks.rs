@@ -1,11 +1,13 @@
 //! Breaks: when the session was paused, why, for whom, and how long.
 
+use std::sync::Arc;
+
 use stipple_core::{Message, State};
 
-use super::Session;
+use super::{BREAKS, Session};
 use crate::ports::Micros;
 use crate::report::PauseRow;
-use crate::services::{Note, Request, Services};
+use crate::services::{Note, Request, Said, Services};
 
 /// Longest reason that is kept, characters. Source: own.
 const LONGEST_REASON: usize = 200;
@@ -14,9 +16,9 @@ const LONGEST_REASON: usize = 200;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
     /// Who, where that is known.
-    pub by: Option<String>,
+    pub by: Option<Arc<str>>,
     /// Why, in their own words.
-    pub reason: Option<String>,
+    pub reason: Option<Arc<str>>,
 }
 
 impl Asked {
@@ -30,7 +32,7 @@ impl Asked {
                 .collect::<Vec<_>>()
                 .join(" ");
             let line: String = line.chars().take(LONGEST_REASON).collect();
-            Some(line).filter(|line| !line.is_empty())
+            Some(Arc::from(line)).filter(|line: &Arc<str>| !line.is_empty())
         };
         Self {
             by: by.and_then(said),
@@ -65,15 +67,7 @@ impl Break {
     /// For the record and for people: what, by whom, and why.
     #[must_use]
     pub fn reason(&self) -> String {
-        let mut text = self.why.text().to_owned();
-        if let Some(by) = &self.asked.by {
-            text.push_str(&format!(" ({by})"));
-        }
-        if let Some(reason) = &self.asked.reason {
-            text.push_str(": ");
-            text.push_str(reason);
-        }
-        text
+        Said::Pause(self.why, self.asked.clone()).to_string()
     }
 }
 
@@ -113,15 +107,18 @@ impl Session {
             last.ended = Some(now);
             services.ask(Request::Note(Note::Event {
                 kind: "break",
-                detail: format!("{:.3} s: {}", last.lasted(now).s(), last.reason()),
+                detail: Said::Break(last.lasted(now), last.why, last.asked.clone()),
                 at: now,
             }));
         }
         if after == State::Paused {
             // What the session decided by itself nobody asked for.
-            let mut asked = std::mem::take(&mut self.asked);
-            if why != Message::PauseAsked {
-                asked = Asked::default();
+            let asked = match why {
+                Message::PauseAsked => self.asked.clone(),
+                _ => Asked::default(),
+            };
+            if self.breaks.len() >= BREAKS {
+                self.breaks.remove(0);
             }
             self.breaks.push(Break {
                 began: now,

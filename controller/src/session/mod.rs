@@ -1,12 +1,14 @@
 //! A session: the core with a plan, a queue, the head filter, motions and the record around it.
 //!
 //! [`Session::tick`] is all there is to drive: it reads the ports, steps the core, commands arm and needle, and hands work to the
-//! [`Services`]. It has no clock and does no I/O of its own; with the same inputs it does the same.
+//! [`Services`]. It has no clock and does no I/O of its own; with the same inputs it does the same. A tick takes no memory and gives none
+//! back; [`Session::start`], on which an arm at rest waits, does.
 //!
 //! While the needle is still at one dot, the motion to the next is already computed; when the head has moved by more than
 //! [`AIM_TOLERANCE`] until it is needed, it is computed anew. The intent to strike goes to the record while the arm is on its way.
 
 mod breaks;
+mod counts;
 mod motions;
 mod notes;
 mod path;
@@ -28,16 +30,25 @@ use crate::admit::Admitted;
 use crate::head::{HeadFilter, HeadFilterConfig};
 use crate::hops::{HopRefusal, Kinematics};
 use crate::ports::{Micros, Ports};
-use crate::record::{DotOutcome, DotState};
+use crate::record::{DotOutcome, DotState, RecordError};
 use crate::services::Services;
 use crate::skin::{Skin, SkinError, skin_of};
 
 pub use breaks::{Asked, Break};
+pub use counts::Counts;
+use counts::Done;
 pub use motions::AIM_TOLERANCE;
 use motions::Motions;
 use notes::Intent;
 use registered::Keeping;
 pub use registered::{RegisterError, Registered};
+
+/// Outcomes that may wait for the record or for whoever asks before more memory is taken. Source: own; the record answers before the next
+/// strike, and a pause comes after 25 skips in a row.
+const UNTOLD: usize = 256;
+
+/// Breaks that are remembered; the record has all of them.
+const BREAKS: usize = 512;
 
 /// What a session is set up with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -173,16 +184,16 @@ pub struct Session {
     config: SessionConfig,
     selection: Option<Selection>,
     todo: VecDeque<DotId>,
-    done: BTreeMap<DotId, DotState>,
+    done: Done,
     progress: Progress,
-    skipped: BTreeMap<&'static str, u32>,
-    faults: BTreeMap<&'static str, u32>,
+    skipped: Counts,
+    faults: Counts,
     motions: Motions,
     intent: Option<Intent>,
     next_ticket: u64,
-    record_failed: Option<String>,
+    record_failed: Option<RecordError>,
     command: Option<Command>,
-    unrecorded: BTreeMap<DotId, DotResult>,
+    unrecorded: Vec<DotResult>,
     results: VecDeque<DotResult>,
     /// Where the arm was seen last, when it was seen whole.
     joints: Option<Joints>,
@@ -197,6 +208,8 @@ pub struct Session {
     keeping: Keeping,
     /// What a start put aside that the core has not answered yet.
     replaced: Option<Replaced>,
+    /// What was put aside for good; the next start gives its memory back, since a tick may not.
+    spent: Option<Replaced>,
 }
 
 /// What a start replaces, to be put back when it is denied.
@@ -205,7 +218,7 @@ struct Replaced {
     todo: VecDeque<DotId>,
     queue: Queue,
     progress: Progress,
-    skipped: BTreeMap<&'static str, u32>,
+    skipped: Counts,
 }
 
 impl Session {
@@ -220,6 +233,7 @@ impl Session {
         config: SessionConfig,
     ) -> Result<Self, SkinError> {
         let plan = Arc::clone(admitted.plan());
+        let done = Done::new(plan.dots.len(), &done);
         let mut limits = config.limits;
         // The tool's own stroke may be shorter than the limit, never longer.
         limits.stroke = limits.stroke.min(plan.cell.tool.stroke.m());
@@ -236,23 +250,24 @@ impl Session {
             todo: VecDeque::new(),
             done,
             progress: Progress::default(),
-            skipped: BTreeMap::new(),
-            faults: BTreeMap::new(),
+            skipped: Counts::default(),
+            faults: Counts::default(),
             motions: Motions::default(),
             intent: None,
             next_ticket: 0,
             record_failed: None,
             command: None,
-            unrecorded: BTreeMap::new(),
-            results: VecDeque::new(),
+            unrecorded: Vec::with_capacity(UNTOLD),
+            results: VecDeque::with_capacity(UNTOLD),
             joints: None,
             last_state: State::Safe,
             last_fault: None,
-            breaks: Vec::new(),
+            breaks: Vec::with_capacity(BREAKS),
             ticked: Micros::ZERO,
             asked: Asked::default(),
             keeping: Keeping::new(config.register_first),
             replaced: None,
+            spent: None,
         })
     }
 
@@ -283,7 +298,7 @@ impl Session {
         let todo: VecDeque<DotId> = sequence
             .iter()
             .copied()
-            .filter(|id| !self.done.contains_key(id))
+            .filter(|id| self.done.get(*id).is_none())
             .take(most)
             .collect();
         if todo.is_empty() {
@@ -291,6 +306,7 @@ impl Session {
                 layer: selection.layer,
             });
         }
+        self.spent = None;
         let progress = Progress {
             planned: u32::try_from(todo.len()).unwrap_or(u32::MAX),
             ..Progress::default()
@@ -334,8 +350,11 @@ impl Session {
         let sensed = self.sense(now, ports);
         let out = self.core.step(now, &sensed, &mut self.queue);
         let started = sensed.command == Some(Command::Start) && out.reply == Some(Ok(()));
-        if let Some(replaced) = self.replaced.take().filter(|_| !started) {
-            self.put_back(replaced);
+        if let Some(mut replaced) = self.replaced.take() {
+            if !started {
+                self.put_back(&mut replaced);
+            }
+            self.spent = Some(replaced);
         }
         self.act(now, &out, ports);
         self.note(now, &out, services);
@@ -360,12 +379,12 @@ impl Session {
     }
 
     /// A start that was not obeyed has changed nothing.
-    fn put_back(&mut self, replaced: Replaced) {
+    fn put_back(&mut self, replaced: &mut Replaced) {
         self.selection = replaced.selection;
-        self.todo = replaced.todo;
-        self.queue = replaced.queue;
+        std::mem::swap(&mut self.todo, &mut replaced.todo);
+        std::mem::swap(&mut self.queue, &mut replaced.queue);
         self.progress = replaced.progress;
-        self.skipped = replaced.skipped;
+        std::mem::swap(&mut self.skipped, &mut replaced.skipped);
     }
 
     fn refill(&mut self) {
@@ -436,26 +455,32 @@ impl Session {
 
     /// Dots left out since the start, by reason.
     #[must_use]
-    pub const fn skipped(&self) -> &BTreeMap<&'static str, u32> {
+    pub const fn skipped(&self) -> &Counts {
         &self.skipped
     }
 
     /// Faults since the session was made, by name.
     #[must_use]
-    pub const fn faults(&self) -> &BTreeMap<&'static str, u32> {
+    pub const fn faults(&self) -> &Counts {
         &self.faults
     }
 
-    /// Dots of the plan that are done, whenever.
+    /// Dots of the plan that are done, whenever. Not for a tick: it is made anew in each call.
     #[must_use]
-    pub const fn done(&self) -> &BTreeMap<DotId, DotState> {
-        &self.done
+    pub fn done(&self) -> BTreeMap<DotId, DotState> {
+        self.done.all()
+    }
+
+    /// How many dots of the plan are done.
+    #[must_use]
+    pub const fn done_count(&self) -> usize {
+        self.done.count()
     }
 
     /// What the record said when it failed.
     #[must_use]
-    pub fn record_failure(&self) -> Option<&str> {
-        self.record_failed.as_deref()
+    pub fn record_failure(&self) -> Option<String> {
+        self.record_failed.as_ref().map(ToString::to_string)
     }
 
     /// The head as the filter sees it.

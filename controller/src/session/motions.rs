@@ -344,10 +344,13 @@ impl Session {
                     intent.durable = true;
                 }
             }
-            Answer::OutcomeDurable(dot) => self.results.extend(self.unrecorded.remove(&dot)),
+            Answer::OutcomeDurable(dot) => {
+                let place = self.unrecorded.iter().position(|result| result.dot == dot);
+                let told = place.map(|place| self.unrecorded.remove(place));
+                self.results.extend(told);
+            }
             Answer::RecordFailed(error) => {
-                tracing::error!(%error, "the record failed");
-                self.record_failed.get_or_insert(error.to_string());
+                self.record_failed.get_or_insert(error);
             }
         }
     }
@@ -361,10 +364,7 @@ impl Session {
                     self.motions.lift_ready = Some((id, hop.trajectory));
                     Lift::Ready(id)
                 }
-                Err(refusal) => {
-                    tracing::warn!(%refusal, "no way up from here");
-                    Lift::Refused
-                }
+                Err(_) => Lift::Refused,
             };
             return;
         }

@@ -3,10 +3,10 @@
 use stipple_core::{Fault, Outcome, Output, Skip, State};
 use stipple_model::plan::DotId;
 
-use super::{Break, DotResult, Session};
+use super::{DotResult, Session};
 use crate::ports::Micros;
 use crate::record::{DotOutcome, DotState};
-use crate::services::{Note, Request, Services, Ticket};
+use crate::services::{Note, Request, Said, Services, Ticket};
 
 /// The intent that stands.
 #[derive(Debug, Clone, Copy)]
@@ -81,22 +81,19 @@ impl Session {
             DotOutcome::Placed { .. } => self.progress.placed += 1,
             DotOutcome::Skipped { reason } => {
                 self.progress.skipped += 1;
-                *self.skipped.entry(reason).or_default() += 1;
+                self.skipped.count(reason);
             }
             DotOutcome::InDoubt { .. } => self.progress.in_doubt += 1,
         }
         self.motions.refused.take_if(|refused| refused.dot == dot);
         self.intent.take_if(|i| i.dot == dot);
-        self.done.insert(dot, outcome.state());
+        self.done.set(dot, outcome.state());
         let layer = self.layer(dot);
-        self.unrecorded.insert(
+        self.unrecorded.push(DotResult {
             dot,
-            DotResult {
-                dot,
-                layer,
-                outcome: outcome.clone(),
-            },
-        );
+            layer,
+            outcome: outcome.clone(),
+        });
         services.ask(Request::Note(Note::Outcome {
             dot,
             layer,
@@ -107,11 +104,10 @@ impl Session {
 
     /// Whatever state it leads to: a stop in the same tick does not hide it.
     fn note_fault(&mut self, fault: Fault, now: Micros, services: &mut dyn Services) {
-        let row = fault.row();
-        *self.faults.entry(row.name).or_default() += 1;
+        self.faults.count(fault.row().name);
         services.ask(Request::Note(Note::Event {
             kind: "fault",
-            detail: format!("{}: {}", row.name, row.text),
+            detail: Said::Fault(fault),
             at: now,
         }));
     }
@@ -127,16 +123,18 @@ impl Session {
         }
         self.note_break((self.last_state, out.state), out.message, now, services);
         let event = match (self.last_state, out.state) {
-            (State::Ready, State::Approaching) => Some(("start", "started".to_owned())),
-            (State::Paused, State::Approaching) => Some(("resume", "resumed".to_owned())),
+            (State::Ready, State::Approaching) => Some(("start", Said::Text("started"))),
+            (State::Paused, State::Approaching) => Some(("resume", Said::Text("resumed"))),
             (_, State::Paused) => {
                 let begun = self.breaks.last();
-                let reason = begun.map_or_else(|| out.message.text().to_owned(), Break::reason);
+                let reason = begun.map_or(Said::Text(out.message.text()), |begun| {
+                    Said::Pause(begun.why, begun.asked.clone())
+                });
                 Some(("pause", reason))
             }
-            (_, State::Stopped) => Some(("stop", out.message.text().to_owned())),
+            (_, State::Stopped) => Some(("stop", Said::Text(out.message.text()))),
             (State::Pausing, State::Ready) if out.finished => {
-                Some(("finish", out.message.text().to_owned()))
+                Some(("finish", Said::Text(out.message.text())))
             }
             _ => None,
         };
@@ -156,6 +154,6 @@ impl Session {
     /// How a dot stands, if it is done.
     #[must_use]
     pub fn state_of(&self, dot: DotId) -> Option<DotState> {
-        self.done.get(&dot).copied()
+        self.done.get(dot)
     }
 }

@@ -7,7 +7,7 @@ use super::Session;
 use crate::head::HeadFilter;
 use crate::ports::{Micros, Ports, Stamped};
 use crate::registration::{RESIDUAL_AFTER_LOSS, Registration};
-use crate::services::{Note, Request, Services};
+use crate::services::{Note, Request, Said, Services};
 
 /// Where a session stands with its registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -171,11 +171,7 @@ impl Session {
         if let Some(registration) = &self.keeping.correction {
             services.ask(Request::Note(Note::Event {
                 kind: "registration",
-                detail: format!(
-                    "residual {:.3} mm, {:.3} mm from where it is tracked",
-                    registration.residual.mm(),
-                    registration.moved.mm()
-                ),
+                detail: Said::Registered(registration.residual, registration.moved),
                 at: now,
             }));
         }

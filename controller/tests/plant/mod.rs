@@ -367,7 +367,8 @@ impl Plant {
                 names,
                 rest: bed.home,
                 motion: None,
-                done: Vec::new(),
+                // Pushed to in ticks, which take no memory.
+                done: Vec::with_capacity(4096),
             },
             needle: Needle::default(),
             tracker: Tracker {

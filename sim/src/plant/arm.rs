@@ -188,6 +188,32 @@ impl SimArm {
         Ok(())
     }
 
+    /// Another course in the place of the one under way, as of a message on a controller's topic: whoever's motion it was learns nothing of it,
+    /// and has it told as its own when it ends.
+    ///
+    /// # Errors
+    /// When it has another number of joints.
+    pub fn divert(&mut self, reference: Reference) -> Result<(), PortError> {
+        let (motion, arm) = (reference.dof(), self.position.dof());
+        if motion != arm {
+            return Err(PortError::JointCount { motion, arm });
+        }
+        let tolerances = match &self.drive {
+            Drive::Follow { tolerances, .. } => *tolerances,
+            Drive::Hold | Drive::Brake => Tolerances {
+                path: None,
+                goal: None,
+                goal_time: None,
+            },
+        };
+        self.drive = Drive::Follow {
+            reference,
+            began: self.now,
+            tolerances,
+        };
+        Ok(())
+    }
+
     fn in_range(&self, q: &Joints) -> bool {
         q.as_slice()
             .iter()
@@ -279,7 +305,9 @@ impl SimArm {
         }
         let off = self.position.max_difference(&reference.end());
         if tolerances.goal.is_none_or(|limit| off <= limit) {
-            if let Some((_, status)) = &mut self.motion {
+            if let Some((_, status @ (MotionStatus::Active | MotionStatus::Pending))) =
+                &mut self.motion
+            {
                 *status = MotionStatus::Succeeded;
             }
             self.drive = Drive::Hold;

@@ -461,7 +461,7 @@ impl Rig {
     /// Faults that the core reported, by name, over all processes.
     pub fn core_faults(&self) -> BTreeMap<&'static str, u32> {
         let mut all = self.core_faults.clone();
-        for (name, count) in self.session.faults() {
+        for (name, count) in self.session.faults().iter() {
             *all.entry(name).or_default() += count;
         }
         all

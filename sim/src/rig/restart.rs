@@ -142,7 +142,7 @@ impl Rig {
         });
         match taken_up {
             Ok((session, desk)) => {
-                for (name, count) in self.session.faults() {
+                for (name, count) in self.session.faults().iter() {
                     *self.core_faults.entry(name).or_default() += count;
                 }
                 self.session = session;

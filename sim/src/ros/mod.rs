@@ -3,6 +3,8 @@
 //! Thread `ros` spins the node and hands on what came in; thread `plant` moves the plant, answers and tells ([`hardware`]); thread
 //! `strikes` writes down what really happened ([`strikes`]).
 
+#[cfg(test)]
+mod contract;
 pub mod goal;
 pub mod hardware;
 pub mod server;
@@ -17,6 +19,7 @@ use anyhow::Context as _;
 use r2r::action_msgs::srv::CancelGoal;
 use r2r::control_msgs::action::FollowJointTrajectory as Follow;
 use r2r::stipple_msgs::msg::NeedleCommand;
+use r2r::trajectory_msgs::msg::JointTrajectory;
 use r2r::{Node, QosProfile};
 use stipple_controller::admit::admit_file;
 use stipple_controller::ports::Micros;
@@ -126,7 +129,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let until = ending.clone();
     let plant = thread("plant", move || {
-        urgent(Urgency::Loop);
+        let _ = urgent(Urgency::Loop);
         hardware.run(&until)
     })?;
     let spinner = spin(node, ending, Some(Urgency::Spin), take)?;
@@ -215,6 +218,10 @@ fn inputs(
     let mut results = node
         .create_service::<Follow::GetResult::Service>(&format!("{action}/get_result"), qos())
         .map_err(making("get_result"))?;
+    let topic = format!("{}/joint_trajectory", config.arm_controller);
+    let mut topic = node
+        .subscribe::<JointTrajectory>(&topic, newest_reliable())
+        .map_err(making(topic))?;
     let take = move || {
         // The plant's thread may have ended; then nobody is there to answer.
         for message in drain(&mut told) {
@@ -227,6 +234,9 @@ fn inputs(
             drain(&mut goals).map(|goal| Asked::Goal(Box::new(goal))),
         );
         hand_on(&ask, drain(&mut results).map(Asked::Result));
+        // Of several only the last counts.
+        let last = drain(&mut topic).last();
+        hand_on(&ask, last.into_iter().map(|t| Asked::Topic(Box::new(t))));
     };
     Ok((Orders { asked, commands }, take))
 }

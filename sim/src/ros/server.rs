@@ -1,7 +1,7 @@
 //! FollowJointTrajectory served over plain services and topics, behaving as joint_trajectory_controller does.
 //!
 //! A goal that is accepted is executed at once and replaces the one before, which ends ABORTED. A cancel is accepted at once and told as
-//! CANCELED, while the arm still comes to rest.
+//! CANCELED, while the arm still comes to rest. A message on the topic takes the place of what is followed, whose goal goes on all the same.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use r2r::action_msgs::srv::CancelGoal;
 use r2r::builtin_interfaces::msg::Time;
 use r2r::control_msgs::action::FollowJointTrajectory as Follow;
 use r2r::std_msgs::msg::Header;
-use r2r::trajectory_msgs::msg::JointTrajectoryPoint;
+use r2r::trajectory_msgs::msg::{JointTrajectory, JointTrajectoryPoint};
 use r2r::unique_identifier_msgs::msg::UUID;
 use r2r::{Publisher, QosProfile, ServiceRequest};
 use stipple_controller::ports::{ArmFailure, ArmPort as _, Micros};
@@ -35,6 +35,8 @@ pub enum Asked {
     Cancel(ServiceRequest<CancelGoal::Service>),
     /// To be told how one has ended, once it has.
     Result(ServiceRequest<Follow::GetResult::Service>),
+    /// To follow a trajectory in the place of any other, and to tell nobody.
+    Topic(Box<JointTrajectory>),
 }
 
 /// Where it answers unasked.
@@ -107,6 +109,10 @@ impl Server {
                 request.respond(response)
             }
             Asked::Result(request) => self.take_waiting(request),
+            Asked::Topic(trajectory) => {
+                self.divert(*trajectory, arm);
+                Ok(())
+            }
         };
         if let Err(error) = sent {
             tracing::warn!(%error, "an answer could not be sent");
@@ -173,6 +179,20 @@ impl Server {
         Follow::SendGoal::Response {
             accepted: true,
             stamp,
+        }
+    }
+
+    fn divert(&self, trajectory: JointTrajectory, arm: &mut SimArm) {
+        let goal = Follow::Goal {
+            trajectory,
+            ..Default::default()
+        };
+        let held = *arm.reference().0;
+        let diverted = goal::read(&goal, &self.names, held, &stamp(), self.tolerances)
+            .map_err(|error| error.to_string())
+            .and_then(|(reference, _)| arm.divert(reference).map_err(|error| error.to_string()));
+        if let Err(error) = diverted {
+            tracing::warn!(error, "a trajectory on the topic is not followed");
         }
     }
 

@@ -177,7 +177,7 @@ fn advance(simulation: &mut Simulation, seconds: f64) -> f64 {
 
 fn marks(subject: &Subject, live: &Live, layer: Option<u8>) -> Marks {
     match live {
-        Live::Session(simulation) => Marks::of(&subject.plan, layer, simulation.session().done())
+        Live::Session(simulation) => Marks::of(&subject.plan, layer, &simulation.session().done())
             .with_current(simulation.view().dot),
         Live::Record { done, .. } => Marks::of(&subject.plan, layer, done),
     }

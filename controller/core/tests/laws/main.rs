@@ -156,6 +156,15 @@ fn faults_are_seen_at_once() {
         fault_of(State::Approaching, Nuisance::ArmIgnores, 40_000),
         Some(Fault::ArmTimeout)
     );
+    // One that says that it moves and stands is given up sooner: after six seconds.
+    assert_eq!(
+        fault_of(State::Approaching, Nuisance::ArmStands, 2_900),
+        None
+    );
+    assert_eq!(
+        fault_of(State::Approaching, Nuisance::ArmStands, 3_700),
+        Some(Fault::ArmTimeout)
+    );
 }
 
 #[test]

@@ -51,6 +51,7 @@ pub enum Nuisance {
     NotANumber,
     ArmFails,
     ArmIgnores,
+    ArmStands,
     ArmTwitches,
     ForeignPermit,
     RecordSlow,
@@ -124,13 +125,16 @@ impl Plant {
             if self.nuisance == Nuisance::ArmFails {
                 (self.arm, self.arm_done, self.arm_failed, self.coasting) =
                     (None, Some(hop), true, 5);
-            } else if self.now.passed(begun, HOP) && self.nuisance != Nuisance::ArmIgnores {
+            } else if self.now.passed(begun, HOP)
+                && !matches!(self.nuisance, Nuisance::ArmIgnores | Nuisance::ArmStands)
+            {
                 (self.arm, self.arm_done, self.arm_failed, self.coasting) =
                     (None, Some(hop), false, 3);
             }
         }
         if (self.now.0 / dt).is_multiple_of(self.joints_every) || self.joints.0 > self.now {
-            self.joints = (self.now, self.arm_moves());
+            let moves = self.arm_moves() && self.nuisance != Nuisance::ArmStands;
+            self.joints = (self.now, moves);
         }
         if self.link.len() > LINK {
             self.commanded = self.link.pop_front().flatten();

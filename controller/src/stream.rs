@@ -1,0 +1,327 @@
+//! A motion led point by point: for arms whose driver takes a stream of points in place of whole trajectories.
+//!
+//! At every due tick a point is told: where the joints shall be one [`Figures::horizon`] from now, with positions alone. A driver goes there
+//! straight from where it is and stands then, so that the stream leads it along the motion, and silence leaves it at rest a horizon after the
+//! last point: a controller that dies needs to say nothing. (A point with a speed would be refused as a last point, or gone beyond.)
+//!
+//! Such an arm says nothing of how a motion is doing. Its joints do: it has arrived when they rest at the end within the tolerance, and has
+//! failed when they are off the motion or not there in time.
+//!
+//! A cancel goes on along the same way, which is proven clear, slower and slower to rest, and is silent then.
+
+use stipple_core::{ArmFailure, HopId, Micros, MotionStatus, Stamped};
+use stipple_model::joints::Joints;
+use stipple_model::motion::Trajectory;
+
+use crate::ports::JointState;
+
+/// From full speed to rest after a cancel, s. Source: own; at the speeds of a hop well within what a joint can do, and the tip goes on by no
+/// more than 4 mm.
+const BRAKING: f64 = 0.15;
+
+/// Joint speed below which an arm rests, rad/s. Source: the core's own figure.
+const REST: f64 = 0.01;
+
+/// How points are told and judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figures {
+    /// From point to point.
+    pub period: Micros,
+    /// How far ahead of its moment a point is told.
+    pub horizon: Micros,
+    /// Farthest a joint may be from where it should be on the way, rad.
+    pub path: f64,
+    /// Farthest a joint may be from the end, rad.
+    pub goal: f64,
+    /// From the end of the motion to being there, s.
+    pub goal_time: f64,
+}
+
+/// What is told after a motion.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Course {
+    /// Along the motion, at its own pace.
+    Going,
+    /// Slower and slower since the moment, from there (s along the motion) on.
+    Braking { since: Micros, from: f64 },
+    /// Nothing.
+    Silent,
+}
+
+/// The motion that is led, or was last.
+#[derive(Debug, Clone)]
+struct Motion {
+    hop: HopId,
+    trajectory: Trajectory,
+    began: Micros,
+    due: Micros,
+    course: Course,
+    status: MotionStatus,
+}
+
+/// Leads an arm. It has no clock and does no I/O of its own; a tick takes no memory.
+#[derive(Debug)]
+pub struct Stream {
+    figures: Figures,
+    now: Micros,
+    motion: Option<Motion>,
+}
+
+impl Stream {
+    /// Leads nothing yet.
+    #[must_use]
+    pub const fn new(figures: Figures) -> Self {
+        Self {
+            figures,
+            now: Micros::ZERO,
+            motion: None,
+        }
+    }
+
+    /// Nothing of what was led counts any more; nothing more is told.
+    pub fn forget(&mut self) {
+        self.motion = None;
+    }
+
+    /// Leads the arm along a motion, from the next tick on, in the place of what it was led along. The same one again changes nothing.
+    pub fn follow(&mut self, hop: HopId, trajectory: &Trajectory) {
+        if self.motion.as_ref().is_some_and(|m| m.hop == hop) {
+            return;
+        }
+        self.motion = Some(Motion {
+            hop,
+            trajectory: trajectory.clone(),
+            began: self.now,
+            due: self.now,
+            course: Course::Going,
+            status: MotionStatus::Pending,
+        });
+    }
+
+    /// Brings the arm to rest.
+    pub fn cancel(&mut self) {
+        self.end(ArmFailure::Cancelled);
+    }
+
+    /// Nobody listens.
+    pub fn fail(&mut self) {
+        self.end(ArmFailure::Unreachable);
+    }
+
+    /// How the motion is doing.
+    #[must_use]
+    pub fn status(&self, hop: HopId) -> MotionStatus {
+        let motion = self.motion.as_ref().filter(|m| m.hop == hop);
+        motion.map_or(MotionStatus::Idle, |m| m.status)
+    }
+
+    /// Looks how the arm is doing, and gives the point to be told in this tick, if one is.
+    pub fn tick(&mut self, now: Micros, joints: Option<&Stamped<JointState>>) -> Option<Joints> {
+        self.now = now;
+        self.judge(joints);
+        let (horizon, period) = (self.figures.horizon, self.figures.period);
+        let motion = self.motion.as_mut()?;
+        if motion.course == Course::Silent || now < motion.due {
+            return None;
+        }
+        motion.due = motion.due.after(period).max(now);
+        if motion.status == MotionStatus::Pending {
+            motion.status = MotionStatus::Active;
+        }
+        let along = motion.along(now, horizon);
+        if let Course::Braking { since, .. } = motion.course {
+            // The last point is told until it is reached, should one be lost.
+            let rest = Micros((BRAKING * 1e6) as u64).after(horizon).after(horizon);
+            if now.passed(since, rest) {
+                motion.course = Course::Silent;
+            }
+        }
+        Some(motion.trajectory.at(along).position)
+    }
+
+    fn judge(&mut self, joints: Option<&Stamped<JointState>>) {
+        let (figures, now) = (self.figures, self.now);
+        let Some(motion) = self.motion.as_mut() else {
+            return;
+        };
+        if motion.course != Course::Going {
+            return;
+        }
+        let elapsed = now.since(motion.began).map_or(0.0, Micros::s);
+        let late = elapsed - motion.trajectory.duration();
+        let state = joints.filter(|j| j.value.position.dof() == motion.trajectory.start().dof());
+        if late < 0.0 {
+            let wanted = motion.trajectory.at(elapsed).position;
+            let off = state.map_or(0.0, |j| j.value.position.max_difference(&wanted));
+            // What is not a number is not on the path.
+            let on_path = off <= figures.path;
+            if !on_path {
+                self.end(ArmFailure::Tolerance);
+            }
+            return;
+        }
+        let end = motion.trajectory.end();
+        let arrived = state.is_some_and(|j| {
+            // One from before the end says nothing of it.
+            j.arrived.since(motion.began).map_or(0.0, Micros::s) >= elapsed - late
+                && j.value.position.max_difference(&end) <= figures.goal
+                && j.value.velocity.max_abs() <= REST
+        });
+        if arrived {
+            motion.status = MotionStatus::Succeeded;
+            motion.course = Course::Silent;
+        } else if late > figures.goal_time {
+            self.end(ArmFailure::Tolerance);
+        }
+    }
+
+    /// Ends the motion that is led, if one is.
+    fn end(&mut self, why: ArmFailure) {
+        let (now, horizon) = (self.now, self.figures.horizon);
+        let Some(motion) = self.motion.as_mut() else {
+            return;
+        };
+        if motion.course != Course::Going {
+            return;
+        }
+        motion.course = match motion.status {
+            // Nothing was told yet.
+            MotionStatus::Pending => Course::Silent,
+            _ => Course::Braking {
+                since: now,
+                from: motion.along(now, horizon),
+            },
+        };
+        motion.status = MotionStatus::Failed(why);
+    }
+}
+
+impl Motion {
+    /// How far along the motion the point is that is told at `now`, s.
+    fn along(&self, now: Micros, horizon: Micros) -> f64 {
+        match self.course {
+            Course::Going | Course::Silent => {
+                now.since(self.began).map_or(0.0, Micros::s) + horizon.s()
+            }
+            Course::Braking { since, from } => {
+                let passed = now.since(since).map_or(0.0, Micros::s);
+                let u = (passed / BRAKING).min(1.0);
+                // The pace falls from one to nothing as 1 - 3u² + 2u³: without a step in pace or in its slope.
+                from + BRAKING * (u - u.powi(3) + 0.5 * u.powi(4))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stipple_model::motion::JointLimits;
+
+    const FIGURES: Figures = Figures {
+        period: Micros::from_ms(4),
+        horizon: Micros::from_ms(10),
+        path: 0.1,
+        goal: 2e-3,
+        goal_time: 1.0,
+    };
+
+    fn way() -> Trajectory {
+        let each = |value: f64| Joints::zeros(6).map(|_| value);
+        let limits = JointLimits {
+            velocity: each(1.0),
+            acceleration: each(5.0),
+            jerk: each(50.0),
+        };
+        let mut way = Trajectory::resting(each(0.0));
+        way.push(each(0.5), &limits, 0.0, 1.0).unwrap();
+        way
+    }
+
+    fn seen(now: Micros, position: Joints) -> Stamped<JointState> {
+        Stamped {
+            value: JointState {
+                position,
+                velocity: position.map(|_| 0.0),
+            },
+            arrived: now,
+            sequence: now.0,
+        }
+    }
+
+    /// The points told over so many ticks to an arm that is where it was told to be.
+    fn points(stream: &mut Stream, ticks: u64) -> Vec<Joints> {
+        let mut told = Vec::new();
+        for _ in 0..ticks {
+            let now = stream.now.after(Micros::from_ms(2));
+            let at = told.last().copied().unwrap_or_else(|| Joints::zeros(6));
+            told.extend(stream.tick(now, Some(&seen(now, at))));
+        }
+        told
+    }
+
+    #[test]
+    fn points_come_at_their_rate_and_end_with_the_motion() {
+        let (mut stream, way) = (Stream::new(FIGURES), way());
+        stream.follow(HopId(1), &way);
+        let told = points(&mut stream, 1_000);
+        assert_eq!(stream.status(HopId(1)), MotionStatus::Succeeded);
+        let wanted = way.duration() / 4e-3;
+        assert!((told.len() as f64 - wanted).abs() <= 3.0, "{}", told.len());
+        assert!(told.last().unwrap().max_difference(&way.end()) < 1e-12);
+    }
+
+    #[test]
+    fn a_cancel_slows_down_along_the_way_without_a_step_and_falls_silent() {
+        let (mut stream, way) = (Stream::new(FIGURES), way());
+        stream.follow(HopId(1), &way);
+        let mut told = points(&mut stream, (way.duration() * 250.0) as u64);
+        stream.cancel();
+        stream.cancel();
+        assert_eq!(
+            stream.status(HopId(1)),
+            MotionStatus::Failed(ArmFailure::Cancelled)
+        );
+        told.extend(points(&mut stream, 500));
+        let steps: Vec<f64> = told.windows(2).map(|w| w[1][0] - w[0][0]).collect();
+        assert!(steps.iter().all(|step| *step >= 0.0), "it turned back");
+        let change = steps.windows(2).map(|w| (w[1] - w[0]).abs());
+        // 4 ms at 20 rad/s².
+        assert!(change.fold(0.0, f64::max) < 4e-3 * 4e-3 * 20.0);
+        assert!(*steps.last().unwrap() < 1e-9, "it rests");
+        assert!(points(&mut stream, 100).is_empty(), "and is silent");
+        let gone = told.last().unwrap()[0];
+        assert!(gone > 0.2 && gone < 0.4, "{gone}");
+    }
+
+    #[test]
+    fn an_arm_that_does_not_come_along_or_does_not_arrive_has_failed() {
+        for (at, within) in [(0.0, 0.5), (0.45, 2.0)] {
+            let (mut stream, way) = (Stream::new(FIGURES), way());
+            stream.follow(HopId(1), &way);
+            let mut ticks = 0;
+            while matches!(
+                stream.status(HopId(1)),
+                MotionStatus::Pending | MotionStatus::Active
+            ) {
+                ticks += 1;
+                let now = Micros::from_ms(2 * ticks);
+                let there = way.at(now.s()).position.map(|q| q.min(at));
+                stream.tick(now, Some(&seen(now, there)));
+            }
+            assert_eq!(
+                stream.status(HopId(1)),
+                MotionStatus::Failed(ArmFailure::Tolerance)
+            );
+            assert!(2e-3 * ticks as f64 <= within, "{at}: {ticks}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_motion_that_was_cancelled_before_its_first_point() {
+        let mut stream = Stream::new(FIGURES);
+        stream.follow(HopId(1), &way());
+        stream.cancel();
+        assert!(points(&mut stream, 100).is_empty());
+    }
+}
