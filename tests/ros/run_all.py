@@ -23,6 +23,13 @@ TESTS = {
     "session_on_the_wire": 240,
     "operator_commands": 240,
     "operator_lease": 240,
+    "managed_node": 300,
+    "node_parameters": 120,
+    "markers": 240,
+    "robot_description": 240,
+    "simulated_time": 240,
+    "namespaced": 240,
+    "diagnostics": 240,
     "killed_controller": 300,
     "stopped_processes": 300,
 }

@@ -35,6 +35,8 @@ pub enum Errand {
     Command(Command, oneshot::Sender<Result<(), String>>),
     /// Pause, for the one named.
     Pause(Option<String>, oneshot::Sender<Result<(), String>>),
+    /// Say how the session stands, with all that was asked before done; none without a plan.
+    Look(oneshot::Sender<Option<State>>),
     /// Give the plan back, if its session is at rest.
     Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
     /// Take a plan.
@@ -245,6 +247,9 @@ impl Loop {
                 loaded.session.pause_asked_by(by);
                 loaded.session.command(Command::Pause);
                 self.answer = Some((Command::Pause, answer));
+            }
+            (Errand::Look(answer), loaded) => {
+                let _ = answer.send(loaded.map(|l| l.session.state()));
             }
             (Errand::Release(answer), loaded) => {
                 let state = loaded.map(|l| l.session.state());

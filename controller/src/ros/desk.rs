@@ -13,7 +13,9 @@ use tokio::sync::{oneshot, watch};
 
 use super::cycle::Errand;
 use super::load::Loader;
+use super::managed::Life;
 use super::program::{ProgramError, making};
+use crate::lifecycle::Deed;
 use crate::session::Selection;
 
 /// The services that take no arguments.
@@ -61,19 +63,59 @@ impl Desk {
         })
     }
 
-    /// Serves them; needs a local task set.
-    pub fn serve(self, loader: Loader, errands: &Sender<Errand>, state: watch::Receiver<State>) {
-        let loader = Rc::new(loader);
-        tokio::task::spawn_local(serve_load(self.load, Rc::clone(&loader), state));
-        tokio::task::spawn_local(serve_start(self.start, errands.clone()));
+    /// Serves them, each as far as the node's life allows; needs a local task set.
+    pub fn serve(self, loader: &Rc<Loader>, life: &Rc<Life>, state: watch::Receiver<State>) {
+        let counter = Counter {
+            loader: Rc::clone(loader),
+            life: Rc::clone(life),
+        };
+        tokio::task::spawn_local(serve_load(self.load, counter.clone(), state));
+        tokio::task::spawn_local(serve_start(self.start, counter.clone()));
         for (command, requests) in self.triggers {
-            tokio::task::spawn_local(serve_trigger(
-                requests,
-                command,
-                errands.clone(),
-                Rc::clone(&loader),
-            ));
+            tokio::task::spawn_local(serve_trigger(requests, command, counter.clone()));
         }
+    }
+}
+
+/// What every service needs.
+#[derive(Clone)]
+struct Counter {
+    loader: Rc<Loader>,
+    life: Rc<Life>,
+}
+
+impl Counter {
+    /// Asks the control loop, if the node does this now. Between looking and asking nothing else runs, so that a transition that comes later
+    /// finds the errand before its own.
+    async fn ask(
+        &self,
+        deed: Deed,
+        errand: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Errand,
+    ) -> Result<(), String> {
+        self.life.allow(deed).map_err(|not| not.to_string())?;
+        ask(&self.loader.errands, errand).await
+    }
+}
+
+impl Counter {
+    /// Starts on the arm that is described, if one is.
+    async fn start(&self, selection: Selection) -> Result<(), String> {
+        let shown = self.loader.shown.borrow().clone();
+        if let Some(shown) = shown {
+            let fits = self.loader.description.check(&shown.cell).await;
+            fits.map_err(|error| error.to_string())?;
+        }
+        self.ask(Deed::Move, |answer| Errand::Start(selection, answer))
+            .await
+    }
+}
+
+/// What a command takes of the node.
+const fn deed(command: Command) -> Deed {
+    match command {
+        Command::Start | Command::Resume => Deed::Move,
+        Command::ClearFault => Deed::Prepare,
+        Command::Pause | Command::Stop => Deed::Halt,
     }
 }
 
@@ -93,20 +135,27 @@ pub async fn ask(
 
 async fn serve_load(
     mut requests: Requests<LoadPlan::Service>,
-    loader: Rc<Loader>,
+    Counter { loader, life }: Counter,
     state: watch::Receiver<State>,
 ) {
     // One after the other.
     while let Some(request) = requests.next().await {
         let (plan, record) = (&request.message.path, &request.message.record);
         let state = *state.borrow();
-        let response = if plan.is_empty() || record.is_empty() {
+        let response = if let Err(not) = life.allow(Deed::Prepare) {
+            refused(not.to_string())
+        } else if plan.is_empty() || record.is_empty() {
             refused("path and record must both be given".to_owned())
         } else {
             match loader
                 .load(PathBuf::from(plan), PathBuf::from(record), state)
                 .await
             {
+                Ok(_) if life.allow(Deed::Prepare).is_err() => {
+                    // Meanwhile the node gave up what it had; this was not there yet.
+                    let _ = loader.unload().await;
+                    refused("the node was cleaned up or shut down meanwhile".to_owned())
+                }
                 Ok(about) => {
                     tracing::info!(plan, record, session = about.session_id, "loaded");
                     LoadPlan::Response {
@@ -142,7 +191,7 @@ fn refused(message: String) -> LoadPlan::Response {
     }
 }
 
-async fn serve_start(mut requests: Requests<Start::Service>, errands: Sender<Errand>) {
+async fn serve_start(mut requests: Requests<Start::Service>, counter: Counter) {
     while let Some(request) = requests.next().await {
         let wanted = &request.message;
         let selection = Selection {
@@ -152,7 +201,7 @@ async fn serve_start(mut requests: Requests<Start::Service>, errands: Sender<Err
         let answer = if selection.max_dots == Some(0) {
             Err("max_dots is 0: there is nothing to start".to_owned())
         } else {
-            ask(&errands, |answer| Errand::Start(selection, answer)).await
+            counter.start(selection).await
         };
         tracing::info!(?selection, ?answer, "start");
         respond(request.respond(Start::Response {
@@ -165,16 +214,15 @@ async fn serve_start(mut requests: Requests<Start::Service>, errands: Sender<Err
 async fn serve_trigger(
     mut requests: Requests<Trigger::Service>,
     command: Command,
-    errands: Sender<Errand>,
-    loader: Rc<Loader>,
+    counter: Counter,
 ) {
     while let Some(request) = requests.next().await {
-        let answer = ask(&errands, |answer| match command {
+        let errand = |answer| match command {
             // A call does not say who makes it; whoever holds the lease answers for it.
-            Command::Pause => Errand::Pause(loader.lease_holder(), answer),
+            Command::Pause => Errand::Pause(counter.loader.lease_holder(), answer),
             command => Errand::Command(command, answer),
-        })
-        .await;
+        };
+        let answer = counter.ask(deed(command), errand).await;
         tracing::info!(?command, ?answer, "command");
         respond(request.respond(Trigger::Response {
             success: answer.is_ok(),

@@ -12,6 +12,7 @@ use r2r::builtin_interfaces::msg::Time;
 use r2r::qos::QosProfile;
 use r2r::{Node, ParameterValue};
 
+use super::sim_time;
 use crate::ports::Micros;
 use crate::services::WallClock;
 
@@ -47,6 +48,11 @@ pub enum ProgramError {
         /// What can be given.
         wanted: String,
     },
+    /// Time that is not real where limits are.
+    #[error(
+        "parameter use_sim_time: a clock that somebody publishes is for simulation; it cannot be true with limits: hardware (the default)"
+    )]
+    SimTime,
     /// A part that runs as long as the program has ended before it.
     #[error("{0} has ended by itself; the log says why")]
     Died(&'static str),
@@ -169,6 +175,22 @@ impl Parameters {
                 name,
                 found: format!("{other:?}"),
                 wanted: "a whole number from 0".to_owned(),
+            }),
+        }
+    }
+
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn flag(&mut self, name: &'static str, default: bool) -> Result<bool, ProgramError> {
+        match self.take(name) {
+            None => Ok(default),
+            Some(ParameterValue::Bool(flag)) => Ok(flag),
+            Some(other) => Err(ProgramError::Parameter {
+                name,
+                found: format!("{other:?}"),
+                wanted: "true or false".to_owned(),
             }),
         }
     }
@@ -407,10 +429,10 @@ pub fn unix_us() -> u64 {
         })
 }
 
-/// The system clock as a header carries it.
+/// The moment as a header carries it: the system clock, or `/clock` where that is followed.
 #[must_use]
 pub fn stamp() -> Time {
-    stamp_before(Duration::ZERO)
+    sim_time::now().unwrap_or_else(|| stamp_before(Duration::ZERO))
 }
 
 /// The system clock as it was `ago`.
