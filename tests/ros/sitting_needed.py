@@ -15,20 +15,25 @@ def run(*command):
     return done.stdout
 
 
-def sitting(bench):
+def begin_sitting(bench):
+    """With the head as it was scanned, a fresh cartridge, and a pigment lot that keeps."""
     scan, landmarks = bench.plan.with_name("head.ply"), bench.plan.with_name("landmarks.json")
     registration = bench.folder / "registration.json"
     registration.write_text(run(program("stipple-planner"), "register", "--fixed", scan, "--fixed-landmarks", landmarks,
                                 "--moving", scan, "--json"))
+    later = (datetime.date.today() + datetime.timedelta(days=200)).isoformat()
+    run(program("stipple-controller"), "resume", bench.record, "--plan", bench.plan, "--client", "C-1", "--operator", "A. Operator",
+        "--registration", registration, "--cartridge", "N-1", "--strike-cap", 5000, "--expires", later, "--pigment", f"P-1={later}")
+
+
+def sitting(bench):
     bench.start_sim()
     bench.start_controller("-p", "limits:=hardware")
     with Wire(bench) as wire:
         refused = wire.operator.try_load(bench.plan, bench.record)
         check(not refused.accepted, "a plan was loaded for hardware without a sitting")
         check("resume" in refused.message and "sitting" in refused.message, f"the refusal does not say what to do: {refused.message}")
-        later = (datetime.date.today() + datetime.timedelta(days=200)).isoformat()
-        run(program("stipple-controller"), "resume", bench.record, "--plan", bench.plan, "--client", "C-1", "--operator", "A. Operator",
-            "--registration", registration, "--cartridge", "N-1", "--strike-cap", 5000, "--expires", later, "--pigment", f"P-1={later}")
+        begin_sitting(bench)
         loaded = wire.operator.load(bench.plan, bench.record)
         check(loaded.already_done == 0, "a fresh record says that dots are done")
         return f"refused without a sitting, taken with one: session {loaded.session_id}"
