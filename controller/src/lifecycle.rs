@@ -372,6 +372,7 @@ mod tests {
         assert_eq!(life.state(), NodeState::Configuring);
     }
 
+    /// H14: what is not active moves nothing.
     #[test]
     fn nothing_moves_unless_active_and_everything_halts_always() {
         for state in NodeState::ALL {

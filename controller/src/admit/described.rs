@@ -164,6 +164,7 @@ mod tests {
         assert_eq!(check_described(&arm, &cell), Ok(()));
     }
 
+    /// H7: a plan is for the arm it was made with.
     #[test]
     fn wider_limits_are_no_reason_tighter_ones_are() {
         let (arm, _) = ur5e();
@@ -189,6 +190,7 @@ mod tests {
         );
     }
 
+    /// H7: a plan is for the arm it was made with.
     #[test]
     fn an_arm_of_other_measures_or_joints_is_another_one() {
         let (arm, urdf) = ur5e();

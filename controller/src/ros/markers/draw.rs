@@ -1,7 +1,7 @@
 //! What is shown of a plan, as RViz markers: all of it in the head's frame, posed by where the head is.
 //!
 //! Sizes are bounded whatever the plan: [`MOST_TRIANGLES`] of the head (72 bytes each), [`MOST_EDGES`] of the patch's outline (48),
-//! [`MOST_DOTS`] (40), [`MOST_KEEP_OUTS`] and [`HOPS_AHEAD`]: together less than 5.5 MB, for a plan of 30,000 dots 2 MB.
+//! [`MOST_DOTS`] (40), [`MOST_KEEP_OUTS`] and [`HOPS_AHEAD`]: together less than 5.5 MB, for a plan of 30,000 dots 2.2 MB.
 
 use std::collections::{BTreeMap, BTreeSet};
 
