@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
-"""Starts the controller with parameters that make no sense: each must be refused in one line that names it, with exit code 2; and those of
-the shipped file, spelled out, must be taken."""
+"""Starts the controller with parameters that make no sense: each must be refused in one line that names it, with exit code 2. Those of the
+shipped file must be taken, and shown with their ranges to whoever asks; none can be set while the node runs."""
 
 import subprocess
 
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
+
 from bench import RUN, check, main, program, until
-from wire import Wire
+from wire import CONTROLLER, Wire
+
+NAMES = {"arm_controller", "autostart", "base_frame", "diagnostics_rate", "goal_time_tolerance", "goal_tolerance", "limits", "path_tolerance",
+         "state_rate", "use_sim_time"}
 
 # What is given, and words the line must have besides the parameter's name.
 WRONG = [
@@ -32,14 +38,37 @@ def refused(given, word):
     check("panicked" not in done.stderr, f"{given}: {done.stderr}")
 
 
+def shown(wire):
+    """As `ros2 param` asks."""
+    def call(kind, name, **what):
+        client = wire.node.create_client(kind, f"{CONTROLLER}/{name}")
+        until(client.service_is_ready, name, wire.bench)
+        future = client.call_async(kind.Request(**what))
+        until(future.done, f"an answer of {name}", wire.bench)
+        return future.result()
+
+    names = call(ListParameters, "list_parameters").result.names
+    check(NAMES <= set(names), f"not all parameters are listed: {names}")
+    rate, limits, unknown = call(GetParameters, "get_parameters", names=["state_rate", "limits", "no_such"]).values
+    check(rate.double_value == 50.0 and limits.string_value == "simulation" and unknown.type == ParameterType.PARAMETER_NOT_SET,
+          f"parameters are shown as {rate}, {limits}, {unknown}")
+    rate, limits = call(DescribeParameters, "describe_parameters", names=["state_rate", "limits"]).descriptors
+    (span,) = rate.floating_point_range
+    check((span.from_value, span.to_value, rate.read_only) == (1.0, 50.0, True), f"state_rate is described as {rate}")
+    check(limits.additional_constraints == "hardware or simulation", f"limits are described as {limits}")
+    wanted = Parameter(name="limits", value=ParameterValue(type=ParameterType.PARAMETER_STRING, string_value="hardware"))
+    (result,) = call(SetParameters, "set_parameters", parameters=[wanted]).results
+    check(not result.successful and "start" in result.reason, f"a parameter could be set: {result}")
+
+
 def parameters(bench):
     for given, word in WRONG:
         refused(given, word)
     bench.start_sim()
     bench.start_controller("-p", "autostart:=true", "-p", "use_sim_time:=false", "-p", "state_rate:=50")
     with Wire(bench) as wire:
-        until(lambda: wire.watcher.state is not None, "a state", bench)
-    return f"{len(WRONG)} refused, the shipped ones taken"
+        shown(wire)
+    return f"{len(WRONG)} refused, the shipped ones taken and shown"
 
 
 if __name__ == "__main__":

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
 
-use futures::{Stream, StreamExt as _};
+use futures::StreamExt as _;
+use r2r::Node;
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::srv::{LoadPlan, Start};
-use r2r::{Node, QosProfile, ServiceRequest};
 use stipple_core::{Command, Limits, State};
 use tokio::sync::{oneshot, watch};
 
 use super::cycle::Errand;
 use super::load::Loader;
 use super::managed::Life;
-use super::program::{ProgramError, making};
+use super::program::ProgramError;
+use super::service::{self, Requests, respond};
 use crate::lifecycle::Deed;
 use crate::session::Selection;
 
@@ -25,8 +26,6 @@ const TRIGGERS: [(&str, Command); 4] = [
     ("stop", Command::Stop),
     ("clear_fault", Command::ClearFault),
 ];
-
-type Requests<S> = Box<dyn Stream<Item = ServiceRequest<S>> + Unpin>;
 
 /// The services, made but not yet served.
 pub struct Desk {
@@ -41,24 +40,13 @@ impl Desk {
     /// # Errors
     /// When ROS 2 refuses one.
     pub fn open(node: &mut Node) -> Result<Self, ProgramError> {
-        let qos = QosProfile::services_default;
-        let made = |name: &str| making(format!("making the service {name}"));
         let mut triggers = Vec::new();
         for (name, command) in TRIGGERS {
-            let requests = node
-                .create_service::<Trigger::Service>(&format!("~/{name}"), qos())
-                .map_err(made(name))?;
-            triggers.push((command, Box::new(requests) as Requests<_>));
+            triggers.push((command, service::open(node, name)?));
         }
         Ok(Self {
-            load: Box::new(
-                node.create_service::<LoadPlan::Service>("~/load_plan", qos())
-                    .map_err(made("load_plan"))?,
-            ),
-            start: Box::new(
-                node.create_service::<Start::Service>("~/start", qos())
-                    .map_err(made("start"))?,
-            ),
+            load: service::open(node, "load_plan")?,
+            start: service::open(node, "start")?,
             triggers,
         })
     }
@@ -228,11 +216,5 @@ async fn serve_trigger(
             success: answer.is_ok(),
             message: answer.err().unwrap_or_default(),
         }));
-    }
-}
-
-fn respond(sent: r2r::Result<()>) {
-    if let Err(error) = sent {
-        tracing::warn!(%error, "an answer could not be sent");
     }
 }

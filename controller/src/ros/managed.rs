@@ -8,12 +8,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
+use futures::StreamExt as _;
 use r2r::lifecycle_msgs::msg::{self, TransitionDescription, TransitionEvent};
 use r2r::lifecycle_msgs::srv::{
     ChangeState, GetAvailableStates, GetAvailableTransitions, GetState,
 };
-use r2r::{Node, Publisher, QosProfile, ServiceRequest, WrappedServiceTypeSupport};
+use r2r::{Node, Publisher};
 use stipple_core::{Command, State};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -23,6 +23,7 @@ use super::cycle::Errand;
 use super::desk::ask;
 use super::load::Loader;
 use super::program::{ProgramError, every, making, stamp};
+use super::service::{self, Requests, answer, respond};
 use crate::lifecycle::{
     Asked, Deed, Ended, GRAPH, Lifecycle, NoWay, NodeState, NotNow, Transition,
 };
@@ -31,8 +32,6 @@ use crate::lifecycle::{
 const STOP_TIME: Duration = Duration::from_secs(6);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(20);
-
-type Requests<S> = Box<dyn Stream<Item = ServiceRequest<S>> + Unpin>;
 
 /// The services and the topic, made but not yet served.
 pub struct Managed {
@@ -51,14 +50,11 @@ impl Managed {
     /// When ROS 2 refuses one.
     pub fn open(node: &mut Node) -> Result<Self, ProgramError> {
         Ok(Self {
-            change: service::<ChangeState::Service>(node, "change_state")?,
-            state: service::<GetState::Service>(node, "get_state")?,
-            states: service::<GetAvailableStates::Service>(node, "get_available_states")?,
-            available: service::<GetAvailableTransitions::Service>(
-                node,
-                "get_available_transitions",
-            )?,
-            graph: service::<GetAvailableTransitions::Service>(node, "get_transition_graph")?,
+            change: service::open(node, "change_state")?,
+            state: service::open(node, "get_state")?,
+            states: service::open(node, "get_available_states")?,
+            available: service::open(node, "get_available_transitions")?,
+            graph: service::open(node, "get_transition_graph")?,
             events: node
                 .create_publisher("~/transition_event", every(10))
                 .map_err(making("~/transition_event"))?,
@@ -77,47 +73,18 @@ impl Managed {
         });
         let leading = Rc::clone(&life);
         tokio::task::spawn_local(serve_change(self.change, leading));
-        answer(self.state, &life, |life| GetState::Response {
-            current_state: state(life.state()),
+        let (here, led) = (Rc::clone(&life), Rc::clone(&life));
+        answer(self.state, move |_| GetState::Response {
+            current_state: state(here.state()),
         });
-        answer(self.states, &life, |_| GetAvailableStates::Response {
+        answer(self.states, |_| GetAvailableStates::Response {
             available_states: NodeState::ALL.map(state).to_vec(),
         });
-        answer(self.available, &life, |life| {
-            described(&life.machine.borrow().available())
+        answer(self.available, move |_| {
+            described(&led.machine.borrow().available())
         });
-        answer(self.graph, &life, |_| described(&GRAPH));
+        answer(self.graph, |_| described(&GRAPH));
         life
-    }
-}
-
-fn service<S: WrappedServiceTypeSupport + 'static>(
-    node: &mut Node,
-    name: &str,
-) -> Result<Requests<S>, ProgramError> {
-    let requests = node
-        .create_service::<S>(&format!("~/{name}"), QosProfile::services_default())
-        .map_err(making(format!("making the service {name}")))?;
-    Ok(Box::new(requests))
-}
-
-/// Answers every request from how things are.
-fn answer<S: WrappedServiceTypeSupport + 'static>(
-    mut requests: Requests<S>,
-    life: &Rc<Life>,
-    from: impl Fn(&Life) -> S::Response + 'static,
-) {
-    let life = Rc::clone(life);
-    tokio::task::spawn_local(async move {
-        while let Some(request) = requests.next().await {
-            respond(request.respond(from(&life)));
-        }
-    });
-}
-
-fn respond(sent: r2r::Result<()>) {
-    if let Err(error) = sent {
-        tracing::warn!(%error, "an answer could not be sent");
     }
 }
 

@@ -23,7 +23,9 @@ pub mod managed;
 pub mod markers;
 pub mod needle;
 pub mod operate;
+pub mod parameters;
 pub mod program;
+pub mod service;
 pub mod sim_time;
 pub mod stamps;
 pub mod told;
@@ -54,7 +56,8 @@ use load::Loader;
 use managed::Managed;
 use markers::{Markers, Note};
 use needle::RosNeedle;
-use program::{Clock, Ending, Parameters, ProgramError, Urgency, drain, latched, making, newest};
+use parameters::{Held, ParameterServices, Parameters};
+use program::{Clock, Ending, ProgramError, Urgency, drain, latched, making, newest};
 use told::{Rates, Told};
 
 /// Name of the node.
@@ -90,7 +93,7 @@ impl NodeConfig {
     ///
     /// # Errors
     /// One that is unknown or makes no sense.
-    pub fn read(node: &Node) -> Result<Self, ProgramError> {
+    pub fn read(node: &Node) -> Result<(Self, Held), ProgramError> {
         let mut given = Parameters::of(node);
         let config = Self {
             arm_controller: given.text("arm_controller", "joint_trajectory_controller")?,
@@ -115,11 +118,11 @@ impl NodeConfig {
             autostart: given.flag("autostart", true)?,
             sim_time: given.flag("use_sim_time", false)?,
         };
-        given.finish()?;
+        let held = given.finish()?;
         if config.sim_time && config.limits == Limits::HARDWARE {
             return Err(ProgramError::SimTime);
         }
-        Ok(config)
+        Ok((config, held))
     }
 }
 
@@ -130,7 +133,7 @@ impl NodeConfig {
 pub fn run() -> Result<(), ProgramError> {
     let ending = Ending::on_signals()?;
     let mut node = program::join_urgent(NODE)?;
-    let config = NodeConfig::read(&node)?;
+    let (config, held) = NodeConfig::read(&node)?;
     if config.limits != Limits::HARDWARE {
         tracing::warn!("limits for simulated hardware: never with a real arm");
     }
@@ -156,7 +159,7 @@ pub fn run() -> Result<(), ProgramError> {
         )
         .map_err(making("the client of cancel_goal"))?;
     let (arm, server) = RosArm::new(Arc::clone(&inputs), goals, cancels, config.tolerances);
-    let surface = Surface::open(&mut node)?;
+    let surface = Surface::open(&mut node, held)?;
     let markers = Markers::open(&mut node)?;
     let (description, mut take_description) = Offered::open(&mut node)?.split();
     let mut take_time = sim_time::follow(&mut node, config.sim_time)?;
@@ -204,12 +207,14 @@ struct Surface {
     told: Told,
     desk: Desk,
     managed: Managed,
+    parameters: ParameterServices,
     name: String,
 }
 
 impl Surface {
-    fn open(node: &mut Node) -> Result<Self, ProgramError> {
+    fn open(node: &mut Node, held: Held) -> Result<Self, ProgramError> {
         Ok(Self {
+            parameters: ParameterServices::open(node, held)?,
             told: Told::open(node)?,
             desk: Desk::open(node)?,
             managed: Managed::open(node)?,
@@ -261,6 +266,7 @@ impl Main {
         let telling = tokio::task::spawn_local(telling);
         let describing = loader.description.clone();
         tokio::task::spawn_local(describing.watch(loader.shown.subscribe(), cycle.errands.clone()));
+        surface.parameters.serve();
         surface.desk.serve(&loader, &life, state);
         if config.autostart {
             life.autostart().await;
