@@ -3,6 +3,7 @@
 //! * [`admit`]: a plan is checked from its own data before anything may move.
 //! * [`session`]: the state machine of `stipple_core` with plan, queue, motions and record around it; one call a tick.
 //! * [`ports`]: what arm, needle and head tracker must do; the simulator and ROS 2 implement them.
+//! * [`lifecycle`]: the states of a managed node, and what is done in which.
 //! * [`services`]: what may not happen in a tick (computing motions, writing the record), at once or on threads of its own.
 //! * [`rt`]: threads that keep a clock, how well this one did, and whether this machine lets them.
 //! * `ros` (feature `ros`): all this as a ROS 2 node, and its operator's client.
@@ -15,6 +16,7 @@ pub mod hazards;
 pub mod head;
 pub mod hops;
 pub mod lease;
+pub mod lifecycle;
 pub mod ports;
 pub mod record;
 pub mod registration;

@@ -25,7 +25,7 @@ use stipple_controller::hops::{CellPlanner, HopRefusal, HopRequest};
 use stipple_controller::ports::Micros;
 use stipple_controller::record::{DotOutcome, Record, RecordError};
 use stipple_controller::services::*;
-use stipple_controller::session::{Selection, Session, SessionConfig, SessionView};
+use stipple_controller::session::{Asked, Selection, Session, SessionConfig, SessionView};
 use stipple_core::{Command, Fault, Limits, State};
 use stipple_model::plan::DotId;
 
@@ -193,7 +193,9 @@ fn no_tick_of_a_session_takes_memory() {
     bench.services.unreachable = Some(DotId(7));
     bench.start();
     bench.until_placed(5);
-    bench.session.pause_asked_by(Some("A. Operator".to_owned()));
+    bench
+        .session
+        .pause_asked(Asked::new(Some("A. Operator"), "a stretch"));
     bench.session.command(Command::Pause);
     bench.until(|v| v.state == State::Paused);
     bench.session.command(Command::Resume);

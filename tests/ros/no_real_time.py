@@ -5,7 +5,7 @@ one line; by its flag it starts, and diagnostics, whoever loads a plan, and the 
 from diagnostic_msgs.msg import DiagnosticArray
 
 from bench import check, main, until
-from sitting_needed import sit
+from sitting_needed import begin_sitting
 from wire import Wire, read_events
 
 # As an ordinary user without any rights: also root loses what real time takes.
@@ -36,7 +36,7 @@ def no_real_time(bench):
         level, loop = until(lambda: told.get("stipple_controller: control loop"), "diagnostics of the control loop", bench)
         check(level != b"\x00" and loop["real_time"].startswith("no: "), f"diagnostics do not tell: {loop}")
         check(int(loop["late_max_us"]) >= int(loop["late_worst_us"]), f"the latest of all is less than the latest of a second: {loop}")
-        sit(bench)
+        begin_sitting(bench)
         loaded = wire.operator.load(bench.plan, bench.record)
         check("without real time" in loaded.message, f"whoever loads is not told: {loaded.message!r}")
         events = read_events(bench.record, "no_real_time")

@@ -15,8 +15,8 @@ def run(*command):
     return done.stdout
 
 
-def sit(bench):
-    """Begins a sitting on the bench's record."""
+def begin_sitting(bench):
+    """With the head as it was scanned, a fresh cartridge, and a pigment lot that keeps."""
     scan, landmarks = bench.plan.with_name("head.ply"), bench.plan.with_name("landmarks.json")
     registration = bench.folder / "registration.json"
     registration.write_text(run(program("stipple-planner"), "register", "--fixed", scan, "--fixed-landmarks", landmarks,
@@ -34,7 +34,7 @@ def sitting(bench):
         refused = wire.operator.try_load(bench.plan, bench.record)
         check(not refused.accepted, "a plan was loaded for hardware without a sitting")
         check("resume" in refused.message and "sitting" in refused.message, f"the refusal does not say what to do: {refused.message}")
-        sit(bench)
+        begin_sitting(bench)
         loaded = wire.operator.load(bench.plan, bench.record)
         check(loaded.already_done == 0, "a fresh record says that dots are done")
         return f"refused without a sitting, taken with one: session {loaded.session_id}"

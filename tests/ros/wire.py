@@ -72,11 +72,11 @@ def _seconds(stamp):
 class Wire:
     """One ROS 2 node for watcher and operator, spun on a thread of its own."""
 
-    def __init__(self, bench):
+    def __init__(self, bench, *ros_arguments):
         # Ctrl-C is ours: the bench takes its processes down.
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self.bench = bench
-        self.node = Node("stipple_test")
+        self.node = Node("stipple_test", cli_args=["--ros-args", *ros_arguments] if ros_arguments else None)
         self.watcher = Watcher(self.node)
         self.operator = Operator(self.node, bench, self.watcher)
         self._executor = SingleThreadedExecutor()

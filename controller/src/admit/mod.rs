@@ -9,6 +9,7 @@
 //! What a plan cannot show is whether it was made on the scan at hand: [`Admitted::check_scan`] holds that file's digest against it. Which plan
 //! a session is on, its record binds.
 
+mod described;
 mod dots;
 mod error;
 mod motion;
@@ -25,6 +26,7 @@ use stipple_model::plan::Plan;
 
 use crate::skin::skin_of;
 
+pub use described::{DescriptionError, check_described};
 pub use dots::{NORMAL_OFF, SAME_PLACE};
 pub use error::{AdmitError, DotFault};
 pub use motion::{LayerMotion, layer_motions};

@@ -36,6 +36,8 @@ pub enum Errand {
     Command(Command, oneshot::Sender<Result<(), String>>),
     /// Pause, as asked for.
     Pause(Asked, oneshot::Sender<Result<(), String>>),
+    /// Say how the session stands, with all that was asked before done; none without a plan.
+    Look(oneshot::Sender<Option<State>>),
     /// Give the plan back, if its session is at rest.
     Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
     /// Take a registration of the head.
@@ -226,6 +228,9 @@ impl Loop {
             (Errand::Register(registration, answer), Some(loaded)) => {
                 let taken = loaded.session.register(registration);
                 let _ = answer.send(taken.map_err(|error| error.to_string()));
+            }
+            (Errand::Look(answer), loaded) => {
+                let _ = answer.send(loaded.map(|l| l.session.state()));
             }
             (Errand::Release(answer), loaded) => {
                 let state = loaded.map(|l| l.session.state());

@@ -4,16 +4,19 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
 
-use futures::{Stream, StreamExt as _};
+use futures::StreamExt as _;
+use r2r::Node;
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::srv::{LoadPlan, Pause, Register, Resume, Start};
-use r2r::{Node, QosProfile, ServiceRequest};
 use stipple_core::{Command, State};
 use tokio::sync::{oneshot, watch};
 
 use super::cycle::Errand;
 use super::load::Loader;
-use super::program::{ProgramError, making};
+use super::managed::Life;
+use super::program::ProgramError;
+use super::service::{self, Requests, respond};
+use crate::lifecycle::Deed;
 use crate::session::{Asked, Selection};
 
 /// The services that take no arguments.
@@ -21,8 +24,6 @@ const TRIGGERS: [(&str, Command); 2] = [
     ("stop", Command::Stop),
     ("clear_fault", Command::ClearFault),
 ];
-
-type Requests<S> = Box<dyn Stream<Item = ServiceRequest<S>> + Unpin>;
 
 /// The services, made but not yet served.
 pub struct Desk {
@@ -40,56 +41,76 @@ impl Desk {
     /// # Errors
     /// When ROS 2 refuses one.
     pub fn open(node: &mut Node) -> Result<Self, ProgramError> {
-        let qos = QosProfile::services_default;
-        let made = |name: &str| making(format!("making the service {name}"));
         let mut triggers = Vec::new();
         for (name, command) in TRIGGERS {
-            let requests = node
-                .create_service::<Trigger::Service>(&format!("~/{name}"), qos())
-                .map_err(made(name))?;
-            triggers.push((command, Box::new(requests) as Requests<_>));
+            triggers.push((command, service::open(node, name)?));
         }
         Ok(Self {
-            load: Box::new(
-                node.create_service::<LoadPlan::Service>("~/load_plan", qos())
-                    .map_err(made("load_plan"))?,
-            ),
-            start: Box::new(
-                node.create_service::<Start::Service>("~/start", qos())
-                    .map_err(made("start"))?,
-            ),
-            pause: Box::new(
-                node.create_service::<Pause::Service>("~/pause", qos())
-                    .map_err(made("pause"))?,
-            ),
-            resume: Box::new(
-                node.create_service::<Resume::Service>("~/resume", qos())
-                    .map_err(made("resume"))?,
-            ),
-            register: Box::new(
-                node.create_service::<Register::Service>("~/register", qos())
-                    .map_err(made("register"))?,
-            ),
+            load: service::open(node, "load_plan")?,
+            start: service::open(node, "start")?,
+            pause: service::open(node, "pause")?,
+            resume: service::open(node, "resume")?,
+            register: service::open(node, "register")?,
             triggers,
         })
     }
 
-    /// Serves them; needs a local task set.
-    pub fn serve(self, loader: Loader, errands: &Sender<Errand>, state: watch::Receiver<State>) {
-        let loader = Rc::new(loader);
-        tokio::task::spawn_local(serve_load(self.load, Rc::clone(&loader), state));
-        let shared = || (errands.clone(), Rc::clone(&loader));
-        let (errands_of, loader_of) = shared();
-        tokio::task::spawn_local(serve_start(self.start, errands_of, loader_of));
-        let (errands_of, loader_of) = shared();
-        tokio::task::spawn_local(serve_pause(self.pause, errands_of, loader_of));
-        let (errands_of, loader_of) = shared();
-        tokio::task::spawn_local(serve_resume(self.resume, errands_of, loader_of));
-        let (errands_of, loader_of) = shared();
-        tokio::task::spawn_local(serve_register(self.register, errands_of, loader_of));
+    /// Serves them, each as far as the node's life allows; needs a local task set.
+    pub fn serve(self, loader: &Rc<Loader>, life: &Rc<Life>, state: watch::Receiver<State>) {
+        let counter = Counter {
+            loader: Rc::clone(loader),
+            life: Rc::clone(life),
+        };
+        tokio::task::spawn_local(serve_load(self.load, counter.clone(), state));
+        tokio::task::spawn_local(serve_start(self.start, counter.clone()));
+        tokio::task::spawn_local(serve_pause(self.pause, counter.clone()));
+        tokio::task::spawn_local(serve_resume(self.resume, counter.clone()));
+        tokio::task::spawn_local(serve_register(self.register, counter.clone()));
         for (command, requests) in self.triggers {
-            tokio::task::spawn_local(serve_trigger(requests, command, errands.clone()));
+            tokio::task::spawn_local(serve_trigger(requests, command, counter.clone()));
         }
+    }
+}
+
+/// What every service needs.
+#[derive(Clone)]
+struct Counter {
+    loader: Rc<Loader>,
+    life: Rc<Life>,
+}
+
+impl Counter {
+    /// Asks the control loop, if the node does this now. Between looking and asking nothing else runs, so that a transition that comes later
+    /// finds the errand before its own.
+    async fn ask(
+        &self,
+        deed: Deed,
+        errand: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Errand,
+    ) -> Result<(), String> {
+        self.life.allow(deed).map_err(|not| not.to_string())?;
+        ask(&self.loader.errands, errand).await
+    }
+}
+
+impl Counter {
+    /// Starts on the arm that is described, if one is.
+    async fn start(&self, selection: Selection) -> Result<(), String> {
+        let shown = self.loader.shown.borrow().clone();
+        if let Some(shown) = shown {
+            let fits = self.loader.description.check(&shown.cell).await;
+            fits.map_err(|error| error.to_string())?;
+        }
+        self.ask(Deed::Move, |answer| Errand::Start(selection, answer))
+            .await
+    }
+}
+
+/// What a command takes of the node.
+const fn deed(command: Command) -> Deed {
+    match command {
+        Command::Start | Command::Resume => Deed::Move,
+        Command::ClearFault => Deed::Prepare,
+        Command::Pause | Command::Stop => Deed::Halt,
     }
 }
 
@@ -109,20 +130,27 @@ pub async fn ask(
 
 async fn serve_load(
     mut requests: Requests<LoadPlan::Service>,
-    loader: Rc<Loader>,
+    Counter { loader, life }: Counter,
     state: watch::Receiver<State>,
 ) {
     // One after the other.
     while let Some(request) = requests.next().await {
         let (plan, record) = (&request.message.path, &request.message.record);
         let state = *state.borrow();
-        let response = if plan.is_empty() || record.is_empty() {
+        let response = if let Err(not) = life.allow(Deed::Prepare) {
+            refused(not.to_string())
+        } else if plan.is_empty() || record.is_empty() {
             refused("path and record must both be given".to_owned())
         } else {
             match loader
                 .load(PathBuf::from(plan), PathBuf::from(record), state)
                 .await
             {
+                Ok(_) if life.allow(Deed::Prepare).is_err() => {
+                    // Meanwhile the node gave up what it had; this was not there yet.
+                    let _ = loader.unload().await;
+                    refused("the node was cleaned up or shut down meanwhile".to_owned())
+                }
                 Ok(about) => {
                     tracing::info!(plan, record, session = about.session_id, "loaded");
                     LoadPlan::Response {
@@ -149,11 +177,7 @@ fn refused(message: String) -> LoadPlan::Response {
     }
 }
 
-async fn serve_start(
-    mut requests: Requests<Start::Service>,
-    errands: Sender<Errand>,
-    loader: Rc<Loader>,
-) {
+async fn serve_start(mut requests: Requests<Start::Service>, counter: Counter) {
     while let Some(request) = requests.next().await {
         let wanted = &request.message;
         let selection = Selection {
@@ -162,10 +186,10 @@ async fn serve_start(
         };
         let answer = if selection.max_dots == Some(0) {
             Err("max_dots is 0: there is nothing to start".to_owned())
-        } else if let Err(refusal) = loader.allows(&wanted.asked_by) {
+        } else if let Err(refusal) = counter.loader.allows(&wanted.asked_by) {
             Err(refusal.to_string())
         } else {
-            ask(&errands, |answer| Errand::Start(selection, answer)).await
+            counter.start(selection).await
         };
         tracing::info!(?selection, asked_by = wanted.asked_by, ?answer, "start");
         respond(request.respond(Start::Response {
@@ -176,17 +200,14 @@ async fn serve_start(
 }
 
 /// Anybody may pause; one who gives no name leaves it to whoever holds the lease.
-async fn serve_pause(
-    mut requests: Requests<Pause::Service>,
-    errands: Sender<Errand>,
-    loader: Rc<Loader>,
-) {
+async fn serve_pause(mut requests: Requests<Pause::Service>, counter: Counter) {
     while let Some(request) = requests.next().await {
         let (name, reason) = (&request.message.asked_by, &request.message.reason);
-        let holder = loader.lease_holder();
+        let holder = counter.loader.lease_holder();
         let by = Some(name.as_str()).filter(|name| !name.is_empty());
         let asked = Asked::new(by.or(holder.as_deref()), reason);
-        let answer = ask(&errands, |answer| Errand::Pause(asked, answer)).await;
+        let errand = |answer| Errand::Pause(asked, answer);
+        let answer = counter.ask(deed(Command::Pause), errand).await;
         tracing::info!(asked_by = name, reason, ?answer, "pause");
         respond(request.respond(Pause::Response {
             accepted: answer.is_ok(),
@@ -195,16 +216,13 @@ async fn serve_pause(
     }
 }
 
-async fn serve_resume(
-    mut requests: Requests<Resume::Service>,
-    errands: Sender<Errand>,
-    loader: Rc<Loader>,
-) {
+async fn serve_resume(mut requests: Requests<Resume::Service>, counter: Counter) {
     while let Some(request) = requests.next().await {
         let name = &request.message.asked_by;
-        let answer = match loader.allows(name) {
+        let errand = |answer| Errand::Command(Command::Resume, answer);
+        let answer = match counter.loader.allows(name) {
             Err(refusal) => Err(refusal.to_string()),
-            Ok(()) => ask(&errands, |answer| Errand::Command(Command::Resume, answer)).await,
+            Ok(()) => counter.ask(deed(Command::Resume), errand).await,
         };
         tracing::info!(asked_by = name, ?answer, "resume");
         respond(request.respond(Resume::Response {
@@ -214,16 +232,14 @@ async fn serve_resume(
     }
 }
 
-async fn serve_register(
-    mut requests: Requests<Register::Service>,
-    errands: Sender<Errand>,
-    loader: Rc<Loader>,
-) {
+async fn serve_register(mut requests: Requests<Register::Service>, counter: Counter) {
     while let Some(request) = requests.next().await {
-        let registered = match loader.register().await {
-            Ok(registration) => ask(&errands, |answer| Errand::Register(registration, answer))
-                .await
-                .map(|()| registration),
+        let registered = match counter.loader.register().await {
+            Ok(registration) => {
+                let errand = |answer| Errand::Register(registration, answer);
+                let taken = counter.ask(Deed::Prepare, errand).await;
+                taken.map(|()| registration)
+            }
             Err(error) => Err(error.to_string()),
         };
         tracing::info!(?registered, "register");
@@ -245,20 +261,15 @@ async fn serve_register(
 async fn serve_trigger(
     mut requests: Requests<Trigger::Service>,
     command: Command,
-    errands: Sender<Errand>,
+    counter: Counter,
 ) {
     while let Some(request) = requests.next().await {
-        let answer = ask(&errands, |answer| Errand::Command(command, answer)).await;
+        let errand = |answer| Errand::Command(command, answer);
+        let answer = counter.ask(deed(command), errand).await;
         tracing::info!(?command, ?answer, "command");
         respond(request.respond(Trigger::Response {
             success: answer.is_ok(),
             message: answer.err().unwrap_or_default(),
         }));
-    }
-}
-
-fn respond(sent: r2r::Result<()>) {
-    if let Err(error) = sent {
-        tracing::warn!(%error, "an answer could not be sent");
     }
 }

@@ -122,6 +122,14 @@ impl Inputs {
         }
     }
 
+    /// The same where senders' stamps are of simulated time: how late a message is they do not tell. Its age counts from its arrival as ever.
+    #[must_use]
+    pub fn with_simulated_time(mut self) -> Self {
+        self.joints_in_time = Mutex::new(Stamps::of_another_time());
+        self.head_in_time = Mutex::new(Stamps::of_another_time());
+        self
+    }
+
     /// The joints of the newest report that has all `wanted` ones.
     #[must_use]
     pub fn reported_with(&self, wanted: &[String]) -> Option<Arc<[String]>> {

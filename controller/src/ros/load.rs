@@ -1,24 +1,27 @@
 //! Loading a plan: everything that can be refused is, before the plan in use is given up.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use stipple_core::{Limits, State};
-use stipple_model::clearance::CellError;
+use stipple_model::clearance::{CellError, WorkCell};
+use stipple_model::plan::{DotId, Plan};
 use stipple_model::registration::AlignError;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::cycle::{Errand, may_load};
+use super::description::Description;
 use super::inputs::Inputs;
 use super::program::{Clock, ProgramError, unix_us};
 use super::scan::{self, ScanError};
-use crate::admit::{AdmitError, Admitted, admit_file, check_arm};
+use crate::admit::{AdmitError, Admitted, DescriptionError, admit_file, check_arm};
 use crate::hops::CellPlanner;
 use crate::lease::NotHeld;
-use crate::record::{Binding, Durability, Record, RecordError};
+use crate::record::{Binding, DotState, Durability, Record, RecordError};
 use crate::registration::{Registrar, Registration, RegistrationError};
 use crate::rt::Lacking;
 use crate::services::ThreadedServices;
@@ -47,6 +50,9 @@ pub enum LoadError {
     /// The arm is another one.
     #[error(transparent)]
     Arm(Box<AdmitError>),
+    /// The arm is described as another one.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
     /// The plan's cell.
     #[error(transparent)]
     Cell(#[from] CellError),
@@ -92,6 +98,18 @@ pub struct About {
     record: PathBuf,
 }
 
+/// A plan in use, as it is shown and judged by.
+pub struct Shown {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Arm, tool, room and head.
+    pub cell: Arc<WorkCell>,
+    /// What the record knew of its dots when it was loaded.
+    pub done: BTreeMap<DotId, DotState>,
+    /// What the sitting's registration left, mm; none without a sitting.
+    pub residual_mm: Option<f64>,
+}
+
 /// A plan in use.
 pub struct Loaded {
     /// Its session.
@@ -100,6 +118,8 @@ pub struct Loaded {
     pub services: ThreadedServices,
     /// What is told about it.
     pub about: Arc<About>,
+    /// What is shown of it.
+    pub shown: Arc<Shown>,
     planner: CellPlanner,
 }
 
@@ -156,6 +176,10 @@ pub struct Loader {
     pub errands: Sender<Errand>,
     /// Lays scans onto the head of the plan in use.
     pub registrar: RefCell<Option<Arc<Registrar>>>,
+    /// The described arm.
+    pub description: Description,
+    /// Tells which plan is in use.
+    pub shown: watch::Sender<Option<Arc<Shown>>>,
 }
 
 /// A plan read and checked.
@@ -181,7 +205,7 @@ fn check(path: &Path) -> Result<Checked, LoadError> {
 }
 
 /// Runs something long where it holds nobody up.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, LoadError> {
     tokio::task::spawn_blocking(work)
@@ -205,6 +229,7 @@ impl Loader {
         }
         let checked = aside(move || check(&path)).await??;
         self.check_arm(&checked).await?;
+        self.description.check(checked.admitted.cell()).await?;
         let old = self.release().await?;
         let registrar = Arc::clone(&checked.registrar);
         let (terms, clock, seen) = (self.terms, self.clock, self.permit_seen());
@@ -219,6 +244,7 @@ impl Loader {
         if let Some(loaded) = loaded {
             self.registrar.replace(Some(registrar));
             self.inputs.set_names(loaded.session.joint_names());
+            self.shown.send_replace(Some(Arc::clone(&loaded.shown)));
             self.errands
                 .send(Errand::Install(loaded))
                 .map_err(|_| LoadError::Ending)?;
@@ -264,6 +290,18 @@ impl Loader {
             .await
             .map_err(|_| LoadError::Ending)?
             .map_err(LoadError::State)
+    }
+
+    /// Gives the plan in use back and closes its record.
+    ///
+    /// # Errors
+    /// When its session is not at rest.
+    pub async fn unload(&self) -> Result<(), LoadError> {
+        let Some(loaded) = self.release().await? else {
+            return Ok(());
+        };
+        self.shown.send_replace(None);
+        aside(move || drop(loaded.services.finish())).await
     }
 
     /// Who holds the operator's lease.
@@ -349,16 +387,17 @@ fn exchange(
                 session,
                 services,
                 about,
+                shown,
                 planner,
             } = *old;
             let record = services.finish();
-            (Some((session, about, planner)), record)
+            (Some((session, about, shown, planner)), record)
         }
     };
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let same = old
         .as_ref()
-        .is_some_and(|(_, about, _)| about.record == path);
+        .is_some_and(|(_, about, ..)| about.record == path);
     let old_binding = held.as_ref().map(|record| *record.binding());
     let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
     let open = |path: &Path, binding| Record::open(path, binding, Durability::PowerCut, now_us);
@@ -380,20 +419,21 @@ fn exchange(
         .map_err(LoadError::from)
         .and_then(|record| begin(&new, record, path, terms, clock, permit_seen));
     made.map(Box::new).map_err(|error| {
-        let restored = old
-            .zip(old_binding)
-            .and_then(|((session, about, planner), bound)| {
-                // A record that was handed on went down with the plan that failed.
-                let record = held.or_else(|| open(&about.record, bound).ok())?;
-                let services =
-                    ThreadedServices::start(planner.clone(), record, clock.wall()).ok()?;
-                Some(Box::new(Loaded {
-                    session,
-                    services,
-                    about,
-                    planner,
-                }))
-            });
+        let restored =
+            old.zip(old_binding)
+                .and_then(|((session, about, shown, planner), bound)| {
+                    // A record that was handed on went down with the plan that failed.
+                    let record = held.or_else(|| open(&about.record, bound).ok())?;
+                    let services =
+                        ThreadedServices::start(planner.clone(), record, clock.wall()).ok()?;
+                    Some(Box::new(Loaded {
+                        session,
+                        services,
+                        about,
+                        shown,
+                        planner,
+                    }))
+                });
         (restored, error)
     })
 }
@@ -423,6 +463,12 @@ fn begin(
         already_done: u32::try_from(done.len()).unwrap_or(u32::MAX),
         record: path,
     };
+    let shown = Shown {
+        plan: Arc::clone(new.admitted.plan()),
+        cell: Arc::clone(new.admitted.cell()),
+        done: done.clone(),
+        residual_mm: record.sitting().map(|s| s.registration.residual_mm),
+    };
     // Microseconds since 1970 rise faster than strikes are made, so a later start has larger numbers; the device has the last word,
     // should the wall clock have gone back.
     let first_nonce = unix_us().max(permit_seen.saturating_add(1));
@@ -439,6 +485,7 @@ fn begin(
         session,
         services: ThreadedServices::start(new.planner.clone(), record, clock.wall())?,
         about: Arc::new(about),
+        shown: Arc::new(shown),
         planner: new.planner.clone(),
     })
 }

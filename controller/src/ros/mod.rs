@@ -6,30 +6,40 @@
 //! | `cycle` | ticks the session every 2 ms ([`cycle`]); never touches ROS |
 //! | `needle` | sends each tick's needle command ([`needle`]) |
 //! | `stream` | sends points to an arm that is led by them ([`stream`]; with `arm_port: stream`) |
+//! | `markers` | draws for RViz ([`markers`]) |
 //! | `hops`, `record` | compute motions, write the record ([`crate::services::ThreadedServices`]) |
-//! | main | everything asynchronous: the arm's action ([`arm`]), services ([`desk`]), what is told ([`told`]) |
+//! | main | everything asynchronous: the arm's action ([`arm`]), services ([`desk`], [`managed`]), what is told ([`told`]) |
 //!
 //! Losing the process is silence, on which the needle device draws the needle back by itself. A start of the node moves nothing.
 
 pub mod arm;
 pub mod cancel;
 pub mod cycle;
+pub mod description;
 pub mod desk;
+pub mod diagnostics;
 pub mod goal;
 pub mod handoff;
 pub mod inputs;
 pub mod load;
+pub mod managed;
+pub mod markers;
 pub mod needle;
 pub mod newest;
 pub mod operate;
+pub mod parameters;
 pub mod program;
 pub mod scan;
+pub mod service;
+pub mod sim_time;
 pub mod stamps;
 pub mod stream;
 pub mod told;
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use futures::Stream;
@@ -39,19 +49,25 @@ use r2r::sensor_msgs::msg::{JointState, PointCloud2};
 use r2r::std_msgs::msg::String as Text;
 use r2r::stipple_msgs::msg::NeedleState;
 use r2r::{Node, QosProfile};
-use stipple_core::{Command, Limits, State};
+use stipple_core::{Limits, State};
 use tokio::sync::watch;
 
 use crate::rt;
 use arm::{ArmServer, NodeArm, RosArm};
-use cycle::{Cycle, Errand};
+use cycle::{Cycle, Event};
+use description::Offered;
 use desk::Desk;
+use diagnostics::{Seen, Watched};
 use goal::Tolerances;
+use handoff::Taker;
 use inputs::Inputs;
 use load::{Loader, Terms};
+use managed::Managed;
+use markers::{Markers, Note};
 use needle::RosNeedle;
-use program::{Clock, Ending, Parameters, ProgramError, Urgency, drain, latched, making, newest};
-use told::{Rates, Told, Watched};
+use parameters::{Held, ParameterServices, Parameters};
+use program::{Clock, Ending, ProgramError, Urgency, drain, latched, making, newest};
+use told::{Rates, Told};
 
 /// Name of the node.
 pub const NODE: &str = "stipple_controller";
@@ -61,9 +77,6 @@ pub const LEASE_TOPIC: &str = "operator/lease";
 
 /// Heartbeats that may wait: of several senders at once none displaces the holder's.
 const HEARTBEATS: usize = 10;
-
-/// How long an ordered end waits for the session to stop.
-const STOP_TIME: Duration = Duration::from_secs(6);
 
 /// The node's parameters; launch/params/controller.yaml explains them.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +97,10 @@ pub struct NodeConfig {
     pub tolerances: Tolerances,
     /// How often things are told.
     pub rates: Rates,
+    /// Whether the node configures and activates itself; otherwise somebody else does.
+    pub autostart: bool,
+    /// Whether stamps are those of `/clock`.
+    pub sim_time: bool,
 }
 
 impl NodeConfig {
@@ -91,7 +108,7 @@ impl NodeConfig {
     ///
     /// # Errors
     /// One that is unknown or makes no sense.
-    pub fn read(node: &Node) -> Result<Self, ProgramError> {
+    pub fn read(node: &Node) -> Result<(Self, Held), ProgramError> {
         let mut given = Parameters::of(node);
         let limits = given.choice(
             "limits",
@@ -122,9 +139,14 @@ impl NodeConfig {
                 state: given.number("state_rate", 10.0, 1.0..=50.0)?,
                 diagnostics: given.number("diagnostics_rate", 1.0, 0.1..=10.0)?,
             },
+            autostart: given.flag("autostart", true)?,
+            sim_time: given.flag("use_sim_time", false)?,
         };
-        given.finish()?;
-        Ok(config)
+        let held = given.finish()?;
+        if config.sim_time && config.limits == Limits::HARDWARE {
+            return Err(ProgramError::SimTime);
+        }
+        Ok((config, held))
     }
 }
 
@@ -135,7 +157,7 @@ impl NodeConfig {
 pub fn run() -> Result<(), ProgramError> {
     let ending = Ending::on_signals()?;
     let mut node = program::join_urgent(NODE)?;
-    let config = NodeConfig::read(&node)?;
+    let (config, held) = NodeConfig::read(&node)?;
     if config.limits != Limits::HARDWARE {
         tracing::warn!("limits for simulated hardware: never with a real arm");
     }
@@ -147,60 +169,51 @@ pub fn run() -> Result<(), ProgramError> {
     terms.check(config.allow_no_real_time)?;
     let clock = Clock::start();
     let inputs = Inputs::new(clock, config.base_frame.clone(), &config.limits);
-    let inputs = Arc::new(inputs);
+    let inputs = Arc::new(if config.sim_time {
+        inputs.with_simulated_time()
+    } else {
+        inputs
+    });
     let needle = RosNeedle::start(
         node.create_publisher("needle/command", newest())
             .map_err(making("needle/command"))?,
     )?;
     let (arm, server) = arm_of(&mut node, &config, &inputs)?;
-    let (told, desk) = (Told::open(&mut node)?, Desk::open(&mut node)?);
-    let take = take(&mut node, Arc::clone(&inputs))?;
+    let surface = Surface::open(&mut node, held)?;
+    let markers = Markers::open(&mut node)?;
+    let (description, mut take_description) = Offered::open(&mut node)?.split();
+    let mut take_time = sim_time::follow(&mut node, config.sim_time)?;
+    let mut take_inputs = take(&mut node, Arc::clone(&inputs))?;
+    let take = move || {
+        take_time();
+        take_inputs();
+        take_description();
+    };
     let spinning = Ending::default();
     let spinner = program::spin(node, spinning.clone(), Some(Urgency::Spin), take)?;
     let (cycle, events) = Cycle::start(clock, Arc::clone(&inputs), arm, needle)?;
 
-    let (now, state) = watch::channel(State::Safe);
-    let loader = Loader {
+    let loader = Rc::new(Loader {
         clock,
         terms,
         inputs: Arc::clone(&inputs),
         errands: cycle.errands.clone(),
         registrar: RefCell::default(),
+        description,
+        shown: watch::Sender::new(None),
+    });
+    let drawn = loader.shown.subscribe();
+    let part = Main {
+        surface,
+        scene: markers.draw(config.base_frame.clone(), inputs, drawn)?,
+        server,
+        cycle,
+        events,
+        loader,
+        ending,
     };
-    let watched = Watched {
-        inputs,
-        pace: Arc::clone(&cycle.pace),
-        clock,
-        lacking: terms.lacking,
-    };
-    let died = runtime()?.block_on(tokio::task::LocalSet::new().run_until(async {
-        let emergency = server.emergency();
-        tokio::task::spawn_local(server.serve());
-        let telling = told.tell(events, config.rates, watched, now, ending.clone());
-        let telling = tokio::task::spawn_local(telling);
-        desk.serve(loader, &cycle.errands, state.clone());
-        tracing::info!(
-            arm = config.arm_controller,
-            "the controller node is up; nothing moves"
-        );
-        let died = tokio::select! {
-            () = ending.wait() => false,
-            () = gone(&cycle) => true,
-        };
-        if died {
-            // The needle hears nothing any more; whatever moves shall stop.
-            emergency.cancel().await;
-        } else {
-            stop(&cycle, state).await;
-        }
-        let loaded = tokio::task::spawn_blocking(|| cycle.finish()).await;
-        // The record is closed before the process goes.
-        if let Ok(Some(loaded)) = loaded {
-            drop(loaded.services.finish());
-        }
-        let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
-        died
-    }));
+    let tasks = tokio::task::LocalSet::new();
+    let died = runtime()?.block_on(tasks.run_until(part.live(&config)));
     spinning.ask();
     let _ = spinner.join();
     if died {
@@ -241,27 +254,104 @@ pub fn arm_of(
     Ok((arm, server))
 }
 
+/// What the node shows to others, made but not yet served.
+struct Surface {
+    told: Told,
+    desk: Desk,
+    managed: Managed,
+    parameters: ParameterServices,
+    name: String,
+}
+
+impl Surface {
+    fn open(node: &mut Node, held: Held) -> Result<Self, ProgramError> {
+        Ok(Self {
+            parameters: ParameterServices::open(node, held)?,
+            told: Told::open(node)?,
+            desk: Desk::open(node)?,
+            managed: Managed::open(node)?,
+            name: node.fully_qualified_name().map_err(making("its name"))?,
+        })
+    }
+}
+
+/// What lives on the main thread.
+struct Main {
+    surface: Surface,
+    scene: Sender<Note>,
+    server: ArmServer,
+    cycle: Cycle,
+    events: Taker<Event>,
+    loader: Rc<Loader>,
+    ending: Ending,
+}
+
+impl Main {
+    /// Until the end is asked for, or the control loop is gone: then true.
+    async fn live(self, config: &NodeConfig) -> bool {
+        let (surface, cycle, loader) = (self.surface, self.cycle, self.loader);
+        let (now, state) = watch::channel(State::Safe);
+        let emergency = self.server.emergency();
+        let life = surface
+            .managed
+            .serve(Rc::clone(&loader), self.server.emergency());
+        tokio::task::spawn_local(self.server.serve());
+        let watched = Watched {
+            node: surface.name,
+            inputs: Arc::clone(&loader.inputs),
+            pace: Arc::clone(&cycle.pace),
+            clock: loader.clock,
+            limits: config.limits,
+            lacking: loader.terms.lacking,
+            life: Rc::clone(&life),
+            description: loader.description.clone(),
+            shown: loader.shown.subscribe(),
+            seen: Seen::default(),
+        };
+        let telling = surface.told.tell(
+            self.events,
+            config.rates,
+            watched,
+            self.scene,
+            now,
+            self.ending.clone(),
+        );
+        let telling = tokio::task::spawn_local(telling);
+        let describing = loader.description.clone();
+        tokio::task::spawn_local(describing.watch(loader.shown.subscribe(), cycle.errands.clone()));
+        surface.parameters.serve();
+        surface.desk.serve(&loader, &life, state);
+        if config.autostart {
+            life.autostart().await;
+        }
+        tracing::info!(
+            arm = config.arm_controller,
+            "the controller node is up; nothing moves"
+        );
+        let died = tokio::select! {
+            () = self.ending.wait() => false,
+            () = gone(&cycle) => true,
+        };
+        if died {
+            // The needle hears nothing any more; whatever moves shall stop.
+            emergency.cancel().await;
+        } else {
+            life.end_of_all().await;
+        }
+        let loaded = tokio::task::spawn_blocking(|| cycle.finish()).await;
+        // The record is closed before the process goes.
+        if let Ok(Some(loaded)) = loaded {
+            drop(loaded.services.finish());
+        }
+        let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
+        died
+    }
+}
+
 /// Waits until the control loop is gone, which it never is by itself unless it broke.
 async fn gone(cycle: &Cycle) {
     while !cycle.has_ended() {
         tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Stops what is under way, and waits until it has stopped.
-async fn stop(cycle: &Cycle, mut state: watch::Receiver<State>) {
-    let moving = |state: &State| state.active() || *state == State::Paused;
-    if !moving(&state.borrow_and_update()) {
-        return;
-    }
-    tracing::info!("stopping the session before the end");
-    let _ = desk::ask(&cycle.errands, |answer| {
-        Errand::Command(Command::Stop, answer)
-    })
-    .await;
-    let stopped = state.wait_for(|state| !moving(state));
-    if tokio::time::timeout(STOP_TIME, stopped).await.is_err() {
-        tracing::error!("the stop was not confirmed in time");
     }
 }
 

@@ -1,17 +1,16 @@
-//! What every ROS 2 program of ours does alike: arguments, parameters, spinning, stamps, an end in order.
+//! What every ROS 2 program of ours does alike: arguments, spinning, stamps, an end in order.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::{FutureExt as _, Stream, StreamExt as _};
+use r2r::Node;
 use r2r::builtin_interfaces::msg::Time;
 use r2r::qos::QosProfile;
-use r2r::{Node, ParameterValue};
 
+use super::sim_time;
 use crate::ports::Micros;
 use crate::rt::{Lacking, lock_memory};
 use crate::services::WallClock;
@@ -56,6 +55,11 @@ pub enum ProgramError {
          the parameter allow_no_real_time starts all the same, which diagnostics and every report then say"
     )]
     NoRealTime(Lacking),
+    /// Time that is not real where limits are.
+    #[error(
+        "parameter use_sim_time: a clock that somebody publishes is for simulation; it cannot be true with limits: hardware (the default)"
+    )]
+    SimTime,
     /// A part that runs as long as the program has ended before it.
     #[error("{0} has ended by itself; the log says why")]
     Died(&'static str),
@@ -92,152 +96,6 @@ pub fn join(name: &str) -> Result<Node, ProgramError> {
         })?
         .map_err(making("joining"))?;
     Node::create(context, name, "").map_err(making(format!("making the node {name}")))
-}
-
-/// The parameters given to a node, each to be taken by its name; what is left over was not meant for it.
-pub struct Parameters {
-    given: BTreeMap<String, ParameterValue>,
-    known: Vec<&'static str>,
-}
-
-impl Parameters {
-    /// Those of a node.
-    #[must_use]
-    pub fn of(node: &Node) -> Self {
-        let given = node
-            .params
-            .lock()
-            .map(|all| {
-                all.iter()
-                    .map(|(name, parameter)| (name.clone(), parameter.value.clone()))
-                    .collect()
-            })
-            .unwrap_or_default();
-        Self {
-            given,
-            known: Vec::new(),
-        }
-    }
-
-    fn take(&mut self, name: &'static str) -> Option<ParameterValue> {
-        self.known.push(name);
-        self.given.remove(name)
-    }
-
-    /// A text that is not empty.
-    ///
-    /// # Errors
-    /// Another type, or empty.
-    pub fn text(&mut self, name: &'static str, default: &str) -> Result<String, ProgramError> {
-        match self.take(name) {
-            None => Ok(default.to_owned()),
-            Some(ParameterValue::String(text)) if !text.is_empty() => Ok(text),
-            Some(other) => Err(ProgramError::Parameter {
-                name,
-                found: format!("{other:?}"),
-                wanted: "a text".to_owned(),
-            }),
-        }
-    }
-
-    /// A number within a range.
-    ///
-    /// # Errors
-    /// Another type, or out of range.
-    pub fn number(
-        &mut self,
-        name: &'static str,
-        default: f64,
-        range: RangeInclusive<f64>,
-    ) -> Result<f64, ProgramError> {
-        let number = match self.take(name) {
-            None => return Ok(default),
-            Some(ParameterValue::Double(number)) => Ok(number),
-            Some(ParameterValue::Integer(number)) => Ok(number as f64),
-            Some(other) => Err(format!("{other:?}")),
-        };
-        match number {
-            Ok(number) if range.contains(&number) => Ok(number),
-            other => Err(ProgramError::Parameter {
-                name,
-                found: other.map_or_else(|text| text, |number| number.to_string()),
-                wanted: format!("a number from {} to {}", range.start(), range.end()),
-            }),
-        }
-    }
-
-    /// Yes or no.
-    ///
-    /// # Errors
-    /// Another type.
-    pub fn flag(&mut self, name: &'static str, default: bool) -> Result<bool, ProgramError> {
-        match self.take(name) {
-            None => Ok(default),
-            Some(ParameterValue::Bool(flag)) => Ok(flag),
-            Some(other) => Err(ProgramError::Parameter {
-                name,
-                found: format!("{other:?}"),
-                wanted: "true or false".to_owned(),
-            }),
-        }
-    }
-
-    /// A whole number that is not negative.
-    ///
-    /// # Errors
-    /// Another type, or negative.
-    pub fn whole(&mut self, name: &'static str, default: u64) -> Result<u64, ProgramError> {
-        match self.take(name) {
-            None => Ok(default),
-            Some(ParameterValue::Integer(number)) if number >= 0 => Ok(number.unsigned_abs()),
-            Some(other) => Err(ProgramError::Parameter {
-                name,
-                found: format!("{other:?}"),
-                wanted: "a whole number from 0".to_owned(),
-            }),
-        }
-    }
-
-    /// One of a few words.
-    ///
-    /// # Errors
-    /// None of them.
-    pub fn choice<T: Copy>(
-        &mut self,
-        name: &'static str,
-        default: &str,
-        choices: &[(&str, T)],
-    ) -> Result<T, ProgramError> {
-        let word = self.text(name, default)?;
-        choices
-            .iter()
-            .find(|(key, _)| *key == word)
-            .map(|(_, value)| *value)
-            .ok_or_else(|| ProgramError::Parameter {
-                name,
-                found: word.clone(),
-                wanted: choices
-                    .iter()
-                    .map(|(key, _)| *key)
-                    .collect::<Vec<_>>()
-                    .join(" or "),
-            })
-    }
-
-    /// Ends the reading.
-    ///
-    /// # Errors
-    /// A parameter that was given and is not known: a misspelt one must not go unnoticed.
-    pub fn finish(self) -> Result<(), ProgramError> {
-        let of_ros = |name: &str| name == "use_sim_time" || name.starts_with("qos_overrides.");
-        match self.given.into_keys().find(|name| !of_ros(name)) {
-            None => Ok(()),
-            Some(name) => Err(ProgramError::UnknownParameter {
-                name,
-                known: self.known.join(", "),
-            }),
-        }
-    }
 }
 
 /// Whether the program is to end, shared by all its threads.
@@ -386,10 +244,10 @@ pub fn unix_us() -> u64 {
         })
 }
 
-/// The system clock as a header carries it.
+/// The moment as a header carries it: the system clock, or `/clock` where that is followed.
 #[must_use]
 pub fn stamp() -> Time {
-    stamp_before(Duration::ZERO)
+    sim_time::now().unwrap_or_else(|| stamp_before(Duration::ZERO))
 }
 
 /// The system clock as it was `ago`.

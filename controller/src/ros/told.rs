@@ -1,23 +1,24 @@
 //! What the node tells: its state, every dot's outcome, diagnostics.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use r2r::diagnostic_msgs::msg::{DiagnosticArray, DiagnosticStatus, KeyValue};
+use r2r::diagnostic_msgs::msg::DiagnosticArray;
 use r2r::std_msgs::msg::Header;
 use r2r::stipple_msgs::msg;
 use r2r::{Node, Publisher};
-use stipple_core::{Micros, State};
+use stipple_core::State;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::cycle::{Event, PausedBy};
+use super::diagnostics::{self, Watched};
 use super::handoff::Taker;
-use super::inputs::{Inputs, Slot};
 use super::load::About;
-use super::program::{Clock, Ending, ProgramError, every, latched, making, stamp};
+use super::markers::Note;
+use super::program::{Ending, ProgramError, every, latched, making, stamp};
 use crate::record::DotOutcome;
-use crate::rt::{Lacking, Pace};
 use crate::session::{DotResult, SessionView};
 
 /// What a pause's message begins with when the session has paused by itself: whoever operates it may resume it.
@@ -47,18 +48,6 @@ pub struct Rates {
     pub diagnostics: f64,
 }
 
-/// What diagnostics look at.
-pub struct Watched {
-    /// What comes in.
-    pub inputs: Arc<Inputs>,
-    /// How the loop keeps its time.
-    pub pace: Arc<Pace>,
-    /// The clock of the program.
-    pub clock: Clock,
-    /// What the machine does not give the loop.
-    pub lacking: Option<Lacking>,
-}
-
 impl Told {
     /// Makes the topics on a node.
     ///
@@ -73,8 +62,8 @@ impl Told {
                 .create_publisher("dot_results", every(1000))
                 .map_err(making("dot_results"))?,
             diagnostics: node
-                .create_publisher("diagnostics", every(10))
-                .map_err(making("diagnostics"))?,
+                .create_publisher(diagnostics::TOPIC, every(10))
+                .map_err(making(diagnostics::TOPIC))?,
         })
     }
 
@@ -83,7 +72,8 @@ impl Told {
         self,
         mut events: Taker<Event>,
         rates: Rates,
-        watched: Watched,
+        mut watched: Watched,
+        scene: Sender<Note>,
         now: watch::Sender<State>,
         ending: Ending,
     ) {
@@ -95,7 +85,6 @@ impl Told {
         };
         let (mut again, mut look) = (every(rates.state), every(rates.diagnostics));
         let mut last: Option<(SessionView, Option<Arc<About>>, PausedBy)> = None;
-        let mut seen = Seen::default();
         loop {
             let sent = tokio::select! {
                 event = events.take() => match event {
@@ -103,18 +92,23 @@ impl Told {
                     Some(Event::State(view, about, paused_by)) => {
                         log(last.as_ref().map(|(view, ..)| view), &view);
                         now.send_replace(view.state);
+                        // Nobody may be left to draw; that is told in the log by whoever broke.
+                        let _ = scene.send(Note::Present(view.layer.zip(view.dot)));
                         let sent = self.state.publish(&state(&view, about.as_deref(), paused_by));
                         last = Some((view, about, paused_by));
                         sent
                     }
-                    Some(Event::Result(result, about)) => self.results.publish(&dot_result(&result, &about)),
+                    Some(Event::Result(result, about)) => {
+                        let _ = scene.send(Note::Outcome(result.dot, result.outcome.state()));
+                        self.results.publish(&dot_result(&result, &about))
+                    }
                 },
                 _ = again.tick() => last
                     .as_ref()
                     .map_or(Ok(()), |(view, about, by)| self.state.publish(&state(view, about.as_deref(), *by))),
                 _ = look.tick() => {
-                    let array = diagnostics(&watched, &mut seen, last.as_ref().map(|(view, ..)| view));
-                    self.diagnostics.publish(&array)
+                    let view = last.as_ref().map(|(view, ..)| view);
+                    self.diagnostics.publish(&DiagnosticArray { header: header(), status: watched.look(view) })
                 }
             };
             if let Err(error) = sent {
@@ -247,167 +241,5 @@ fn dot_result(result: &DotResult, about: &About) -> msg::DotResult {
         reason: result.outcome.reason().unwrap_or_default().to_owned(),
         lateral_error,
         depth,
-    }
-}
-
-/// Counts as they stood when diagnostics were sent last.
-#[derive(Debug, Default)]
-struct Seen {
-    at: Option<Micros>,
-    counts: [u64; 4],
-    /// Heartbeats refused.
-    refused: u64,
-}
-
-fn diagnostics(watched: &Watched, seen: &mut Seen, view: Option<&SessionView>) -> DiagnosticArray {
-    let now = watched.clock.now();
-    let span = seen.at.and_then(|at| now.since(at)).map_or(0.0, Micros::s);
-    let inputs = &watched.inputs;
-    let counts = [
-        inputs.joints.taken(),
-        inputs.needle.taken(),
-        inputs.head.taken(),
-        watched.pace.ticks(),
-    ];
-    let rate = |i: usize| {
-        if span > 0.0 {
-            (counts[i].saturating_sub(seen.counts[i])) as f64 / span
-        } else {
-            0.0
-        }
-    };
-    let mut status = vec![
-        input("joint_states", &inputs.joints, now, rate(0)),
-        input("needle/state", &inputs.needle, now, rate(1)),
-        input("head_pose", &inputs.head, now, rate(2)),
-    ];
-    status.push(lease(inputs, now, &mut seen.refused));
-    status.push(control_loop(watched, rate(3)));
-    if let Some(view) = view {
-        let level = match view.state {
-            State::Faulted => DiagnosticStatus::ERROR as u8,
-            State::Paused | State::Stopped => DiagnosticStatus::WARN as u8,
-            _ => DiagnosticStatus::OK as u8,
-        };
-        status.push(entry(
-            "session",
-            level,
-            view.message.text(),
-            vec![
-                ("state", view.state.name().to_owned()),
-                ("registration", view.registered.text().to_owned()),
-            ],
-        ));
-    }
-    (seen.at, seen.counts) = (Some(now), counts);
-    DiagnosticArray {
-        header: header(),
-        status,
-    }
-}
-
-/// How the control loop keeps its time.
-fn control_loop(watched: &Watched, rate: f64) -> DiagnosticStatus {
-    let pace = &watched.pace;
-    let (level, text) = match watched.lacking {
-        None => (DiagnosticStatus::OK as u8, "running"),
-        Some(_) => (DiagnosticStatus::WARN as u8, "running without real time"),
-    };
-    let real_time = watched
-        .lacking
-        .map_or_else(|| "yes".to_owned(), |lacking| format!("no: {lacking}"));
-    entry(
-        "control loop",
-        level,
-        text,
-        vec![
-            ("rate_hz", format!("{rate:.1}")),
-            ("late_worst_us", pace.take_worst_us().to_string()),
-            ("late_max_us", pace.max_us().to_string()),
-            ("slips", pace.slips().to_string()),
-            ("real_time", real_time),
-        ],
-    )
-}
-
-/// Who holds the operator's lease, and whether somebody else sends heartbeats, too.
-fn lease(inputs: &Inputs, now: Micros, seen_refused: &mut u64) -> DiagnosticStatus {
-    let lease = inputs.lease();
-    let holder = lease.holder(now).filter(|(_, age)| *age <= lease.age());
-    let (refused, refused_name) = lease.refused();
-    let contested = refused > std::mem::replace(seen_refused, refused);
-    let (level, text) = match holder {
-        Some(_) if contested => (
-            DiagnosticStatus::WARN as u8,
-            "held; another sender is refused",
-        ),
-        Some(_) => (DiagnosticStatus::OK as u8, "held"),
-        None => (DiagnosticStatus::WARN as u8, "nobody holds it"),
-    };
-    entry(
-        super::LEASE_TOPIC,
-        level,
-        text,
-        vec![
-            (
-                "holder",
-                holder.map_or_else(|| "none".to_owned(), |(name, _)| name.to_owned()),
-            ),
-            (
-                "age_ms",
-                holder.map_or_else(
-                    || "none".to_owned(),
-                    |(_, age)| format!("{:.1}", age.s() * 1e3),
-                ),
-            ),
-            ("refused", refused.to_string()),
-            ("refused_last", refused_name.unwrap_or("none").to_owned()),
-        ],
-    )
-}
-
-/// An input is silent when nothing has come for this long. Source: own, for people to see; the core has its own figures.
-const SILENT: Micros = Micros::from_ms(500);
-
-fn input<T: Copy>(name: &'static str, slot: &Slot<T>, now: Micros, rate: f64) -> DiagnosticStatus {
-    let age = slot.latest().and_then(|latest| now.since(latest.arrived));
-    let (level, text) = match age {
-        Some(age) if age <= SILENT => (DiagnosticStatus::OK as u8, "arriving"),
-        Some(_) => (DiagnosticStatus::ERROR as u8, "silent"),
-        None => (DiagnosticStatus::WARN as u8, "nothing has come yet"),
-    };
-    entry(
-        name,
-        level,
-        text,
-        vec![
-            ("rate_hz", format!("{rate:.1}")),
-            (
-                "age_ms",
-                age.map_or_else(|| "none".to_owned(), |age| format!("{:.1}", age.s() * 1e3)),
-            ),
-            ("dropped", slot.dropped().to_string()),
-        ],
-    )
-}
-
-fn entry(
-    name: &str,
-    level: u8,
-    message: &str,
-    values: Vec<(&'static str, String)>,
-) -> DiagnosticStatus {
-    DiagnosticStatus {
-        level,
-        name: format!("stipple_controller: {name}"),
-        message: message.to_owned(),
-        hardware_id: String::new(),
-        values: values
-            .into_iter()
-            .map(|(key, value)| KeyValue {
-                key: key.to_owned(),
-                value,
-            })
-            .collect(),
     }
 }

@@ -52,28 +52,40 @@ pub struct Arm {
     findings: Vec<Finding>,
 }
 
+/// Reads a description's text.
+pub(super) fn read(source: &ArmSource) -> Result<(urdf_rs::Robot, Vec<Finding>), ArmError> {
+    let unusable = |reason: String| ArmError::Urdf {
+        arm: source.name.clone(),
+        reason: reason.replace('\n', " "),
+    };
+    let (urdf, findings) = reduced(&source.urdf).map_err(|e| match e {
+        Unusable::Text(reason) => unusable(reason),
+        Unusable::Limits(joint) => ArmError::Limits {
+            arm: source.name.clone(),
+            joint,
+        },
+    })?;
+    let robot = urdf_rs::read_from_string(&urdf).map_err(|e| unusable(e.to_string()))?;
+    Ok((robot, findings))
+}
+
 impl Arm {
     /// Builds the arm of a description.
     ///
     /// # Errors
     /// Anything that makes the URDF not a serial arm of six or seven revolute joints with limits and usable geometry.
     pub fn from_source(source: &ArmSource) -> Result<Self, ArmError> {
-        let unusable = |reason: String| ArmError::Urdf {
-            arm: source.name.clone(),
-            reason: reason.replace('\n', " "),
-        };
-        let (urdf, mut findings) = reduced(&source.urdf).map_err(|e| match e {
-            Unusable::Text(reason) => unusable(reason),
-            Unusable::Limits(joint) => ArmError::Limits {
-                arm: source.name.clone(),
-                joint,
-            },
-        })?;
-        let robot = urdf_rs::read_from_string(&urdf).map_err(|e| unusable(e.to_string()))?;
-        let walk = Walk {
-            source,
-            robot: &robot,
-        };
+        let (robot, findings) = read(source)?;
+        Self::of_robot(source, &robot, findings)
+    }
+
+    /// From a description that was read.
+    pub(super) fn of_robot(
+        source: &ArmSource,
+        robot: &urdf_rs::Robot,
+        mut findings: Vec<Finding>,
+    ) -> Result<Self, ArmError> {
+        let walk = Walk { source, robot };
         let root = walk.root()?;
         let (mut joints, mut bodies) = (Vec::new(), Vec::new());
         let mut link = root.clone();

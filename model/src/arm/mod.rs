@@ -9,6 +9,7 @@ mod inverse;
 mod joint_limits;
 mod kinematics;
 mod newton;
+mod published;
 mod shapes;
 mod singular;
 mod source;

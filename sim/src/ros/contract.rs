@@ -104,6 +104,8 @@ fn port(
             base_frame: "base_link".to_owned(),
             limits,
             register_first: false,
+            autostart: true,
+            sim_time: false,
             allow_no_real_time: false,
             tolerances: Tolerances {
                 path: 0.1,

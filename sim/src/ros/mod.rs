@@ -23,9 +23,10 @@ use r2r::trajectory_msgs::msg::JointTrajectory;
 use r2r::{Node, QosProfile};
 use stipple_controller::admit::admit_file;
 use stipple_controller::ports::Micros;
+use stipple_controller::ros::parameters::Parameters;
 use stipple_controller::ros::program::{
-    Ending, Parameters, ProgramError, Urgency, drain, every, join_urgent, making, newest_reliable,
-    spin, thread, urgent,
+    Ending, ProgramError, Urgency, drain, every, join_urgent, making, newest_reliable, spin,
+    thread, urgent,
 };
 
 use crate::plant::{Plant, PlantConfig, home};

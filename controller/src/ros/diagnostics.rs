@@ -1,0 +1,290 @@
+//! Diagnostics: what a person at the machine wants to know in numbers, with a level for each part.
+//!
+//! `STALE`: nothing has ever come. `ERROR`: it came and has stopped, or is broken. `WARN`: it works, and somebody should look.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use r2r::diagnostic_msgs::msg::{DiagnosticStatus, KeyValue};
+use stipple_core::{Limits, Micros, NeedleState, State};
+use tokio::sync::watch;
+
+use super::description::{Description, Verdict};
+use super::inputs::{Inputs, Slot};
+use super::load::Shown;
+use super::managed::Life;
+use super::program::Clock;
+use super::sim_time;
+use crate::lifecycle::NodeState;
+use crate::rt::{Lacking, Pace};
+use crate::session::SessionView;
+
+/// Where they are sent, as everybody does, whatever the namespace; a status says whose it is.
+pub const TOPIC: &str = "/diagnostics";
+
+const OK: u8 = DiagnosticStatus::OK as u8;
+const WARN: u8 = DiagnosticStatus::WARN as u8;
+const ERROR: u8 = DiagnosticStatus::ERROR as u8;
+const STALE: u8 = DiagnosticStatus::STALE as u8;
+
+/// An input is silent when nothing has come for this long. Source: own, for people to see; the core has its own figures.
+const SILENT: Micros = Micros::from_ms(500);
+
+/// What diagnostics look at.
+pub struct Watched {
+    /// The node's name with its namespace.
+    pub node: String,
+    /// What comes in.
+    pub inputs: Arc<Inputs>,
+    /// How the loop keeps its time.
+    pub pace: Arc<Pace>,
+    /// The clock of the program.
+    pub clock: Clock,
+    /// The figures that hold.
+    pub limits: Limits,
+    /// What the machine does not give the loop.
+    pub lacking: Option<Lacking>,
+    /// The node's life.
+    pub life: Rc<Life>,
+    /// The described arm.
+    pub description: Description,
+    /// The plan in use.
+    pub shown: watch::Receiver<Option<Arc<Shown>>>,
+    /// What was seen last.
+    pub seen: Seen,
+}
+
+/// Counts as they stood when diagnostics were sent last.
+#[derive(Debug, Default)]
+pub struct Seen {
+    at: Option<Micros>,
+    /// Joint states, needle reports, head poses, ticks.
+    counts: [u64; 4],
+    slips: u64,
+    /// Heartbeats refused.
+    refused: u64,
+}
+
+type Values = Vec<(&'static str, String)>;
+
+impl Watched {
+    /// One status for each part.
+    pub fn look(&mut self, view: Option<&SessionView>) -> Vec<DiagnosticStatus> {
+        let now = self.clock.now();
+        let (inputs, pace) = (Arc::clone(&self.inputs), Arc::clone(&self.pace));
+        let counts = [
+            inputs.joints.taken(),
+            inputs.needle.taken(),
+            inputs.head.taken(),
+            pace.ticks(),
+        ];
+        let before = self.seen.at.replace(now);
+        let span = before.and_then(|at| now.since(at)).map_or(0.0, Micros::s);
+        let before = std::mem::replace(&mut self.seen.counts, counts);
+        let rate = |i: usize| {
+            if span > 0.0 {
+                counts[i].saturating_sub(before[i]) as f64 / span
+            } else {
+                0.0
+            }
+        };
+        let mut status = vec![
+            self.joints(now, rate(0)),
+            self.needle(now, rate(1)),
+            self.status("head_pose", input(&inputs.head, now, rate(2))),
+            self.lease(now),
+            self.control_loop((span > 0.0).then(|| rate(3))),
+        ];
+        status.extend(view.map(|view| self.session(view)));
+        status.push(self.registration());
+        status.push(self.described());
+        status.push(self.life());
+        status.extend(self.time());
+        status
+    }
+
+    fn status(
+        &self,
+        name: &str,
+        (level, message, values): (u8, String, Values),
+    ) -> DiagnosticStatus {
+        let values = values.into_iter().map(|(key, value)| KeyValue {
+            key: key.to_owned(),
+            value,
+        });
+        DiagnosticStatus {
+            level,
+            name: format!("{}: {name}", super::NODE),
+            message,
+            hardware_id: self.node.clone(),
+            values: values.collect(),
+        }
+    }
+
+    /// Joints are read once a plan says which.
+    fn joints(&self, now: Micros, rate: f64) -> DiagnosticStatus {
+        let (mut level, mut text, values) = input(&self.inputs.joints, now, rate);
+        let reported = self.inputs.reported_with(&[]).is_some();
+        if self.shown.borrow().is_none() && reported {
+            (level, text) = (OK, "reported; not read without a plan".to_owned());
+        }
+        self.status("joint_states", (level, text, values))
+    }
+
+    fn needle(&self, now: Micros, rate: f64) -> DiagnosticStatus {
+        let (mut level, mut text, mut values) = input(&self.inputs.needle, now, rate);
+        if let Some(report) = self.inputs.needle.latest().map(|latest| latest.value) {
+            if level == OK && report.state == NeedleState::Fault {
+                (level, text) = (ERROR, "the device reports a fault".to_owned());
+            } else if level == OK && report.axial_force.abs() > self.limits.axial_force {
+                (level, text) = (ERROR, "pressed harder than allowed".to_owned());
+            }
+            values.extend([
+                ("state", format!("{:?}", report.state).to_lowercase()),
+                ("extension_mm", format!("{:.3}", report.extension * 1e3)),
+                ("axial_force_n", format!("{:.2}", report.axial_force)),
+                ("permit", report.permit.to_string()),
+            ]);
+        }
+        self.status("needle/state", (level, text, values))
+    }
+
+    /// Who holds the operator's lease, and whether somebody else sends heartbeats, too.
+    fn lease(&mut self, now: Micros) -> DiagnosticStatus {
+        let lease = self.inputs.lease();
+        let holder = lease.holder(now).filter(|(_, age)| *age <= lease.age());
+        let (refused, refused_name) = lease.refused();
+        let contested = refused > std::mem::replace(&mut self.seen.refused, refused);
+        let (level, text) = match holder {
+            Some(_) if contested => (WARN, "held; another sender is refused"),
+            Some(_) => (OK, "held"),
+            None => (WARN, "nobody holds it"),
+        };
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
+        let values = vec![
+            ("holder", or_none(holder.map(|(name, _)| name.to_owned()))),
+            ("age_ms", or_none(holder.map(|(_, age)| ms(age)))),
+            ("refused", refused.to_string()),
+            ("refused_last", refused_name.unwrap_or("none").to_owned()),
+        ];
+        self.status(super::LEASE_TOPIC, (level, text.to_owned(), values))
+    }
+
+    /// `rate` is none the first time.
+    fn control_loop(&mut self, rate: Option<f64>) -> DiagnosticStatus {
+        let slips = self.pace.slips();
+        let more = slips.saturating_sub(std::mem::replace(&mut self.seen.slips, slips));
+        let worst = self.pace.take_worst_us();
+        let real_time = self
+            .lacking
+            .map_or_else(|| "yes".to_owned(), |lacking| format!("no: {lacking}"));
+        let (level, text) = match rate {
+            Some(rate) if rate <= 0.0 => (ERROR, "stands still"),
+            Some(_) if more > 0 => (WARN, "running, with ticks that came late"),
+            _ if self.lacking.is_some() => (WARN, "running without real time"),
+            _ => (OK, "running"),
+        };
+        let values = vec![
+            ("rate_hz", format!("{:.1}", rate.unwrap_or(0.0))),
+            ("late_worst_us", worst.to_string()),
+            ("late_max_us", self.pace.max_us().to_string()),
+            ("real_time", real_time),
+            ("slips", slips.to_string()),
+            ("slips_since", more.to_string()),
+        ];
+        self.status("control loop", (level, text.to_owned(), values))
+    }
+
+    fn session(&self, view: &SessionView) -> DiagnosticStatus {
+        let (fault, progress) = (view.fault.map(stipple_core::Fault::row), view.progress);
+        let level = match view.state {
+            State::Faulted => ERROR,
+            State::Paused | State::Stopped => WARN,
+            _ if progress.in_doubt > 0 => WARN,
+            _ => OK,
+        };
+        let values = vec![
+            ("state", view.state.name().to_owned()),
+            ("fault", fault.map_or("none", |row| row.name).to_owned()),
+            ("layer", view.layer.unwrap_or(0).to_string()),
+            ("planned", progress.planned.to_string()),
+            ("placed", progress.placed.to_string()),
+            ("skipped", progress.skipped.to_string()),
+            ("in_doubt", progress.in_doubt.to_string()),
+            ("remaining", progress.remaining().to_string()),
+            ("head", view.registered.text().to_owned()),
+        ];
+        let text = fault.map_or(view.message.text(), |row| row.text);
+        self.status("session", (level, text.to_owned(), values))
+    }
+
+    /// How well the head lies on the planned one, by the sitting's registration.
+    fn registration(&self) -> DiagnosticStatus {
+        let shown = self.shown.borrow();
+        let residual = shown.as_ref().and_then(|shown| shown.residual_mm);
+        let (level, text) = match (shown.as_ref(), residual) {
+            (None, _) => (OK, "no plan is loaded"),
+            (Some(_), None) => (WARN, "no sitting has begun: nothing says how the head lies"),
+            (Some(_), Some(_)) => (OK, "as the sitting has it"),
+        };
+        let value = residual.map_or_else(|| "none".to_owned(), |mm| format!("{mm:.3}"));
+        self.status(
+            "registration",
+            (level, text.to_owned(), vec![("residual_mm", value)]),
+        )
+    }
+
+    fn described(&self) -> DiagnosticStatus {
+        let (level, text) = match self.description.verdict() {
+            Verdict::NotOffered => (
+                WARN,
+                "not offered: nothing tells whether the arm is the one planned for".to_owned(),
+            ),
+            Verdict::Offered => (OK, "offered; compared once a plan is loaded".to_owned()),
+            Verdict::Fits => (OK, "the arm of the plan".to_owned()),
+            Verdict::Differs(error) => (ERROR, error.to_string()),
+        };
+        self.status("robot_description", (level, text, Vec::new()))
+    }
+
+    fn life(&self) -> DiagnosticStatus {
+        let state = self.life.state();
+        let level = match state {
+            NodeState::Active => OK,
+            NodeState::Finalized | NodeState::ErrorProcessing => ERROR,
+            _ => WARN,
+        };
+        self.status("lifecycle", (level, state.label().to_owned(), Vec::new()))
+    }
+
+    /// Nothing to say where time is the system's.
+    fn time(&self) -> Option<DiagnosticStatus> {
+        let now = sim_time::now()?;
+        let (level, text) = if (now.sec, now.nanosec) == (0, 0) {
+            (STALE, "nothing has come yet")
+        } else {
+            (OK, "stamps are simulated time")
+        };
+        let value = format!("{}.{:09}", now.sec, now.nanosec);
+        Some(self.status("/clock", (level, text.to_owned(), vec![("now_s", value)])))
+    }
+}
+
+fn ms(age: Micros) -> String {
+    format!("{:.1}", age.s() * 1e3)
+}
+
+fn input<T: Copy>(slot: &Slot<T>, now: Micros, rate: f64) -> (u8, String, Values) {
+    let age = slot.latest().and_then(|latest| now.since(latest.arrived));
+    let (level, text) = match age {
+        Some(age) if age <= SILENT => (OK, "arriving"),
+        Some(_) => (ERROR, "silent"),
+        None => (STALE, "nothing has come yet"),
+    };
+    let values = vec![
+        ("rate_hz", format!("{rate:.1}")),
+        ("age_ms", age.map_or_else(|| "none".to_owned(), ms)),
+        ("dropped", slot.dropped().to_string()),
+    ];
+    (level, text.to_owned(), values)
+}

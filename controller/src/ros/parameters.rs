@@ -1,0 +1,307 @@
+//! A node's parameters: read and checked once, when it starts, and shown with their ranges to whoever asks (`ros2 param`). None can be set
+//! while the node runs.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use r2r::rcl_interfaces::msg::{
+    FloatingPointRange, IntegerRange, ListParametersResult, ParameterDescriptor, ParameterType,
+    ParameterValue as Value, SetParametersResult,
+};
+use r2r::rcl_interfaces::srv::{
+    DescribeParameters, GetParameterTypes, GetParameters, ListParameters, SetParameters,
+    SetParametersAtomically,
+};
+use r2r::{Node, ParameterValue};
+
+use super::program::ProgramError;
+use super::service::{self, Requests, answer};
+
+/// What is said to who wants to set one.
+const NOT_NOW: &str =
+    "parameters are read when the node starts: give it another file or -p, and start it anew";
+
+/// The parameters given to a node, each to be taken by its name; what is left over was not meant for it.
+pub struct Parameters {
+    given: BTreeMap<String, ParameterValue>,
+    held: Held,
+}
+
+/// The parameters as they hold, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Held(BTreeMap<&'static str, (Value, ParameterDescriptor)>);
+
+impl Held {
+    fn keep(&mut self, name: &'static str, value: Value, descriptor: ParameterDescriptor) {
+        let descriptor = ParameterDescriptor {
+            name: name.to_owned(),
+            type_: value.type_,
+            read_only: true,
+            ..descriptor
+        };
+        self.0.insert(name, (value, descriptor));
+    }
+}
+
+fn wrong(name: &'static str, found: &ParameterValue, wanted: impl Into<String>) -> ProgramError {
+    ProgramError::Parameter {
+        name,
+        found: format!("{found:?}"),
+        wanted: wanted.into(),
+    }
+}
+
+fn text_value(text: &str) -> Value {
+    Value {
+        type_: ParameterType::PARAMETER_STRING as u8,
+        string_value: text.to_owned(),
+        ..Default::default()
+    }
+}
+
+impl Parameters {
+    /// Those of a node.
+    #[must_use]
+    pub fn of(node: &Node) -> Self {
+        let given = node
+            .params
+            .lock()
+            .map(|all| {
+                all.iter()
+                    .map(|(name, parameter)| (name.clone(), parameter.value.clone()))
+                    .collect()
+            })
+            .unwrap_or_default();
+        Self {
+            given,
+            held: Held::default(),
+        }
+    }
+
+    /// A text that is not empty.
+    ///
+    /// # Errors
+    /// Another type, or empty.
+    pub fn text(&mut self, name: &'static str, default: &str) -> Result<String, ProgramError> {
+        let text = match self.given.remove(name) {
+            None => default.to_owned(),
+            Some(ParameterValue::String(text)) if !text.is_empty() => text,
+            Some(other) => return Err(wrong(name, &other, "a text")),
+        };
+        self.held
+            .keep(name, text_value(&text), ParameterDescriptor::default());
+        Ok(text)
+    }
+
+    /// A number within a range.
+    ///
+    /// # Errors
+    /// Another type, or out of range.
+    pub fn number(
+        &mut self,
+        name: &'static str,
+        default: f64,
+        range: RangeInclusive<f64>,
+    ) -> Result<f64, ProgramError> {
+        let (from_value, to_value) = (*range.start(), *range.end());
+        let wanted = format!("a number from {from_value} to {to_value}");
+        let number = match self.given.remove(name) {
+            None => default,
+            Some(ParameterValue::Double(number)) => number,
+            Some(ParameterValue::Integer(number)) => number as f64,
+            Some(other) => return Err(wrong(name, &other, wanted)),
+        };
+        if !range.contains(&number) {
+            return Err(ProgramError::Parameter {
+                name,
+                found: number.to_string(),
+                wanted,
+            });
+        }
+        let value = Value {
+            type_: ParameterType::PARAMETER_DOUBLE as u8,
+            double_value: number,
+            ..Default::default()
+        };
+        let descriptor = ParameterDescriptor {
+            floating_point_range: vec![FloatingPointRange {
+                from_value,
+                to_value,
+                step: 0.0,
+            }],
+            ..Default::default()
+        };
+        self.held.keep(name, value, descriptor);
+        Ok(number)
+    }
+
+    /// A whole number that is not negative.
+    ///
+    /// # Errors
+    /// Another type, or negative.
+    pub fn whole(&mut self, name: &'static str, default: u64) -> Result<u64, ProgramError> {
+        let number = match self.given.remove(name) {
+            None => default,
+            Some(ParameterValue::Integer(number)) if number >= 0 => number.unsigned_abs(),
+            Some(other) => return Err(wrong(name, &other, "a whole number from 0")),
+        };
+        let value = Value {
+            type_: ParameterType::PARAMETER_INTEGER as u8,
+            integer_value: i64::try_from(number).unwrap_or(i64::MAX),
+            ..Default::default()
+        };
+        let descriptor = ParameterDescriptor {
+            integer_range: vec![IntegerRange {
+                from_value: 0,
+                to_value: i64::MAX,
+                step: 0,
+            }],
+            ..Default::default()
+        };
+        self.held.keep(name, value, descriptor);
+        Ok(number)
+    }
+
+    /// Yes or no.
+    ///
+    /// # Errors
+    /// Another type.
+    pub fn flag(&mut self, name: &'static str, default: bool) -> Result<bool, ProgramError> {
+        let flag = match self.given.remove(name) {
+            None => default,
+            Some(ParameterValue::Bool(flag)) => flag,
+            Some(other) => return Err(wrong(name, &other, "true or false")),
+        };
+        let value = Value {
+            type_: ParameterType::PARAMETER_BOOL as u8,
+            bool_value: flag,
+            ..Default::default()
+        };
+        self.held.keep(name, value, ParameterDescriptor::default());
+        Ok(flag)
+    }
+
+    /// One of a few words.
+    ///
+    /// # Errors
+    /// None of them.
+    pub fn choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        default: &str,
+        choices: &[(&str, T)],
+    ) -> Result<T, ProgramError> {
+        let word = self.text(name, default)?;
+        let words: Vec<&str> = choices.iter().map(|(key, _)| *key).collect();
+        let wanted = words.join(" or ");
+        let Some((_, choice)) = choices.iter().find(|(key, _)| *key == word) else {
+            return Err(ProgramError::Parameter {
+                name,
+                found: word,
+                wanted,
+            });
+        };
+        let descriptor = ParameterDescriptor {
+            additional_constraints: wanted,
+            ..Default::default()
+        };
+        self.held.keep(name, text_value(&word), descriptor);
+        Ok(*choice)
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// A parameter that was given and is not known: a misspelt one must not go unnoticed.
+    pub fn finish(self) -> Result<Held, ProgramError> {
+        let of_ros = |name: &str| name == "use_sim_time" || name.starts_with("qos_overrides.");
+        match self.given.into_keys().find(|name| !of_ros(name)) {
+            None => Ok(self.held),
+            Some(name) => Err(ProgramError::UnknownParameter {
+                name,
+                known: self.held.0.into_keys().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+}
+
+/// The services by which parameters are shown, made but not yet served.
+pub struct ParameterServices {
+    held: Held,
+    list: Requests<ListParameters::Service>,
+    get: Requests<GetParameters::Service>,
+    types: Requests<GetParameterTypes::Service>,
+    describe: Requests<DescribeParameters::Service>,
+    set: Requests<SetParameters::Service>,
+    set_all: Requests<SetParametersAtomically::Service>,
+}
+
+impl ParameterServices {
+    /// Makes them on a node.
+    ///
+    /// # Errors
+    /// When ROS 2 refuses one.
+    pub fn open(node: &mut Node, held: Held) -> Result<Self, ProgramError> {
+        Ok(Self {
+            held,
+            list: service::open(node, "list_parameters")?,
+            get: service::open(node, "get_parameters")?,
+            types: service::open(node, "get_parameter_types")?,
+            describe: service::open(node, "describe_parameters")?,
+            set: service::open(node, "set_parameters")?,
+            set_all: service::open(node, "set_parameters_atomically")?,
+        })
+    }
+
+    /// Serves them; needs a local task set.
+    pub fn serve(self) {
+        let held = Rc::new(self.held.0);
+        let all = Rc::clone(&held);
+        answer(self.list, move |request| ListParameters::Response {
+            result: ListParametersResult {
+                // No name has a dot, so that a prefix is a whole name.
+                names: all
+                    .keys()
+                    .filter(|name| {
+                        let asked = &request.prefixes;
+                        asked.is_empty() || asked.iter().any(|prefix| prefix == *name)
+                    })
+                    .map(|name| (*name).to_owned())
+                    .collect(),
+                prefixes: Vec::new(),
+            },
+        });
+        // Of a name that is not known what is not set is told, as everywhere in ROS.
+        let of = |all: &BTreeMap<&'static str, (Value, ParameterDescriptor)>, name: &String| {
+            all.get(name.as_str()).cloned().unwrap_or_else(|| {
+                let descriptor = ParameterDescriptor {
+                    name: name.clone(),
+                    ..Default::default()
+                };
+                (Value::default(), descriptor)
+            })
+        };
+        let all = Rc::clone(&held);
+        answer(self.get, move |request| GetParameters::Response {
+            values: request.names.iter().map(|n| of(&all, n).0).collect(),
+        });
+        let all = Rc::clone(&held);
+        answer(self.types, move |request| GetParameterTypes::Response {
+            types: request.names.iter().map(|n| of(&all, n).0.type_).collect(),
+        });
+        answer(self.describe, move |request| DescribeParameters::Response {
+            descriptors: request.names.iter().map(|n| of(&held, n).1).collect(),
+        });
+        let refused = || SetParametersResult {
+            successful: false,
+            reason: NOT_NOW.to_owned(),
+        };
+        answer(self.set, move |request| SetParameters::Response {
+            results: request.parameters.iter().map(|_| refused()).collect(),
+        });
+        answer(self.set_all, move |_| SetParametersAtomically::Response {
+            result: refused(),
+        });
+    }
+}
