@@ -14,13 +14,13 @@ mod notes;
 mod path;
 mod registered;
 mod sense;
+mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use stipple_core::{
-    ArmCommand, Command, Core, Denied, Dot, Fault, Limits, Message, NeedleCommand, Output, Queue,
-    State, Target,
+    ArmCommand, Command, Core, Dot, Fault, Limits, NeedleCommand, Output, Queue, State, Target,
 };
 use stipple_model::digest::Digest;
 use stipple_model::joints::Joints;
@@ -42,6 +42,7 @@ use motions::Motions;
 use notes::Intent;
 use registered::Keeping;
 pub use registered::{RegisterError, Registered};
+pub use view::{DotResult, Progress, SessionView};
 
 /// Outcomes that may wait for the record or for whoever asks before more memory is taken. Source: own; the record answers before the next
 /// strike, and a pause comes after 25 skips in a row.
@@ -114,62 +115,6 @@ pub enum StartError {
         /// The layer.
         layer: u8,
     },
-}
-
-/// What became of a dot, once the record holds it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DotResult {
-    /// Which.
-    pub dot: DotId,
-    /// Its layer.
-    pub layer: u8,
-    /// What became of it.
-    pub outcome: DotOutcome,
-}
-
-/// How many dots of what was started stand how: `planned = placed + skipped + in_doubt + remaining`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// What was started.
-    pub planned: u32,
-    /// Struck.
-    pub placed: u32,
-    /// Left out.
-    pub skipped: u32,
-    /// Perhaps struck.
-    pub in_doubt: u32,
-}
-
-impl Progress {
-    /// Not yet done.
-    #[must_use]
-    pub const fn remaining(&self) -> u32 {
-        self.planned
-            .saturating_sub(self.placed + self.skipped + self.in_doubt)
-    }
-}
-
-/// Where the session stands after a tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionView {
-    /// The core's state.
-    pub state: State,
-    /// The latched fault.
-    pub fault: Option<Fault>,
-    /// Why it stands where it stands.
-    pub message: Message,
-    /// The layer being worked off.
-    pub layer: Option<u8>,
-    /// The dot being worked on.
-    pub dot: Option<DotId>,
-    /// The counts.
-    pub progress: Progress,
-    /// Whether the head is registered.
-    pub registered: Registered,
-    /// All that was started is done.
-    pub finished: bool,
-    /// The answer to the command that this tick took, if it took one.
-    pub reply: Option<Result<(), Denied>>,
 }
 
 /// A session on an admitted plan.

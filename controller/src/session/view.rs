@@ -1,0 +1,63 @@
+//! What a session shows of itself.
+
+use stipple_core::{Denied, Fault, Message, State};
+use stipple_model::plan::DotId;
+
+use super::Registered;
+use crate::record::DotOutcome;
+
+/// What became of a dot, once the record holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DotResult {
+    /// Which.
+    pub dot: DotId,
+    /// Its layer.
+    pub layer: u8,
+    /// What became of it.
+    pub outcome: DotOutcome,
+}
+
+/// How many dots of what was started stand how: `planned = placed + skipped + in_doubt + remaining`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// What was started.
+    pub planned: u32,
+    /// Struck.
+    pub placed: u32,
+    /// Left out.
+    pub skipped: u32,
+    /// Perhaps struck.
+    pub in_doubt: u32,
+}
+
+impl Progress {
+    /// Not yet done.
+    #[must_use]
+    pub const fn remaining(&self) -> u32 {
+        self.planned
+            .saturating_sub(self.placed + self.skipped + self.in_doubt)
+    }
+}
+
+/// Where the session stands after a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionView {
+    /// The core's state.
+    pub state: State,
+    /// The latched fault.
+    pub fault: Option<Fault>,
+    /// Why it stands where it stands.
+    pub message: Message,
+    /// The layer being worked off.
+    pub layer: Option<u8>,
+    /// The dot being worked on.
+    pub dot: Option<DotId>,
+    /// The counts.
+    pub progress: Progress,
+    /// Whether the head is registered.
+    pub registered: Registered,
+    /// All that was started is done.
+    pub finished: bool,
+    /// The answer to the command that this tick took, if it took one.
+    pub reply: Option<Result<(), Denied>>,
+}
