@@ -30,7 +30,7 @@ use crate::admit::Admitted;
 use crate::head::{HeadFilter, HeadFilterConfig};
 use crate::hops::{HopRefusal, Kinematics};
 use crate::ports::{Micros, Ports};
-use crate::record::{DotOutcome, DotState, RecordError};
+use crate::record::{DotState, RecordError};
 use crate::services::Services;
 use crate::skin::{Skin, SkinError, skin_of};
 
