@@ -39,6 +39,18 @@ pub struct Registration {
     pub moved: Length,
 }
 
+impl Registration {
+    /// A head that is exactly where it is tracked.
+    #[must_use]
+    pub fn exact() -> Self {
+        Self {
+            tracked_from_head: Transform::identity(),
+            residual: Length::ZERO,
+            moved: Length::ZERO,
+        }
+    }
+}
+
 /// Why a scan does not register the head.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistrationError {

@@ -200,17 +200,20 @@ fn a_start_that_is_denied_or_overtaken_by_a_stop_changes_nothing() {
     bench.start(Some(3));
     let before = bench.until(30.0, |v| v.finished);
     assert_eq!(before.progress.placed, 3);
-    bench.plant.tracker.lost = true;
-    for _ in 0..200 {
+    bench.plant.operator.left = Some(bench.plant.now);
+    for _ in 0..300 {
         bench.tick();
     }
     bench.select(None);
     bench.select(Some(1));
     let view = bench.tick();
-    assert_eq!(view.reply, Some(Err(Denied::Head)));
+    assert_eq!(view.reply, Some(Err(Denied::Lease)));
     assert_eq!(view.progress, before.progress);
-    bench.plant.tracker.lost = false;
+    (bench.plant.operator.left, bench.plant.operator.term) = (None, 2);
     bench.until(1.0, |v| v.state == State::Ready);
+    for _ in 0..300 {
+        bench.tick();
+    }
     bench.select(None);
     bench.session.command(Command::Stop);
     assert_eq!(bench.tick().progress, before.progress);

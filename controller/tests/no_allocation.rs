@@ -24,6 +24,7 @@ use plant::{Amiss, Bed, Plant, bed};
 use stipple_controller::hops::{CellPlanner, HopRefusal, HopRequest};
 use stipple_controller::ports::Micros;
 use stipple_controller::record::{DotOutcome, Record, RecordError};
+use stipple_controller::registration::Registration;
 use stipple_controller::services::*;
 use stipple_controller::session::{Asked, Selection, Session, SessionConfig, SessionView};
 use stipple_core::{Command, Fault, Limits, State};
@@ -171,6 +172,10 @@ impl Bench {
 
     fn start(&mut self) {
         self.until(|v| v.state == State::Ready);
+        if self.session.registered().wanted() {
+            self.session.register(Registration::exact()).unwrap();
+            self.until(|v| v.state == State::Ready);
+        }
         for _ in 0..2 {
             let selection = Selection {
                 layer: 1,

@@ -222,27 +222,6 @@ fn stop_clear_and_start_again_leaves_nothing_out_and_strikes_nothing_twice() {
         Err(StartError::State(State::Stopped))
     );
     bench.session.command(Command::ClearFault);
-    // The head is to be looked at before anything goes on.
-    bench.until(5.0, |v| v.state == State::Ready);
-    let whole = Selection {
-        layer: 1,
-        max_dots: None,
-    };
-    let refused = bench.session.start(whole);
-    assert_eq!(
-        refused,
-        Err(StartError::NotRegistered(Registered::Lost)),
-        "{refused:?}"
-    );
-    let registration = |residual: f64| Registration {
-        tracked_from_head: Transform::identity(),
-        residual: Length::from_mm(residual),
-        moved: Length::ZERO,
-    };
-    // H3: after a loss 0.5 mm.
-    let coarse = bench.session.register(registration(0.6));
-    assert!(matches!(coarse, Err(RegisterError::Residual { .. })));
-    assert_eq!(bench.session.register(registration(0.4)), Ok(()));
     bench.start(None);
     bench.until(60.0, |v| v.finished);
     let dots: BTreeSet<u32> = bench.plant.strikes.iter().map(|s| s.0).collect();
@@ -286,6 +265,27 @@ fn a_head_that_moves_draws_the_needle_back_and_a_tracker_that_falls_silent_stops
     bench.plant.tracker.lost = false;
     bench.until(0.5, |v| v.state == State::Faulted);
     bench.session.command(Command::ClearFault);
+    // The head is to be looked at before anything goes on.
+    bench.until(5.0, |v| v.state == State::Ready);
+    let whole = Selection {
+        layer: 1,
+        max_dots: None,
+    };
+    let refused = bench.session.start(whole);
+    assert_eq!(
+        refused,
+        Err(StartError::NotRegistered(Registered::Lost)),
+        "{refused:?}"
+    );
+    let registration = |residual: f64| Registration {
+        tracked_from_head: Transform::identity(),
+        residual: Length::from_mm(residual),
+        moved: Length::ZERO,
+    };
+    // H3: after a loss 0.5 mm.
+    let coarse = bench.session.register(registration(0.6));
+    assert!(matches!(coarse, Err(RegisterError::Residual { .. })));
+    assert_eq!(bench.session.register(registration(0.4)), Ok(()));
     bench.start(None);
     bench.until(60.0, |v| v.finished);
     let dots: BTreeSet<u32> = bench.plant.strikes.iter().map(|s| s.0).collect();
