@@ -1,4 +1,4 @@
-//! A small plan for tests: a ball for a head, a patch on its top, dots in a grid.
+//! A small plan for tests: a head that is a ball on top and no ball below, a patch on its top, dots in a grid.
 
 pub mod contract;
 
@@ -19,8 +19,21 @@ use stipple_model::units::{Angle, Area, Density, Length};
 
 const RADIUS: f64 = 0.09;
 
-/// A ball about the origin, outward wound.
-fn ball(rings: usize) -> SurfaceMesh<Head> {
+/// The skin in a direction: a ball about the top, below as uneven as a head, so that a scan says how it is turned.
+fn skin(direction: nalgebra::Vector3<f64>) -> Point<Head> {
+    let d = direction.normalize();
+    let share = ((0.8 - d.z) / 0.4).clamp(0.0, 1.0);
+    let below = share * share * (3.0 - 2.0 * share);
+    let egg = 0.10 * d.x * d.x - 0.14 * d.y * d.y;
+    let bumps = (7.0 * d.x + 1.0).sin() + (6.0 * d.y - 4.0 * d.z).sin();
+    let nose = nalgebra::Vector3::new(1.0, 0.02, -0.2).normalize();
+    let hill = (-(d - nose).norm_squared() / 0.02).exp();
+    let radius = RADIUS * (1.0 + below * (egg + 0.03 * bumps)) + below * 0.022 * hill;
+    Point::from_raw(d * radius)
+}
+
+/// That head about the origin, outward wound.
+fn head(rings: usize) -> SurfaceMesh<Head> {
     let sectors = 2 * rings;
     let mut vertices = vec![Point::new(0.0, 0.0, RADIUS)];
     for i in 1..rings {
@@ -30,10 +43,11 @@ fn ball(rings: usize) -> SurfaceMesh<Head> {
                 std::f64::consts::TAU * k as f64 / sectors as f64,
             );
             let (ring, height) = (RADIUS * polar.sin(), RADIUS * polar.cos());
-            vertices.push(Point::new(ring * around.cos(), ring * around.sin(), height));
+            let out = nalgebra::Vector3::new(ring * around.cos(), ring * around.sin(), height);
+            vertices.push(skin(out));
         }
     }
-    vertices.push(Point::new(0.0, 0.0, -RADIUS));
+    vertices.push(skin(-nalgebra::Vector3::z()));
     let at = |ring: usize, k: usize| (1 + (ring - 1) * sectors + k % sectors) as u32;
     let south = vertices.len() as u32 - 1;
     let mut triangles = Vec::new();
@@ -97,7 +111,7 @@ fn dot(
 
 /// A plan of `rows` × `rows` dots, 2 mm apart, on the top of a ball, and its work cell.
 pub fn small_plan(rows: u32) -> (Plan, WorkCell) {
-    let head = ball(48);
+    let head = head(48);
     let mut cell = Cell::shipped(ArmSource::ur5e()).unwrap();
     cell.base_from_head = Transform::from_xyz_rpy([0.5, 0.0, 0.2], [0.0; 3]);
     cell.boxes.clear();
