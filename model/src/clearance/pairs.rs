@@ -62,7 +62,7 @@ impl WorkCell {
     }
 
     /// How near two bodies' hulls are; `None` when one has no geometry.
-    fn hull_gap(
+    pub(super) fn hull_gap(
         &self,
         frames: &Frames,
         a: usize,

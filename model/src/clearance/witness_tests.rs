@@ -4,6 +4,7 @@ use nalgebra::{Point3, Vector3};
 use proptest::prelude::*;
 
 use super::{FACETS, RADIUS, Reference};
+use crate::clearance::gjk::Stop;
 use crate::clearance::nearest::nearest_on;
 use crate::clearance::signed::{COARSE, FAR, Seen};
 use crate::clearance::spheres::LEAF_LOSS;
@@ -148,7 +149,14 @@ impl Reference {
         let cores = self.work.cores(&frames);
         let mut least = f64::INFINITY;
         for &(a, b) in &self.work.watched {
-            let gap = self.work.hull_distance(&frames, a, b, f64::INFINITY);
+            let stop = Stop {
+                clear: f64::INFINITY,
+                near: f64::NEG_INFINITY,
+            };
+            let origin = |i: usize| frames.places[self.work.bodies[i].place].translation.vector;
+            let way = origin(b) - origin(a);
+            let gap = self.work.hull_gap(&frames, a, b, &way, stop);
+            let gap = gap.map_or(f64::INFINITY, |gap| gap.lower);
             least = least.min(gap);
             if !self.work.apart(&frames, &cores, a, b, 0.03) {
                 prop_assert!(gap < 0.03);
