@@ -19,13 +19,25 @@ pub const FARTHEST: Length = Length::from_mm(10.0);
 /// Points that are looked at, of more evenly so many. Source: own, a millimetre or two from point to point on what a camera sees of a head.
 pub const POINTS: usize = 4_000;
 
+/// Farthest that the head may be tracked to have moved from before a scan to after it. Source: H3.
+pub const STILL: Length = Length::from_mm(0.5);
+
+/// Where the tracker put the head, without any correction, last before a scan and first after it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tracked {
+    /// Before.
+    pub before: Transform<Base, Head>,
+    /// After.
+    pub after: Transform<Base, Head>,
+}
+
 /// What a scanner saw, and where the tracker put the head at that moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadScan {
     /// On the head, and on whatever else was seen; all finite.
     pub points: Vec<Point<Base>>,
-    /// As tracked, without any correction.
-    pub tracked: Transform<Base, Head>,
+    /// Where the head was tracked.
+    pub tracked: Tracked,
 }
 
 /// Where the head is against where it is tracked.
@@ -60,6 +72,14 @@ pub enum RegistrationError {
     /// It does not fit well enough.
     #[error("the head is not registered: {0}")]
     Refused(#[from] Refusal),
+    /// Nobody knows where the head was tracked when the scan was taken.
+    #[error(
+        "the head moved by {moved_mm:.1} mm while it was scanned: scan it again when it is still"
+    )]
+    Moved {
+        /// So far, at the dot where that is most.
+        moved_mm: f64,
+    },
     /// The tracker is too far off.
     #[error(
         "the head is {moved_mm:.1} mm from where it is tracked, more than {most_mm:.0} mm: set the tracker up anew"
@@ -96,12 +116,18 @@ impl Registrar {
     /// Why it does not register the head.
     pub fn register(&self, scan: &HeadScan) -> Result<Registration, RegistrationError> {
         let some = evenly(&scan.points, POINTS);
-        let head_from_base = scan.tracked.inverse();
+        let Tracked { before, after } = scan.tracked;
+        let moved = self.farthest(&(before.inverse() * after));
+        if moved.is_nan() || moved > STILL.m() {
+            return Err(RegistrationError::Moved {
+                moved_mm: moved * 1e3,
+            });
+        }
+        let head_from_base = after.inverse();
         let laid = self.target.lay(&some, &head_from_base)?;
         let head_from_base = laid.accept(&Limits::default())?;
-        let tracked_from_head = (head_from_base * scan.tracked).inverse();
-        let moves = |dot: &Point<Head>| (tracked_from_head * *dot).distance(dot);
-        let moved = self.dots.iter().map(moves).fold(0.0, f64::max);
+        let tracked_from_head = (head_from_base * after).inverse();
+        let moved = self.farthest(&tracked_from_head);
         if moved.is_nan() || moved > FARTHEST.m() {
             return Err(RegistrationError::TooFar {
                 moved_mm: moved * 1e3,
@@ -113,6 +139,17 @@ impl Registrar {
             residual: laid.residual.rms,
             moved: Length::from_m(moved),
         })
+    }
+}
+
+impl Registrar {
+    /// How far a motion moves the dot that it moves farthest, metres; NaN for one that is not finite.
+    fn farthest(&self, motion: &Transform<Head, Head>) -> f64 {
+        if !motion.is_finite() {
+            return f64::NAN;
+        }
+        let moves = |dot: &Point<Head>| (*motion * *dot).distance(dot);
+        self.dots.iter().map(moves).fold(0.0, f64::max)
     }
 }
 

@@ -17,6 +17,7 @@ use super::scan::{ScanError, Scans};
 use super::stamps::Stamps;
 use crate::lease::{Heard, Lease};
 use crate::ports::{HeadPort, JointState, LeaseTerm, NeedleReport, OperatorPort, Stamped};
+use crate::registration::Tracked;
 
 /// How far a quaternion's length may be from one. Source: own, single precision and a margin.
 const UNIT_TOLERANCE: f64 = 1e-3;
@@ -220,7 +221,7 @@ impl Inputs {
     ///
     /// # Errors
     /// Why there is none to use.
-    pub fn latest_scan(&self) -> Result<(PointCloud2, Transform<Base, Head>), ScanError> {
+    pub fn latest_scan(&self) -> Result<(PointCloud2, Tracked), ScanError> {
         self.scans().latest(&self.base_frame, self.clock.now())
     }
 }

@@ -7,14 +7,14 @@ use r2r::sensor_msgs::msg::{PointCloud2, PointField};
 use stipple_core::Micros;
 use stipple_model::frames::{Base, Head, Point, Transform};
 
-use crate::registration::HeadScan;
+use crate::registration::{HeadScan, Tracked};
 
 /// Oldest scan that a head is registered by. Source: own, a person at the screen who asks for it after it came.
 pub const OLDEST: Micros = Micros::from_ms(5_000);
 /// Scan and pose may be so far apart in time, ns. Source: H3, what a strike may rest on.
 const APART_NS: i64 = 50_000_000;
-/// Poses that are remembered: two seconds of a fast tracker.
-const POSES: usize = 512;
+/// Poses that are remembered: as long as a scan, of a fast tracker.
+const POSES: usize = 1_300;
 /// Most points of a scan. Source: own, a depth camera's picture has two million.
 const MOST_POINTS: usize = 4_000_000;
 
@@ -34,7 +34,7 @@ pub enum ScanError {
     },
     /// Nobody knows where the head was.
     #[error(
-        "no head pose within 50 ms of the scan's stamp: do scanner and tracker go by one clock?"
+        "no head pose within 50 ms before and after the scan's stamp: do scanner and tracker go by one clock?"
     )]
     NoPose,
     /// The message is not what a point cloud is.
@@ -53,8 +53,6 @@ pub struct Scans {
 #[derive(Debug)]
 struct Kept {
     arrived: Micros,
-    /// Where the head was tracked when the scan was taken.
-    tracked: Option<Transform<Base, Head>>,
     cloud: PointCloud2,
 }
 
@@ -73,16 +71,9 @@ impl Scans {
 
     /// Keeps a scan, in the place of the one before. It is read when somebody asks for it: here it would hold up the other topics.
     pub fn take(&mut self, cloud: PointCloud2, now: Micros) {
-        let at = nanoseconds(&cloud.header.stamp);
-        let apart = |(stamp, _): &&(i64, _)| stamp.saturating_sub(at).saturating_abs();
-        let nearest = self.poses.iter().min_by_key(apart);
-        let tracked = nearest
-            .filter(|near| apart(near) <= APART_NS)
-            .map(|(_, p)| *p);
         self.taken += 1;
         self.last = Some(Kept {
             arrived: now,
-            tracked,
             cloud,
         });
     }
@@ -101,7 +92,7 @@ impl Scans {
         &self,
         base_frame: &str,
         now: Micros,
-    ) -> Result<(PointCloud2, Transform<Base, Head>), ScanError> {
+    ) -> Result<(PointCloud2, Tracked), ScanError> {
         let fresh = self
             .last
             .as_ref()
@@ -113,8 +104,25 @@ impl Scans {
                 wanted: base_frame.to_owned(),
             });
         }
-        let tracked = kept.tracked.ok_or(ScanError::NoPose)?;
+        let tracked = self.tracked_at(nanoseconds(&kept.cloud.header.stamp))?;
         Ok((kept.cloud.clone(), tracked))
+    }
+}
+
+impl Scans {
+    /// Where the head was tracked about a moment, ns.
+    fn tracked_at(&self, at: i64) -> Result<Tracked, ScanError> {
+        let near = |stamp: i64| stamp.saturating_sub(at).saturating_abs() <= APART_NS;
+        let poses = || self.poses.iter().filter(|(stamp, _)| near(*stamp));
+        let before = poses().rev().find(|(stamp, _)| *stamp <= at);
+        let after = poses().find(|(stamp, _)| *stamp >= at);
+        match (before, after) {
+            (Some((_, before)), Some((_, after))) => Ok(Tracked {
+                before: *before,
+                after: *after,
+            }),
+            _ => Err(ScanError::NoPose),
+        }
     }
 }
 
@@ -122,7 +130,7 @@ impl Scans {
 ///
 /// # Errors
 /// A cloud whose layout does not fit its data.
-pub fn read(cloud: &PointCloud2, tracked: Transform<Base, Head>) -> Result<HeadScan, ScanError> {
+pub fn read(cloud: &PointCloud2, tracked: Tracked) -> Result<HeadScan, ScanError> {
     let count = (cloud.width as usize)
         .checked_mul(cloud.height as usize)
         .filter(|count| *count <= MOST_POINTS)
@@ -180,6 +188,11 @@ fn offset(cloud: &PointCloud2, name: &str) -> Result<usize, ScanError> {
 mod tests {
     use super::*;
 
+    const STILL_AT: fn() -> Tracked = || Tracked {
+        before: Transform::identity(),
+        after: Transform::identity(),
+    };
+
     fn cloud(points: &[[f32; 3]]) -> PointCloud2 {
         let field = |name: &str, offset| PointField {
             name: name.to_owned(),
@@ -207,7 +220,7 @@ mod tests {
     #[test]
     fn a_cloud_is_read_and_what_is_not_seen_left_out() {
         let cloud = cloud(&[[0.5, -0.25, 2.0], [f32::NAN, 0.0, 0.0], [1.0, 0.0, 0.0]]);
-        let scan = read(&cloud, Transform::identity()).unwrap();
+        let scan = read(&cloud, STILL_AT()).unwrap();
         let expected = vec![Point::new(0.5, -0.25, 2.0), Point::new(1.0, 0.0, 0.0)];
         assert_eq!(scan.points, expected);
     }
@@ -218,7 +231,7 @@ mod tests {
         let spoil = |with: &dyn Fn(&mut PointCloud2)| {
             let mut bad = good.clone();
             with(&mut bad);
-            read(&bad, Transform::identity())
+            read(&bad, STILL_AT())
         };
         assert!(spoil(&|_| ()).is_ok());
         for bad in [
@@ -260,7 +273,11 @@ mod tests {
             scans.take_pose(&stamp(10 * k), &pose(f64::from(k)));
         }
         scans.take(at(112), now(300));
-        assert_eq!(scans.latest("base", now(310)).unwrap().1, pose(11.0));
+        let about = Tracked {
+            before: pose(11.0),
+            after: pose(12.0),
+        };
+        assert_eq!(scans.latest("base", now(310)).unwrap().1, about);
         assert_eq!(scans.latest("base", now(5_301)), Err(ScanError::None));
         assert!(matches!(
             scans.latest("map", now(310)),

@@ -18,7 +18,7 @@ use stipple_controller::admit::Admitted;
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::{ArmPort as _, JointState, Micros, NeedleReport, Ports};
 use stipple_controller::record::{Record, RecordError};
-use stipple_controller::registration::{HeadScan, Registrar};
+use stipple_controller::registration::Registrar;
 use stipple_controller::session::{Progress, Selection, Session, SessionView, StartError};
 use stipple_core::{Command, Message};
 use stipple_model::clearance::WorkCell;
@@ -36,6 +36,7 @@ mod desk;
 mod excuse;
 mod line;
 mod reaction;
+mod registering;
 mod restart;
 mod sabotage;
 mod watch;
@@ -50,6 +51,7 @@ use beat::Beat;
 use desk::Desk;
 use line::{ArmAt, ArmLine, HeadAt, NeedleAt, NeedleLine};
 use reaction::{Reacted, Reactions};
+use registering::Scanned;
 use watch::{Seen, Watch};
 use wire::Wire;
 
@@ -114,6 +116,8 @@ pub(crate) struct Rig {
     put_back_at: Option<Micros>,
     /// Made when it is first needed.
     registrar: Option<Registrar>,
+    /// A scan of the head that waits for the next pose of it.
+    scanned: Option<Scanned>,
     /// The head was registered while a fault told where it is.
     misregistered: bool,
     rng: ChaCha8Rng,
@@ -180,6 +184,7 @@ impl Rig {
             moved: Vec::new(),
             put_back_at: None,
             registrar: None,
+            scanned: None,
             misregistered: false,
             rng,
             watch: Watch::default(),
@@ -200,6 +205,7 @@ impl Rig {
         self.begin_faults();
         self.plant.step(self.now);
         self.carry();
+        self.register();
         let ticked = self
             .process
             .idle_until
@@ -376,33 +382,12 @@ impl Rig {
             return Ok(false);
         }
         if self.session.registered().wanted() {
-            self.register();
+            self.scan();
             return Ok(false);
         }
         self.session.start(selection)?;
         self.watch.allow();
         Ok(true)
-    }
-
-    /// Scans the head and registers it, if the scan will do.
-    fn register(&mut self) {
-        let Some(tracked) = self.wires.head.delivered() else {
-            return;
-        };
-        if self.registrar.is_none() {
-            self.registrar = Registrar::new(self.admitted.plan()).ok();
-        }
-        let scan = HeadScan {
-            points: self.plant.scan(),
-            tracked: tracked.value,
-        };
-        let registrar = self.registrar.as_ref();
-        let registration = registrar.and_then(|r| r.register(&scan).ok());
-        if let Some(registration) = registration
-            && self.session.register(registration).is_ok()
-        {
-            self.misregistered = self.distortion(Signal::HeadPose).is_some();
-        }
     }
 
     /// Whether the controller's process runs.
