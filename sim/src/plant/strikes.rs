@@ -1,6 +1,6 @@
 //! What really happened: every strike as the skin saw it, and every tick in which something was out of order.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde::Serialize;
 use stipple_controller::ports::Micros;
@@ -39,6 +39,8 @@ pub enum Broken {
     StrikeOffPatch,
     /// I3: a second strike of one dot.
     StruckTwice,
+    /// I3: the needle left the skin and met it again within one stroke.
+    PiercedTwice,
     /// The needle was out while the arm moved.
     MovedNeedleOut,
     /// I4: a joint was faster than its limit.
@@ -67,7 +69,8 @@ pub struct Invariants {
     pub breaks: u64,
     /// The first of them.
     pub first: Vec<Break>,
-    struck: HashSet<DotId>,
+    /// By dot, the permit of its last strike; none of an earlier run.
+    struck: HashMap<DotId, Option<u64>>,
 }
 
 /// So many breaks are kept in full.
@@ -91,8 +94,14 @@ impl Invariants {
 
     /// Checks a strike at contact.
     pub fn strike(&mut self, strike: &Strike) {
-        let fresh = self.struck.insert(strike.dot);
-        self.check(Broken::StruckTwice, fresh, strike.at, Some(strike.dot));
+        let before = self.struck.insert(strike.dot, Some(strike.permit));
+        let same_stroke = before == Some(Some(strike.permit));
+        for (broken, holds) in [
+            (Broken::StruckTwice, before.is_none() || same_stroke),
+            (Broken::PiercedTwice, !same_stroke),
+        ] {
+            self.check(broken, holds, strike.at, Some(strike.dot));
+        }
         self.check(
             Broken::StrikeOffPatch,
             strike.in_patch,
@@ -103,6 +112,6 @@ impl Invariants {
 
     /// Takes dots as struck that an earlier run has struck.
     pub fn remember(&mut self, dots: impl IntoIterator<Item = DotId>) {
-        self.struck.extend(dots);
+        self.struck.extend(dots.into_iter().map(|dot| (dot, None)));
     }
 }

@@ -94,6 +94,34 @@ fn a_second_strike_and_a_moving_arm_are_seen() {
 }
 
 #[test]
+fn a_head_that_bounces_on_the_needle_is_told_from_a_second_strike() {
+    let mut invariants = Invariants::default();
+    let strike = |dot, permit| Strike {
+        dot: DotId(dot),
+        permit,
+        at: Micros::ZERO,
+        lateral: 0.0,
+        depth: 0.0,
+        depth_error: 0.0,
+        angle: 0.0,
+        dragged: 0.0,
+        force: 0.0,
+        in_patch: true,
+    };
+    invariants.remember([DotId(9)]);
+    for (dot, permit) in [(1, 1), (1, 1), (2, 2), (1, 3), (9, 4)] {
+        invariants.strike(&strike(dot, permit));
+    }
+    let found: Vec<_> = invariants.first.iter().map(|b| b.broken).collect();
+    let expected = [
+        Broken::PiercedTwice,
+        Broken::StruckTwice,
+        Broken::StruckTwice,
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn silence_draws_the_needle_in_over_the_skin() {
     let (mut plant, _, _) = plant(&PlantConfig::default(), 1);
     for _ in 0..10 {

@@ -166,8 +166,8 @@ impl Rig {
             planner,
             plant,
             wires: Wires {
-                joints: Wire::new(TICK),
-                head: Wire::new(setup.plant.tracker.period),
+                joints: Wire::in_order(TICK),
+                head: Wire::in_order(setup.plant.tracker.period),
                 needle: Wire::new(TICK),
                 beat: Beat::new(),
             },

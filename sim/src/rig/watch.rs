@@ -43,7 +43,7 @@ impl Invariant {
     const fn of(broken: Broken) -> Self {
         match broken {
             Broken::StrikeOffPatch => Self::I1,
-            Broken::StruckTwice => Self::I3,
+            Broken::StruckTwice | Broken::PiercedTwice => Self::I3,
             Broken::JointTooFast => Self::I4,
             Broken::MovedNeedleOut | Broken::TooDeep => Self::I2,
         }
@@ -411,6 +411,10 @@ impl Watch {
             // A needle that is jammed in a head that moves: only a spring and a depth stop help.
             Broken::TooDeep => where_it_is || lasts(until.head_moved) || lasts(until.needle),
             Broken::StruckTwice => lasts(until.needle),
+            // A head that is thrown off the needle and back: no command came between.
+            Broken::PiercedTwice => {
+                lasts(until.head_moved) || lasts(until.blind_head) || lasts(until.needle)
+            }
             // A motion that begins where the joints are not is the arm's own controller's to refuse.
             Broken::JointTooFast => lasts(until.blind_joints),
             Broken::MovedNeedleOut => {

@@ -167,7 +167,12 @@ impl Carried {
 pub(super) struct Wire<T> {
     /// From one value of the sensor to the next.
     period: Micros,
-    under_way: VecDeque<(Micros, T)>,
+    /// When each is due, when it was sent, and what.
+    under_way: VecDeque<(Micros, Micros, T)>,
+    /// Only what was sent after what was delivered last is taken, as the node takes stamped messages.
+    in_order: bool,
+    /// When what was delivered last was sent.
+    delivered_sent: Option<Micros>,
     delivered: Option<Stamped<T>>,
     /// True time at which the last value arrived that is finite and not the one before once more.
     news_at: Option<Micros>,
@@ -179,9 +184,19 @@ impl<T: Told> Wire<T> {
         Self {
             period,
             under_way: VecDeque::new(),
+            in_order: false,
+            delivered_sent: None,
             delivered: None,
             news_at: None,
             sent: 0,
+        }
+    }
+
+    /// The same of messages whose stamps must rise.
+    pub fn in_order(period: Micros) -> Self {
+        Self {
+            in_order: true,
+            ..Self::new(period)
         }
     }
 
@@ -198,6 +213,7 @@ impl<T: Told> Wire<T> {
     /// Forgets what was delivered, as a process that starts anew.
     pub fn forget(&mut self) {
         self.delivered = None;
+        self.delivered_sent = None;
         self.under_way.clear();
     }
 
@@ -216,15 +232,20 @@ impl<T: Told> Wire<T> {
             (Some(value), None) => {
                 // What was held up is overtaken.
                 self.under_way.clear();
-                self.under_way.push_back((now, value));
+                self.under_way.push_back((now, now, value));
                 false
             }
             (Some(value), Some(how)) => self.distort(now, value, how, rng),
         };
         self.sent += u64::from(fresh.is_some());
         let before = self.news_at;
-        while let Some(due) = self.under_way.iter().position(|(at, _)| *at <= now) {
-            if let Some((_, value)) = self.under_way.remove(due) {
+        while let Some(due) = self.under_way.iter().position(|(at, ..)| *at <= now) {
+            if let Some((_, sent, value)) = self.under_way.remove(due) {
+                let late = self.delivered_sent.is_some_and(|last| sent <= last);
+                if self.in_order && late {
+                    continue;
+                }
+                self.delivered_sent = Some(sent);
                 self.deliver(now, stamp, value);
             }
         }
@@ -271,14 +292,14 @@ impl<T: Told> Wire<T> {
                 (now, value)
             }
             Distortion::Duplicated => {
-                self.under_way.push_back((later(0.5 * period), value));
+                self.under_way.push_back((later(0.5 * period), now, value));
                 (now, value)
             }
             Distortion::Reordered => (later(uniform(rng, 0.0, 3.0 * period)), value),
             Distortion::Permuted => (now, value.permuted()),
             Distortion::Missing => (now, value.lacking()),
         };
-        self.under_way.push_back((at, value));
+        self.under_way.push_back((at, now, value));
         true
     }
 }
@@ -373,6 +394,31 @@ mod tests {
         assert_eq!(force(Distortion::Wrong(12.0)), 12.5);
         assert!(force(Distortion::Garbage(Garbage::NotANumber)).is_nan());
         assert_eq!(report.wrong_by(1e-3).extension, 4e-3);
+    }
+
+    #[test]
+    fn where_stamps_must_rise_nothing_comes_twice_or_out_of_order() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for how in [Distortion::Duplicated, Distortion::Reordered] {
+            let mut wire = Wire::in_order(Micros::from_ms(2));
+            let mut seen = Vec::new();
+            for k in 1..=200u64 {
+                let now = Micros::from_ms(2 * k);
+                let q = Joints::from_slice(&[k as f64]).unwrap();
+                let state = JointState {
+                    position: q,
+                    velocity: q,
+                };
+                wire.carry(now, now, Some(state), Some(how), &mut rng);
+                if let Some(delivered) = wire.delivered()
+                    && delivered.sequence > seen.len() as u64
+                {
+                    seen.push(delivered.value.position[0]);
+                }
+            }
+            assert!(seen.len() > 50, "{how:?}: {}", seen.len());
+            assert!(seen.windows(2).all(|w| w[1] > w[0]), "{how:?}");
+        }
     }
 
     #[test]
