@@ -267,6 +267,12 @@ impl HeadFilter {
         Some(predict(&track, ahead.s()))
     }
 
+    /// The last pose as it came, if it was farther off than a head can go and nothing was believed since. A head that is hit may be there.
+    #[must_use]
+    pub fn last_doubted(&self) -> Option<Transform<Base, Head>> {
+        self.jumped.map(|(pose, _)| pose)
+    }
+
     /// The last believed pose as it came.
     #[must_use]
     pub fn last_raw(&self) -> Option<Transform<Base, Head>> {

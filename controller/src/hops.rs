@@ -22,6 +22,9 @@ pub trait Kinematics: Send + Sync {
     /// The joints against the arm's limits.
     fn strain(&self, state: &JointState) -> Strain;
 
+    /// The joints' highest accelerations, rad/s².
+    fn acceleration(&self) -> Joints;
+
     /// How high a point is above the skin, m, negative inside: exactly where it is lower than `enough`, and otherwise a bound that it is
     /// not below. Not finite for a point that is not.
     fn height(&self, point: &Point<Head>, enough: f64) -> f64;
@@ -157,6 +160,10 @@ impl Kinematics for CellPlanner {
                 .map(|(joint, q)| largest(joint.lower - q, q - joint.upper))
                 .fold(0.0, largest),
         }
+    }
+
+    fn acceleration(&self) -> Joints {
+        self.cell.arm().motion_limits().acceleration
     }
 
     fn height(&self, point: &Point<Head>, enough: f64) -> f64 {

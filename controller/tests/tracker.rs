@@ -207,3 +207,25 @@ fn a_tracker_that_goes_wrong_stops_the_session_within_a_tenth_of_a_second() {
         }
     }
 }
+
+/// H3: a pose farther off than a head can go in a frame is not believed, and in the middle of a stroke nobody waits to see whether it stays:
+/// a head that is hit may be there.
+#[test]
+fn a_pose_that_is_not_believed_ends_the_stroke_in_the_next_tick() {
+    let bed = bed(30);
+    for wrong in [Wrong::Jumping, Wrong::Elsewhere] {
+        for state in [State::Extending, State::Dwelling] {
+            let mut bench = Bench::started(&bed);
+            bench.until(20.0, |v| v.progress.placed == 3 && v.state == state);
+            bench.tracker.wrong = Some((wrong, bench.plant.now));
+            let before = bench.tracker.sequence;
+            while bench.tracker.sequence == before {
+                let told = bench.plant.needle.dot();
+                assert!(told.is_some(), "{wrong:?}, {state:?}: in before the frame");
+                bench.tick();
+            }
+            let told = bench.plant.needle.dot();
+            assert_eq!(told, None, "{wrong:?}, {state:?}");
+        }
+    }
+}

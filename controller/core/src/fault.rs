@@ -29,6 +29,8 @@ pub enum Fault {
     ArmMovedNeedleOut,
     /// A joint is faster than it may be.
     JointTooFast,
+    /// A joint speeds up or slows down by more than it may.
+    AccelerationHigh,
     /// A joint is outside its limits.
     JointOutside,
     /// The tip is faster than it may be where it is.
@@ -132,6 +134,7 @@ table! {
     ForceHigh "force_high" RetractCancel OperatorOnceHealthy "H2" "the force along the needle is too high";
     ArmMovedNeedleOut "arm_moved_needle_out" RetractCancel OperatorOnceHealthy "H12" "the arm moved while the needle was out";
     JointTooFast "joint_too_fast" RetractCancel OperatorOnceHealthy "H12" "a joint was faster than its limit";
+    AccelerationHigh "acceleration_high" RetractCancel OperatorOnceHealthy "H12" "a joint sped up or slowed down by more than its limit";
     JointOutside "joint_outside" RetractCancel OperatorOnceHealthy "H12" "a joint is outside its limits: move the arm back by its own means";
     TipTooFast "tip_too_fast" RetractCancel OperatorOnceHealthy "H12" "the tip was faster than it may be at its height";
     TipTooNear "tip_too_near" RetractCancel OperatorOnceHealthy "H1" "the tip is too near to the skin for an arm under way: move the arm off the head by its own means";

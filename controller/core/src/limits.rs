@@ -36,6 +36,8 @@ pub struct Limits {
     pub moving_speed: f64,
     /// Joint speed as a share of the joint's own limit. Source: H12; a tenth for what measuring and an arm's overshoot add.
     pub speed_share: f64,
+    /// The same of a joint's acceleration. Source: H12; as for [`Limits::speed_share`].
+    pub acceleration_share: f64,
     /// How far outside its position limits a joint may be, rad. Source: own, an arm's path tolerance near its limits.
     pub joint_outside: f64,
     /// Tip speed far from the head, m/s. Source: H12 with the allowance of [`Limits::speed_share`].
@@ -144,6 +146,7 @@ impl Limits {
         rest_speed: 0.01,
         moving_speed: 0.05,
         speed_share: 1.1,
+        acceleration_share: 1.1,
         joint_outside: 0.01,
         tip_free: 0.275,
         tip_hover: 0.055,

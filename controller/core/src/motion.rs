@@ -20,6 +20,14 @@ impl Core {
         self.guard_joints(&motion)
             .or_else(|| self.guard_path(&motion))
             .or_else(|| self.guard_tip(now, sensed, &motion))
+            .or_else(|| self.guard_acceleration(&motion))
+    }
+
+    /// Of a motion that is followed: one that was cancelled ends as hard as the arm can. Asked last, for where another guard trips too, that
+    /// one says more.
+    fn guard_acceleration(&self, motion: &MotionSeen) -> Option<Fault> {
+        let high = motion.acceleration_share > self.limits.acceleration_share;
+        (self.moving.is_some() && high).then_some(Fault::AccelerationHigh)
     }
 
     fn guard_joints(&self, motion: &MotionSeen) -> Option<Fault> {

@@ -69,6 +69,9 @@ pub struct JointsSeen {
 pub struct MotionSeen {
     /// The largest |joint speed| as a share of that joint's own limit.
     pub speed_share: f64,
+    /// The largest |change of a joint's speed| on the motion followed, as a share of what that joint's acceleration limit allows in the time
+    /// that it may have taken; 0 while none is followed.
+    pub acceleration_share: f64,
     /// How far outside its position limits the joint is that is farthest outside, rad; 0 when all are inside.
     pub outside: f64,
     /// Speed of the nose tip, m/s.
@@ -217,6 +220,7 @@ impl MotionSeen {
             n.height.is_finite() && n.approach.is_finite() && n.keep_out.is_none_or(f64::is_finite)
         });
         near && magnitude(self.speed_share)
+            && magnitude(self.acceleration_share)
             && magnitude(self.outside)
             && magnitude(self.tip_speed)
             && self.deviation.is_none_or(|(_, off)| magnitude(off))

@@ -14,6 +14,7 @@ mod notes;
 mod path;
 mod registered;
 mod sense;
+mod speeds;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +43,7 @@ use motions::Motions;
 use notes::Intent;
 use registered::Keeping;
 pub use registered::{RegisterError, Registered};
+use speeds::Speeds;
 pub use view::{DotResult, Progress, SessionView};
 
 /// Outcomes that may wait for the record or for whoever asks before more memory is taken. Source: own; the record answers before the next
@@ -134,6 +136,7 @@ pub struct Session {
     skipped: Counts,
     faults: Counts,
     motions: Motions,
+    speeds: Speeds,
     intent: Option<Intent>,
     next_ticket: u64,
     record_failed: Option<RecordError>,
@@ -182,6 +185,7 @@ impl Session {
         let mut limits = config.limits;
         // The tool's own stroke may be shorter than the limit, never longer.
         limits.stroke = limits.stroke.min(plan.cell.tool.stroke.m());
+        let speeds = Speeds::new(kinematics.acceleration(), limits.joints_age);
         Ok(Self {
             skin: skin_of(&plan)?,
             plan,
@@ -198,6 +202,7 @@ impl Session {
             skipped: Counts::default(),
             faults: Counts::default(),
             motions: Motions::default(),
+            speeds,
             intent: None,
             next_ticket: 0,
             record_failed: None,

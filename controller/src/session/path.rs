@@ -6,7 +6,7 @@ use stipple_model::joints::Joints;
 use stipple_model::motion::Trajectory;
 
 use super::Session;
-use crate::ports::{ArmPort, JointState, Micros};
+use crate::ports::{ArmPort, JointState, Micros, Stamped};
 
 /// Step along a path while the arm's place on it is looked for, s. Source: own, two ticks.
 const STEP: f64 = 0.004;
@@ -75,9 +75,10 @@ impl Session {
     pub(super) fn motion_seen(
         &mut self,
         now: Micros,
-        state: &JointState,
+        joints: &Stamped<JointState>,
         arm: &dyn ArmPort,
     ) -> MotionSeen {
+        let state = &joints.value;
         let strain = self.kinematics.strain(state);
         let tip = self.kinematics.base_from_tip(&state.position).origin();
         let soon = state
@@ -106,8 +107,10 @@ impl Session {
                 };
                 (path.hop, off)
             });
+        let followed = self.motions.path.as_ref().map(|path| path.hop);
         MotionSeen {
             speed_share: strain.speed_share,
+            acceleration_share: self.speeds.acceleration_share(followed, joints),
             outside: strain.outside,
             tip_speed,
             near,

@@ -27,7 +27,7 @@ impl Session {
                 at: j.arrived,
                 max_speed: max_speed(&j.value),
             }),
-            motion: joints.map(|j| self.motion_seen(now, &j.value, &*ports.arm)),
+            motion: joints.map(|j| self.motion_seen(now, &j, &*ports.arm)),
             arm: self.motions.followed().map(|hop| ArmSeen {
                 hop,
                 status: self.motions.status(hop, ports.arm),
@@ -62,15 +62,20 @@ impl Session {
             .and_then(|id| self.plan.dot(id))
             .map_or_else(Point::<Head>::origin, |d| d.position);
         let aimed = front.and_then(|id| self.motions.aim(id));
+        let striking = matches!(
+            self.core.state(),
+            State::Verifying | State::Extending | State::Dwelling
+        );
         let displacement = match (aimed, self.filter.pose_at(now)) {
             (Some(aim), Some(head)) => {
                 let off = |pose: stipple_model::frames::Transform<_, Head>| {
                     (pose * point).distance(&(aim * point))
                 };
-                // The pose as it came, too: the filter is late to see a jerk.
-                self.filter
-                    .last_raw()
-                    .map_or(off(head), |raw| off(head).max(off(raw)))
+                // The poses as they came, too: the filter is late to see a jerk, and while a stroke is under way nobody waits for what is
+                // not believed to show that it stays.
+                let doubted = self.filter.last_doubted().filter(|_| striking);
+                let raw = [self.filter.last_raw(), doubted];
+                raw.into_iter().flatten().map(off).fold(off(head), f64::max)
             }
             _ => 0.0,
         };

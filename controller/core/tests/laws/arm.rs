@@ -10,6 +10,7 @@ use crate::plant::Nuisance;
 fn an_arm_that_is_too_fast_or_elsewhere_is_a_fault_at_once() {
     for (nuisance, fault) in [
         (Nuisance::JointFast, Fault::JointTooFast),
+        (Nuisance::Jolt, Fault::AccelerationHigh),
         (Nuisance::JointOutside, Fault::JointOutside),
         (Nuisance::TipFast, Fault::TipTooFast),
         (Nuisance::TipFastLow, Fault::TipTooFast),

@@ -208,7 +208,7 @@ fn whatever_numbers_come_in_none_goes_out_over_a_limit() {
         1e3,
     ];
     type Put = fn(&mut Sensed, f64);
-    let places: [Put; 14] = [
+    let places: [Put; 15] = [
         |s, x| s.joints.as_mut().unwrap().max_speed = x,
         |s, x| s.head.as_mut().unwrap().speed = x,
         |s, x| s.head.as_mut().unwrap().displacement = x,
@@ -218,6 +218,7 @@ fn whatever_numbers_come_in_none_goes_out_over_a_limit() {
         |s, x| s.needle.as_mut().unwrap().extension = x,
         |s, x| s.needle.as_mut().unwrap().force = x,
         |s, x| s.motion.as_mut().unwrap().speed_share = x,
+        |s, x| s.motion.as_mut().unwrap().acceleration_share = x,
         |s, x| s.motion.as_mut().unwrap().outside = x,
         |s, x| s.motion.as_mut().unwrap().tip_speed = x,
         |s, x| s.motion.as_mut().unwrap().near.as_mut().unwrap().height = x,

@@ -57,6 +57,7 @@ pub enum Nuisance {
     RecordSlow,
     RecordFails,
     JointFast,
+    Jolt,
     JointOutside,
     TipFast,
     TipFastLow,
@@ -264,6 +265,7 @@ impl Plant {
         let low = matches!(n, Nuisance::TipDives | Nuisance::TipFastLow);
         let seen = MotionSeen {
             speed_share: pick(Nuisance::JointFast, 1.2, 0.5),
+            acceleration_share: pick(Nuisance::Jolt, 1.2, 0.9),
             outside: pick(Nuisance::JointOutside, 0.02, 0.0),
             tip_speed: match n {
                 Nuisance::TipFast => 0.28,
