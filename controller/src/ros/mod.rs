@@ -104,12 +104,11 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
-    /// Reads the parameters given to a node.
+    /// From the parameters given to a node.
     ///
     /// # Errors
     /// One that is unknown or makes no sense.
-    pub fn read(node: &Node) -> Result<(Self, Held), ProgramError> {
-        let mut given = Parameters::of(node);
+    pub fn read(mut given: Parameters) -> Result<(Self, Held), ProgramError> {
         let limits = given.choice(
             "limits",
             "hardware",
@@ -157,7 +156,7 @@ impl NodeConfig {
 pub fn run() -> Result<(), ProgramError> {
     let ending = Ending::on_signals()?;
     let mut node = program::join_urgent(NODE)?;
-    let (config, held) = NodeConfig::read(&node)?;
+    let (config, held) = NodeConfig::read(Parameters::of(&node))?;
     if config.limits != Limits::HARDWARE {
         tracing::warn!("limits for simulated hardware: never with a real arm");
     }

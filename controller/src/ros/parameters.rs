@@ -73,6 +73,12 @@ impl Parameters {
                     .collect()
             })
             .unwrap_or_default();
+        Self::given(given)
+    }
+
+    /// Those of these names.
+    #[must_use]
+    pub fn given(given: BTreeMap<String, ParameterValue>) -> Self {
         Self {
             given,
             held: Held::default(),

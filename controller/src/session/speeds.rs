@@ -39,11 +39,7 @@ impl Speeds {
     }
 
     /// Takes a joint state in, of the motion that is followed; the largest change of speed as a share of what it may be. Takes no memory.
-    pub fn acceleration_share(
-        &mut self,
-        hop: Option<HopId>,
-        joints: &Stamped<JointState>,
-    ) -> f64 {
+    pub fn acceleration_share(&mut self, hop: Option<HopId>, joints: &Stamped<JointState>) -> f64 {
         if hop != self.hop {
             self.hop = hop;
             self.seen.clear();

@@ -67,3 +67,62 @@ impl SimScanner {
         self.points.iter().map(&mut noisy).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use stipple_controller::registration::{
+        HeadScan, Registrar, Registration, RegistrationError, Tracked,
+    };
+
+    use super::*;
+    use crate::testing::small_plan;
+
+    /// What comes of scans with the tracker off along y by so much before and after, metres.
+    fn registered(offs: &[(f64, f64)]) -> Vec<(f64, Result<Registration, RegistrationError>)> {
+        let (plan, _) = small_plan(4);
+        let registrar = Registrar::new(&plan).unwrap();
+        let rng = ChaCha8Rng::seed_from_u64(3);
+        let mut scanner = SimScanner::new(&plan.head, ScannerConfig::default(), rng);
+        let head = plan.cell.base_from_head;
+        let tracked = |off: f64| {
+            let mut iso = *head.raw();
+            iso.translation.vector.y += off;
+            Transform::from_raw(iso)
+        };
+        let mut register = |&(before, after): &(f64, f64)| {
+            let scan = HeadScan {
+                points: scanner.scan(&head),
+                tracked: Tracked {
+                    before: tracked(before),
+                    after: tracked(after),
+                },
+            };
+            (after, registrar.register(&scan))
+        };
+        offs.iter().map(&mut register).collect()
+    }
+
+    #[test]
+    fn a_scan_registers_a_head_that_was_still_and_tracked_nearly_right() {
+        let offs = [0.0, 0.4e-3, 4e-3, 9e-3];
+        for (off, found) in registered(&offs.map(|off| (off, off))) {
+            let found = found.unwrap();
+            assert!((found.moved.m() - off).abs() < 0.3e-3, "{off}: {found:?}");
+            assert!(found.residual.mm() < 0.3, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_moved_meanwhile_or_is_tracked_far_off_is_not_registered() {
+        let offs = [(0.0, 0.6e-3), (0.6e-3, 0.0), (0.0, 0.4e-3), (12e-3, 12e-3)];
+        let found = registered(&offs);
+        let moved = |k: usize| matches!(found[k].1, Err(RegistrationError::Moved { .. }));
+        assert!(moved(0) && moved(1) && found[2].1.is_ok(), "{found:?}");
+        let far = &found[3].1;
+        assert!(
+            matches!(far, Err(RegistrationError::TooFar { moved_mm, .. }) if (11.0..13.0).contains(moved_mm)),
+            "{far:?}"
+        );
+    }
+}

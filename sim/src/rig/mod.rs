@@ -18,7 +18,7 @@ use stipple_controller::admit::Admitted;
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::{ArmPort as _, JointState, Micros, NeedleReport, Ports};
 use stipple_controller::record::{Record, RecordError};
-use stipple_controller::registration::Registrar;
+use stipple_controller::registration::{Registrar, RegistrationError};
 use stipple_controller::session::{Progress, Selection, Session, SessionView, StartError};
 use stipple_core::{Command, Message};
 use stipple_model::clearance::WorkCell;
@@ -116,6 +116,9 @@ pub(crate) struct Rig {
     put_back_at: Option<Micros>,
     /// Made when it is first needed.
     registrar: Option<Registrar>,
+    /// Why the last scan did not register the head, and how many have not.
+    unregistered: Option<RegistrationError>,
+    refused_scans: u32,
     /// A scan of the head that waits for the next pose of it.
     scanned: Option<Scanned>,
     /// The head was registered while a fault told where it is.
@@ -184,6 +187,8 @@ impl Rig {
             moved: Vec::new(),
             put_back_at: None,
             registrar: None,
+            unregistered: None,
+            refused_scans: 0,
             scanned: None,
             misregistered: false,
             rng,
@@ -388,6 +393,21 @@ impl Rig {
         self.session.start(selection)?;
         self.watch.allow();
         Ok(true)
+    }
+
+    /// How many scans have not registered the head.
+    pub const fn refused_scans(&self) -> u32 {
+        self.refused_scans
+    }
+
+    /// Why [`Rig::start`] goes on saying no.
+    pub fn not_started(&self) -> String {
+        let registered = self.session.registered();
+        match &self.unregistered {
+            Some(refused) if registered.wanted() => refused.to_string(),
+            _ if registered.wanted() => registered.text().to_owned(),
+            _ => self.view.message.text().to_owned(),
+        }
     }
 
     /// Whether the controller's process runs.

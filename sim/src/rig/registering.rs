@@ -62,12 +62,15 @@ impl Rig {
                 after: after.value,
             },
         };
-        let registrar = self.registrar.as_ref();
-        let registration = registrar.and_then(|r| r.register(&scan).ok());
-        if let Some(registration) = registration
-            && self.session.register(registration).is_ok()
-        {
-            self.misregistered = self.distortion(Signal::HeadPose).is_some();
+        match self.registrar.as_ref().map(|r| r.register(&scan)) {
+            Some(Ok(registration)) if self.session.register(registration).is_ok() => {
+                self.misregistered = self.distortion(Signal::HeadPose).is_some();
+            }
+            Some(Err(refused)) => {
+                self.unregistered = Some(refused);
+                self.refused_scans += 1;
+            }
+            _ => {}
         }
     }
 }

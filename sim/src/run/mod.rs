@@ -90,7 +90,7 @@ pub enum RunError {
     Start(#[from] StartError),
     /// The session never got ready.
     #[error("the simulated session did not get ready: {0}")]
-    NotReady(&'static str),
+    NotReady(String),
     /// A file of the report could not be written.
     #[error("{path}: {source}")]
     Io {
@@ -120,6 +120,9 @@ pub enum Ending {
 const WARM_UP: Micros = Micros::from_ms(500);
 /// Time after which the session must be ready.
 const READY_TIME: Micros = Micros::from_ms(5_000);
+
+/// After so many scans that do not register the head nobody scans it again.
+const SCANS: u32 = 10;
 /// What the operator waits before resuming a session that has paused by itself.
 const RESUME_AFTER: Micros = Micros::from_ms(2_000);
 /// Pauses in a row, without a dot done between them, after which a run is given up.
@@ -195,14 +198,14 @@ impl Simulation {
             || self.now() < WARM_UP
             || !self.rig.start(self.selection)?
         {
-            if self.now() > READY_TIME {
-                return Err(RunError::NotReady(self.view().message.text()));
+            if self.now() > READY_TIME || self.rig.refused_scans() >= SCANS {
+                return Err(RunError::NotReady(self.rig.not_started()));
             }
             self.tick();
         }
         self.began = self.now();
         if let Some(Err(denied)) = self.tick().reply {
-            return Err(RunError::NotReady(denied.text()));
+            return Err(RunError::NotReady(denied.text().to_owned()));
         }
         self.pauses.remaining = self.view().progress.remaining();
         Ok(())

@@ -4,7 +4,7 @@ use stipple_controller::admit::admit;
 use stipple_controller::report::Report;
 
 use super::*;
-use crate::plant::{HeadMotion, TrackerConfig};
+use crate::plant::{HeadMotion, ScannerConfig, TrackerConfig};
 use crate::testing::small_plan;
 
 fn admitted(rows: u32) -> Admitted {
@@ -133,6 +133,23 @@ fn a_tracker_that_is_off_is_put_right_by_the_registration() {
     assert_eq!(report.placed, 12, "{report:?}");
     let lateral = report.placement_error_mm.unwrap().lateral;
     assert!(lateral.max < 0.3, "{lateral:?}");
+}
+
+#[test]
+fn a_head_that_no_scan_fits_is_told_of_and_not_worked_on() {
+    let options = Options {
+        plant: PlantConfig {
+            scanner: ScannerConfig {
+                noise_m: 4e-3,
+                ..ScannerConfig::default()
+            },
+            ..PlantConfig::default()
+        },
+        ..Options::default()
+    };
+    let refused = Simulation::new(&admitted(2), &options).err().unwrap();
+    let text = refused.to_string();
+    assert!(text.contains("the head is not registered"), "{text}");
 }
 
 #[test]
