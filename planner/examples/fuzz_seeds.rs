@@ -49,6 +49,26 @@ fn main() {
     for (name, bytes) in plans() {
         write("plan", name, &bytes);
     }
+    write("urdf", "ur5e", arm().as_bytes());
+}
+
+/// The shipped arm without its shapes, and limits for two of its joints behind a zero byte.
+fn arm() -> String {
+    let mut urdf = ArmSource::ur5e().urdf;
+    let end = "</collision>";
+    while let (Some(from), Some(to)) = (urdf.find("<collision"), urdf.find(end)) {
+        urdf.replace_range(from..to + end.len(), "");
+    }
+    urdf.push('\0');
+    for joint in ["shoulder_pan_joint", "wrist_3_joint"] {
+        if !urdf.contains("joint_limits:") {
+            urdf.push_str("joint_limits:\n");
+        }
+        urdf.push_str(&format!(
+            "  {joint}:\n    has_velocity_limits: true\n    max_velocity: 1.5\n    has_jerk_limits: false\n"
+        ));
+    }
+    urdf
 }
 
 /// A head of some hundred triangles in every format, and the odd corners of each.
