@@ -33,7 +33,7 @@ static WHOLE: LazyLock<(Vec<u8>, Verified)> = LazyLock::new(|| {
                 depth_m: 0.5e-3,
             }
         };
-        record.outcome(dot, 1, outcome, 20).expect("an outcome");
+        record.outcome(dot, 1, &outcome, 20).expect("an outcome");
     }
     record.event("pause", "a break", 30).expect("an event");
     drop(record);

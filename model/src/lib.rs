@@ -12,6 +12,7 @@ pub mod mesh;
 pub mod motion;
 pub mod plan;
 pub mod registration;
+pub mod text;
 pub mod treatment;
 pub mod units;
 

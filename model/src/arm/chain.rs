@@ -12,6 +12,7 @@ use super::steps::Steps;
 use super::walk::{Walk, is_moving, soft_limits};
 use crate::joints::{Joints, MAX_JOINTS};
 use crate::motion::JointLimits;
+use crate::text::{QUOTE, plain};
 
 /// One revolute joint.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +57,7 @@ pub struct Arm {
 pub(super) fn read(source: &ArmSource) -> Result<(urdf_rs::Robot, Vec<Finding>), ArmError> {
     let unusable = |reason: String| ArmError::Urdf {
         arm: source.name.clone(),
-        reason: reason.replace('\n', " "),
+        reason: plain(&reason, QUOTE),
     };
     let (urdf, findings) = reduced(&source.urdf).map_err(|e| match e {
         Unusable::Text(reason) => unusable(reason),

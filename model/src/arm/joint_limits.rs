@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::Joint;
 use super::source::ArmSource;
 use super::walk::SLOWEST;
+use crate::text::{QUOTE, plain};
 
 /// Longest file, bytes: some hundred joints.
 const LONGEST: usize = 256 << 10;
@@ -187,9 +188,9 @@ fn parse(yaml: &str) -> Result<BTreeMap<String, Entry>, JointLimitsError> {
         value.trim_start().starts_with('!')
     };
     if let Some(line) = yaml.lines().find(tagged) {
-        return Err(JointLimitsError::Tag(line.trim().to_owned()));
+        return Err(JointLimitsError::Tag(plain(line.trim(), QUOTE)));
     }
-    let syntax = |e: String| JointLimitsError::Syntax(e.replace('\n', " "));
+    let syntax = |e: String| JointLimitsError::Syntax(plain(&e, QUOTE));
     let file: File = serde_saphyr::from_str(yaml).map_err(|e| syntax(e.to_string()))?;
     let joints = file.joints();
     joints.ok_or_else(|| syntax("there is no joint_limits table".to_owned()))
@@ -207,7 +208,7 @@ impl ArmSource {
         let arm = || self.name.clone();
         let document = Document::parse(&self.urdf).map_err(|e| JointLimitsError::Urdf {
             arm: arm(),
-            reason: e.to_string().replace('\n', " "),
+            reason: plain(&e.to_string(), QUOTE),
         })?;
         let joints: BTreeMap<&str, Node<'_, '_>> = document
             .root_element()
@@ -354,6 +355,28 @@ joint_limits:
                 error.contains(told) && !error.contains('\n'),
                 "{yaml}: {error}"
             );
+        }
+    }
+
+    /// Found by fuzzing: parsers quote what they stumble over as it is.
+    #[test]
+    fn control_characters_do_not_reach_a_terminal() {
+        let broken = ArmSource {
+            urdf: "<robot name=\"a\" b\u{1d}=\"\"/>".to_owned(),
+            ..ArmSource::ur5e()
+        };
+        let good = "joint_limits: {elbow_joint: {has_velocity_limits: true, max_velocity: 1}}";
+        let tagged = "joint_limits: !a\u{1b}[2J";
+        let told = [
+            broken.with_joint_limits(good).unwrap_err().to_string(),
+            Arm::from_source(&broken).unwrap_err().to_string(),
+            ArmSource::ur5e()
+                .with_joint_limits(tagged)
+                .unwrap_err()
+                .to_string(),
+        ];
+        for line in told {
+            assert!(!line.contains(char::is_control), "{line:?}");
         }
     }
 }

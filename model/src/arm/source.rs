@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::description::{Unusable, reduced};
 use super::joint_limits::Tightened;
 use crate::files::read_limited;
+use crate::text::{QUOTE, plain};
 
 /// Largest URDF or mesh file read, bytes.
 const FILE_LIMIT: u64 = 64 << 20;
@@ -101,7 +102,7 @@ impl ArmSource {
         let urdf = String::from_utf8_lossy(&read(path)?).into_owned();
         let unusable = |reason: String| ArmSourceError::Urdf {
             path: path.to_owned(),
-            reason: reason.replace('\n', " "),
+            reason: plain(&reason, QUOTE),
         };
         let (reduced, _) = reduced(&urdf).map_err(|e| match e {
             Unusable::Text(reason) => unusable(reason),

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::error::TreatmentError;
+use crate::text::QUOTE;
 
 /// Every table of a treatment file with its keys; the file itself is the table "". `planner/treatments/README.md` documents each of
 /// them, and a test holds it against this list.
@@ -128,15 +129,9 @@ pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
         .unwrap_or_default()
 }
 
-/// A parser's message as one line that is not endless.
-pub(super) fn one_line(message: &str) -> String {
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    message.chars().take(300).map(printable).collect()
-}
-
 /// The parser's message in the words of the file: it names what it expects as types of this program.
 pub(super) fn plain(message: &str) -> String {
-    let message = one_line(message);
+    let message = crate::text::plain(message, QUOTE);
     let message = message.replacen("missing field", "missing key", 1);
     let found = message
         .replacen(
@@ -174,7 +169,7 @@ pub(super) fn line(text: &str, at: usize) -> usize {
 pub(super) fn check(text: &str) -> Result<(), TreatmentError> {
     let syntax = |e: toml::de::Error| TreatmentError::Syntax {
         line: line(text, e.span().map_or(0, |s: Range<usize>| s.start)),
-        reason: one_line(e.message()),
+        reason: crate::text::plain(e.message(), QUOTE),
     };
     let table = DeTable::parse(text).map_err(syntax)?;
     check_table(text, "", table.get_ref())
@@ -190,7 +185,7 @@ fn check_table(text: &str, name: &str, table: &DeTable<'_>) -> Result<(), Treatm
         if !keys.contains(&word) {
             return Err(TreatmentError::UnknownKey {
                 line: line(text, at),
-                key: one_line(word).chars().take(64).collect(),
+                key: crate::text::plain(word, 64),
                 place: if name.is_empty() {
                     "the file".to_owned()
                 } else {

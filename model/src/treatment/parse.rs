@@ -236,7 +236,7 @@ fn shade_named(place: &str, name: &str, shades: &[ShadeDesign]) -> Checked<u8> {
         let known: Vec<&str> = shades.iter().map(|s| s.name.as_str()).collect();
         TreatmentError::UnknownShade {
             place: place.to_owned(),
-            shade: keys::one_line(name).chars().take(64).collect(),
+            shade: crate::text::plain(name, 64),
             nearest: keys::nearest(name, known.iter().copied()).to_owned(),
             known: known.join(", "),
         }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use nalgebra::Vector3;
 use serde::Deserialize;
 use stipple_model::digest::Digest;
+use stipple_model::text::plain;
 
 use super::error::RegisterError;
 use crate::scan::{Unit, UnitChoice};
@@ -208,12 +209,6 @@ fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let reason = text.rsplit_once(" at line ");
     plain(reason.map_or(text.as_str(), |(reason, _)| reason), 160)
-}
-
-/// The beginning of a text out of a file, for messages: a name may hold anything, and a terminal obeys control characters.
-fn plain(text: &str, most: usize) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(shown).take(most).collect()
 }
 
 #[cfg(test)]

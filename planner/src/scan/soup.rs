@@ -4,6 +4,7 @@ use std::fmt;
 
 use nalgebra::Vector3;
 use stipple_model::digest::Digest;
+use stipple_model::text::plain;
 
 use super::error::ScanError;
 use super::polygon;
@@ -220,12 +221,7 @@ pub(super) fn unit_in(comment: &str) -> Option<Unit> {
 
 /// At most 60 characters of a line, without control characters, for messages.
 pub(super) fn excerpt(line: &str) -> String {
-    let clean: String = line
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(60)
-        .collect();
-    clean.trim().to_owned()
+    plain(line, 60).trim().to_owned()
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ fn region_named(name: &str) -> Checked<Region> {
         });
     }
     Region::named(name).ok_or_else(|| TreatmentError::UnknownRegion {
-        region: keys::one_line(name).chars().take(64).collect(),
+        region: crate::text::plain(name, 64),
         nearest: keys::nearest(
             name,
             Region::ALL.into_iter().map(Region::name).chain(["scar"]),
