@@ -355,7 +355,10 @@ fn shorten(points: &[Vector3<f64>], start: Vec<u32>, cost: &impl Cost) -> Vec<u3
 pub fn tour(points: &[Point<Head>]) -> Vec<u32> {
     let raw: Vec<Vector3<f64>> = points.iter().map(Point::raw).collect();
     let rear = (0u32..).zip(&raw).min_by(|a, b| a.1.x.total_cmp(&b.1.x));
-    let start = greedy(&raw, Grid::new(&raw), rear.map_or(0, |(i, _)| i));
+    let Some((rear, _)) = rear else {
+        return Vec::new();
+    };
+    let start = greedy(&raw, Grid::new(&raw), rear);
     // Numbered along the way: what is near is then near in memory too.
     let sorted: Vec<Vector3<f64>> = start.iter().map(|&i| raw[i as usize]).collect();
     let cost = |a: u32, b: u32| (sorted[a as usize] - sorted[b as usize]).norm();

@@ -330,6 +330,11 @@ fn struck(visits: &[Visit], rules: &OrderRules, found: &Order) -> Vec<f64> {
     times
 }
 
+#[test]
+fn a_tour_of_nothing_is_empty() {
+    assert!(tour(&[]).is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
