@@ -14,9 +14,13 @@ use r2r::rcl_interfaces::srv::{
     SetParametersAtomically,
 };
 use r2r::{Node, ParameterValue};
+use stipple_model::text::plain;
 
 use super::program::ProgramError;
 use super::service::{self, Requests, answer};
+
+/// So many characters of what was given are quoted.
+const LONGEST: usize = 120;
 
 /// What is said to who wants to set one.
 const NOT_NOW: &str =
@@ -47,7 +51,7 @@ impl Held {
 fn wrong(name: &'static str, found: &ParameterValue, wanted: impl Into<String>) -> ProgramError {
     ProgramError::Parameter {
         name,
-        found: format!("{found:?}"),
+        found: plain(&format!("{found:?}"), LONGEST),
         wanted: wanted.into(),
     }
 }
@@ -204,7 +208,7 @@ impl Parameters {
         let Some((_, choice)) = choices.iter().find(|(key, _)| *key == word) else {
             return Err(ProgramError::Parameter {
                 name,
-                found: word,
+                found: plain(&word, LONGEST),
                 wanted,
             });
         };
@@ -225,7 +229,7 @@ impl Parameters {
         match self.given.into_keys().find(|name| !of_ros(name)) {
             None => Ok(self.held),
             Some(name) => Err(ProgramError::UnknownParameter {
-                name,
+                name: plain(&name, LONGEST),
                 known: self.held.0.into_keys().collect::<Vec<_>>().join(", "),
             }),
         }
@@ -309,5 +313,61 @@ impl ParameterServices {
         answer(self.set_all, move |_| SetParametersAtomically::Response {
             result: refused(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::NodeConfig;
+    use super::*;
+
+    fn read(given: &[(&str, ParameterValue)]) -> Result<NodeConfig, String> {
+        let given = given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        let read = NodeConfig::read(Parameters::given(given));
+        read.map(|(config, _)| config).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn what_is_given_is_read_or_refused_by_name() {
+        let text = |word: &str| ParameterValue::String(word.to_owned());
+        let config = read(&[
+            ("arm_port", text("stream")),
+            ("stream_rate", ParameterValue::Integer(125)),
+        ]);
+        assert_eq!(config.unwrap().stream, Some(125.0));
+        for (name, value, told) in [
+            (
+                "goal_tolerance",
+                ParameterValue::Double(f64::NAN),
+                "0.0001 to 0.01",
+            ),
+            ("goal_tolerance", ParameterValue::Bool(true), "a number"),
+            ("limits", text("loose"), "hardware"),
+            ("use_sim_time", ParameterValue::Bool(true), "use_sim_time"),
+            ("colour", text("red"), "no such parameter"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn what_is_quoted_is_one_line_and_not_endless() {
+        let odd = "\u{1b}[2J\n".repeat(1000);
+        for (name, value) in [
+            (odd.as_str(), ParameterValue::Bool(true)),
+            ("limits", ParameterValue::String(odd.clone())),
+            ("path_tolerance", ParameterValue::String(odd.clone())),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert!(
+                !error.contains(char::is_control) && error.len() < 600,
+                "{error:?}"
+            );
+        }
     }
 }
