@@ -1,6 +1,8 @@
 //! Messages of every topic that the controller listens to, with anything in them, one after the other.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use libfuzzer_sys::fuzz_target;
 use r2r::geometry_msgs::msg::PoseStamped;
 use r2r::sensor_msgs::msg::{JointState, PointCloud2};
@@ -11,6 +13,11 @@ use stipple_controller::ros::program::Clock;
 use stipple_controller::ros::scan;
 use stipple_core::Limits;
 use stipple_model::arm::{Arm, ArmSource};
+
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let arm = Arm::from_source(&ArmSource::ur5e()).expect("the shipped arm");
+    arm.joints().iter().map(|j| j.name.clone()).collect()
+});
 
 #[derive(Deserialize)]
 enum Message {
@@ -27,11 +34,7 @@ enum Message {
 
 fuzz_target!(|bytes: &[u8]| {
     let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
-    let names = ArmSource::ur5e();
-    let names: Vec<String> = Arm::from_source(&names)
-        .map(|arm| arm.joints().iter().map(|j| j.name.clone()).collect())
-        .unwrap_or_default();
-    inputs.set_names(&names);
+    inputs.set_names(&NAMES);
     let mut rest = bytes;
     while let Ok((message, left)) = postcard::take_from_bytes::<Message>(rest) {
         rest = left;

@@ -107,7 +107,8 @@ impl Session {
                 };
                 (path.hop, off)
             });
-        let followed = self.motions.path.as_ref().map(|path| path.hop);
+        let path = self.motions.path.as_ref().filter(|_| under_way);
+        let followed = path.map(|path| path.hop);
         MotionSeen {
             speed_share: strain.speed_share,
             acceleration_share: self.speeds.acceleration_share(followed, joints),

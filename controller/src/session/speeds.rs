@@ -7,8 +7,11 @@ use stipple_model::joints::Joints;
 
 use crate::ports::{JointState, Micros, Stamped};
 
-/// How many speeds are looked back on: at 500 Hz, 128 ms. Source: own; over a longer span what the messages' way may have taken weighs less.
-const KEPT: usize = 64;
+/// How many speeds are looked back on, 128 ms at least. Source: own; over a longer span what the messages' way may have taken weighs less.
+const KEPT: usize = 32;
+
+/// Nearer than this in time none is kept beside the one before. Source: own, two ticks.
+const SPACING: Micros = Micros::from_ms(4);
 
 /// The joints' speeds since the motion under way began, as they were reported.
 ///
@@ -23,6 +26,9 @@ pub(super) struct Speeds {
     /// The age that a joint state may have.
     age: Micros,
     hop: Option<HopId>,
+    /// When the last one came.
+    last: Option<Micros>,
+    /// Those that are kept, oldest first.
     seen: VecDeque<(Micros, Joints)>,
     share: f64,
 }
@@ -33,6 +39,7 @@ impl Speeds {
             limits,
             age,
             hop: None,
+            last: None,
             seen: VecDeque::with_capacity(KEPT),
             share: 0.0,
         }
@@ -42,22 +49,27 @@ impl Speeds {
     pub fn acceleration_share(&mut self, hop: Option<HopId>, joints: &Stamped<JointState>) -> f64 {
         if hop != self.hop {
             self.hop = hop;
+            self.last = None;
             self.seen.clear();
             self.share = 0.0;
         }
         let (at, velocity) = (joints.arrived, joints.value.velocity);
-        if hop.is_none() || self.seen.back().is_some_and(|(last, _)| *last >= at) {
+        if hop.is_none() || self.last.is_some_and(|last| last >= at) {
             return self.share;
         }
+        self.last = Some(at);
         self.share = self.seen.iter().fold(0.0, |share, (then, before)| {
             let apart = at.since(*then).map_or(0.0, Micros::s) + self.age.s();
             let change = velocity.zip(before, |v, b| v - b);
             larger(share, self.share_of(&change) / apart)
         });
-        if self.seen.len() == KEPT {
-            self.seen.pop_front();
+        let apart = self.seen.back().and_then(|(kept, _)| at.since(*kept));
+        if apart.is_none_or(|apart| apart >= SPACING) {
+            if self.seen.len() == KEPT {
+                self.seen.pop_front();
+            }
+            self.seen.push_back((at, velocity));
         }
-        self.seen.push_back((at, velocity));
         self.share
     }
 
