@@ -62,7 +62,11 @@ fuzz_target!(|bytes: &[u8]| {
                 if let Ok((cloud, tracked)) = inputs.latest_scan()
                     && let Ok(scan) = scan::read(&cloud, tracked)
                 {
-                    assert!(scan.points.iter().all(|p| p.raw().iter().all(|c| c.is_finite())));
+                    assert!(
+                        scan.points
+                            .iter()
+                            .all(|p| p.raw().iter().all(|c| c.is_finite()))
+                    );
                 }
             }
             Message::Description(urdf) => {
@@ -75,8 +79,14 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
         let look = inputs.look();
-        assert!(look.joints.is_none_or(|j| j.value.position.is_finite() && j.value.velocity.is_finite()));
+        assert!(
+            look.joints
+                .is_none_or(|j| j.value.position.is_finite() && j.value.velocity.is_finite())
+        );
         assert!(look.head.is_none_or(|h| h.value.is_finite()));
-        assert!(look.needle.is_none_or(|n| n.value.extension.is_finite() && n.value.axial_force.is_finite()));
+        assert!(
+            look.needle
+                .is_none_or(|n| n.value.extension.is_finite() && n.value.axial_force.is_finite())
+        );
     }
 });

@@ -46,7 +46,14 @@ const NAMES: [&str; 15] = [
     "unknown",
 ];
 
-const WORDS: [&str; 6] = ["hardware", "simulation", "action", "stream", "", "base_link"];
+const WORDS: [&str; 6] = [
+    "hardware",
+    "simulation",
+    "action",
+    "stream",
+    "",
+    "base_link",
+];
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(given) = postcard::from_bytes::<Vec<(Name, Value)>>(bytes) else {
@@ -77,7 +84,11 @@ fuzz_target!(|bytes: &[u8]| {
             assert!((1e-3..=0.5).contains(&config.tolerances.path));
             assert!((1e-4..=0.01).contains(&config.tolerances.goal));
             assert!((0.05..=5.0).contains(&config.tolerances.goal_time));
-            assert!(config.stream.is_none_or(|rate| (50.0..=500.0).contains(&rate)));
+            assert!(
+                config
+                    .stream
+                    .is_none_or(|rate| (50.0..=500.0).contains(&rate))
+            );
             assert!((1.0..=50.0).contains(&config.rates.state));
             assert!((0.1..=10.0).contains(&config.rates.diagnostics));
             assert!(!config.arm_controller.is_empty() && !config.base_frame.is_empty());
@@ -86,7 +97,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
         Err(error) => {
             let line = error.to_string();
-            assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
+            assert!(
+                !line.is_empty() && !line.contains(char::is_control),
+                "{line:?}"
+            );
         }
     }
 });

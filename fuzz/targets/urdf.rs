@@ -9,7 +9,10 @@ use stipple_model::arm::{Arm, ArmSource};
 /// In one line.
 fn told(error: &dyn std::error::Error) {
     let line = error.to_string();
-    assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
+    assert!(
+        !line.is_empty() && !line.contains(char::is_control),
+        "{line:?}"
+    );
 }
 
 fuzz_target!(|text: &str| {
