@@ -181,13 +181,13 @@ impl HeadFilter {
         if off > reach || turned * 0.1 > reach {
             return self.doubt(at, sample);
         }
-        self.jumped = None;
         self.track = Some(self.corrected(&track, &predicted, &pose, at, dt));
         self.believe(sample)
     }
 
     fn believe(&mut self, sample: &Stamped<Transform<Base, Head>>) -> Verdict {
         self.good_at = Some(sample.arrived);
+        self.jumped = None;
         self.recent.rotate_left(1);
         if let Some(last) = self.recent.last_mut() {
             *last = Some((sample.arrived, sample.value));
@@ -206,7 +206,6 @@ impl HeadFilter {
             self.jumped = Some((sample.value, count));
             return Verdict::Jumped;
         }
-        self.jumped = None;
         self.restart(at, &sample.value);
         self.believe(sample)
     }

@@ -39,6 +39,11 @@ pub struct Strain {
     pub outside: f64,
 }
 
+/// The larger of two; NaN when one is, which a comparison would hide.
+pub(crate) fn larger(a: f64, b: f64) -> f64 {
+    if b <= a || a.is_nan() { a } else { b }
+}
+
 /// A motion that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HopRequest {
@@ -149,16 +154,14 @@ impl Kinematics for CellPlanner {
 
     fn strain(&self, state: &JointState) -> Strain {
         let joints = self.cell.arm().joints();
-        // A comparison with NaN must not hide it.
-        let largest = |a: f64, b: f64| if b <= a || a.is_nan() { a } else { b };
         let each = || joints.iter().zip(state.position.as_slice());
         Strain {
             speed_share: (joints.iter().zip(state.velocity.as_slice()))
                 .map(|(joint, speed)| speed.abs() / joint.velocity)
-                .fold(0.0, largest),
+                .fold(0.0, larger),
             outside: each()
-                .map(|(joint, q)| largest(joint.lower - q, q - joint.upper))
-                .fold(0.0, largest),
+                .map(|(joint, q)| larger(joint.lower - q, q - joint.upper))
+                .fold(0.0, larger),
         }
     }
 

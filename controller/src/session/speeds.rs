@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use stipple_core::HopId;
 use stipple_model::joints::Joints;
 
+use crate::hops::larger;
 use crate::ports::{JointState, Micros, Stamped};
 
 /// How many speeds are looked back on, 128 ms at least. Source: own; over a longer span what the messages' way may have taken weighs less.
@@ -17,8 +18,8 @@ const SPACING: Micros = Micros::from_ms(4);
 ///
 /// Two reports that arrived a time apart were made at most that time and the age that a joint state may have apart. What the speed changes by
 /// between them is held against what the joint may do in all of it: however messages are held up, within that age, an arm that keeps its
-/// limits never shows more than 1. With a tenth allowed on top, at 500 Hz and
-/// an age of 20 ms, a jolt of twelve times the limit is seen in one report, one of a third above it within all that are kept.
+/// limits never shows more than 1. With a tenth allowed on top, at 500 Hz and an age of 20 ms, a jolt of more than twelve times the limit is
+/// seen in one report, one of a third above it within all that are kept.
 #[derive(Debug)]
 pub(super) struct Speeds {
     /// Highest accelerations, rad/s².
@@ -78,11 +79,6 @@ impl Speeds {
         let each = change.zip(&self.limits, |c, a| c.abs() / a);
         each.as_slice().iter().copied().fold(0.0, larger)
     }
-}
-
-/// The larger of two; NaN when one is.
-fn larger(a: f64, b: f64) -> f64 {
-    if b <= a || a.is_nan() { a } else { b }
 }
 
 #[cfg(test)]
@@ -145,7 +141,7 @@ mod tests {
     #[test]
     fn an_arm_over_its_limits_is_seen() {
         assert!(worst(1.0, |_| 0) > 0.7);
-        // Twice as fast is four times the acceleration.
+        // So many times as fast is the square of it in acceleration.
         assert!(worst(1.5, |_| 0) > 1.1);
         assert!(worst(2.0, |k| 700 * (k % 3)) > 1.5);
     }
