@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stipple_model::clearance::{Obstacle, WorkCell};
+use stipple_model::clearance::{Obstacle, Settled, WorkCell};
 use stipple_model::frames::{Base, Head, Point, Tip, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
@@ -10,6 +10,10 @@ use stipple_model::motion::{self, HopError, HopTarget, Trajectory};
 use stipple_model::plan::{DotId, Outcome, Plan, SkipReason};
 
 use crate::ports::JointState;
+
+/// Joints this near to the station's are at the station, rad: the way from there is the planner's way back. Source: own, as near as a motion
+/// must begin to where the arm rests.
+const AT_STATION: f64 = 2e-3;
 
 /// The arm's geometry as the tick needs it: cheap, and the same for the same joints.
 pub trait Kinematics: Send + Sync {
@@ -68,6 +72,9 @@ pub enum HopRefusal {
     /// The plan has no such dot, or left it out.
     #[error("the dot is not planned")]
     NotPlanned,
+    /// The plan has no station.
+    #[error("there is no station")]
+    NoStation,
     /// The arm cannot go there from here with the head where it is.
     #[error("no motion: {}", .0.key())]
     Unreachable(SkipReason),
@@ -82,6 +89,7 @@ impl HopRefusal {
     pub const fn key(self) -> &'static str {
         match self {
             Self::NotPlanned => "not_planned",
+            Self::NoStation => "no_station",
             Self::Unreachable(reason) => reason.key(),
             Self::BadInput => "bad_input",
         }
@@ -101,6 +109,16 @@ pub trait HopPlanner {
     /// # Errors
     /// Why there is none.
     fn lift(
+        &mut self,
+        from: &Joints,
+        base_from_head: &Transform<Base, Head>,
+    ) -> Result<Hop, HopRefusal>;
+
+    /// From `from`, at rest off the head, to the station.
+    ///
+    /// # Errors
+    /// Why there is no way, or that there is no station.
+    fn park(
         &mut self,
         from: &Joints,
         base_from_head: &Transform<Base, Head>,
@@ -192,7 +210,14 @@ impl HopPlanner for CellPlanner {
             head_from_tip,
             seed,
         };
-        let trajectory = motion::hop(&self.cell, &request.base_from_head, &request.from, &target)?;
+        let (from, base_from_head) = (&request.from, &request.base_from_head);
+        let waits = |station: &Joints| from.max_difference(station) <= AT_STATION;
+        let trajectory = if self.plan.station.as_ref().is_some_and(waits) {
+            let goal = motion::hover(&self.cell, base_from_head, &target)?;
+            motion::back(&Settled::nothing(&self.cell, base_from_head), from, &goal)?
+        } else {
+            motion::hop(&self.cell, base_from_head, from, &target)?
+        };
         Ok(Hop { trajectory })
     }
 
@@ -204,6 +229,19 @@ impl HopPlanner for CellPlanner {
         self.fits(from, base_from_head)?;
         Ok(Hop {
             trajectory: motion::lift(&self.cell, base_from_head, from)?,
+        })
+    }
+
+    fn park(
+        &mut self,
+        from: &Joints,
+        base_from_head: &Transform<Base, Head>,
+    ) -> Result<Hop, HopRefusal> {
+        self.fits(from, base_from_head)?;
+        let station = self.plan.station.ok_or(HopRefusal::NoStation)?;
+        let settled = Settled::nothing(&self.cell, base_from_head);
+        Ok(Hop {
+            trajectory: motion::away(&settled, from, Some(&station))?,
         })
     }
 }

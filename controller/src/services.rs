@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use stipple_core::{Fault, Message, Micros};
+use stipple_core::{Fault, Leg, Message, Micros, Waits};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::plan::DotId;
@@ -26,10 +26,12 @@ pub struct Ticket(pub u64);
 pub enum Request {
     /// A motion to a dot.
     Hop(Ticket, HopRequest),
-    /// A motion away from the head.
-    Lift {
+    /// A motion off the head.
+    Off {
         /// For the answer.
         ticket: Ticket,
+        /// Up, or on to the station.
+        leg: Leg,
         /// Where the arm rests.
         from: Joints,
         /// The head as tracked.
@@ -87,8 +89,8 @@ pub enum Said {
     Text(&'static str),
     /// A fault's name and text.
     Fault(Fault),
-    /// Why there is a pause, and who asked for it.
-    Pause(Message, Asked),
+    /// Why there is a pause, who asked for it, and where the arm waits.
+    Pause(Message, Asked, Option<Waits>),
     /// How long one was, why and by whom.
     Break(Micros, Message, Asked),
     /// How well a registration fits, and how far the head is from where it is tracked.
@@ -116,7 +118,10 @@ impl std::fmt::Display for Said {
                 moved.mm()
             ),
             Self::Fault(fault) => write!(f, "{}: {}", fault.row().name, fault.row().text),
-            Self::Pause(why, asked) => pause(f, *why, asked),
+            Self::Pause(why, asked, waits) => {
+                pause(f, *why, asked)?;
+                waits.map_or(Ok(()), |waits| write!(f, "; {}", waits.text()))
+            }
             Self::Break(lasted, why, asked) => {
                 write!(f, "{:.3} s: ", lasted.s())?;
                 pause(f, *why, asked)
@@ -202,7 +207,7 @@ impl<P: HopPlanner> Services for InlineServices<P> {
     fn ask(&mut self, request: Request) {
         let answer = match request {
             Request::Note(note) => write(&mut self.record, self.clock, &note),
-            Request::Hop(..) | Request::Lift { .. } => compute(&mut self.planner, &request),
+            Request::Hop(..) | Request::Off { .. } => compute(&mut self.planner, &request),
         };
         self.answers.extend(answer);
     }
@@ -215,16 +220,23 @@ impl<P: HopPlanner> Services for InlineServices<P> {
 fn compute(planner: &mut impl HopPlanner, request: &Request) -> Option<Answer> {
     match request {
         Request::Hop(ticket, request) => Some(Answer::Hop(*ticket, planner.hop(request))),
-        Request::Lift {
+        Request::Off {
             ticket,
+            leg,
             from,
             base_from_head,
         } => {
-            let lift = planner.lift(from, base_from_head);
-            if let Err(refusal) = &lift {
-                tracing::warn!(%refusal, "no way up from here");
+            let (way, none) = match leg {
+                Leg::Lift => (planner.lift(from, base_from_head), "no way up from here"),
+                Leg::Park => (
+                    planner.park(from, base_from_head),
+                    "no way to the station from here",
+                ),
+            };
+            if let Err(refusal) = &way {
+                tracing::warn!(%refusal, "{none}");
             }
-            Some(Answer::Hop(*ticket, lift))
+            Some(Answer::Hop(*ticket, way))
         }
         Request::Note(_) => None,
     }
@@ -259,7 +271,7 @@ fn write(record: &mut Record, clock: WallClock, note: &Note) -> Option<Answer> {
     })
 }
 
-/// Motions that may be asked for and wait, and their answers. Source: own; a session asks for one hop and one lift at a time.
+/// Motions that may be asked for and wait, and their answers. Source: own; a session asks for one hop and one way off at a time.
 const MOTIONS: usize = 8;
 
 /// Notes that may wait for the disk. Source: own; at four dots a second half a minute of a disk that stands still, long after the core has

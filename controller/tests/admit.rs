@@ -110,6 +110,23 @@ fn broken_plans_are_refused_each_for_its_own_reason() {
         |p| p.cell.floor_z = f64::NAN,
         |e| matches!(e, AdmitError::CellNumber(_)),
     );
+    // At the station the needle's axis counts, the turn about it does not.
+    let turned = |roll: f64, pitch: f64| {
+        move |p: &mut stipple_model::plan::Plan| {
+            let turn = stipple_model::frames::Transform::from_xyz_rpy([0.0; 3], [0.0, pitch, roll]);
+            p.cell.station = p.cell.station.map(|station| station * turn);
+        }
+    };
+    let mut plan = good().clone();
+    turned(0.5, 0.0)(&mut plan);
+    assert!(admit(Arc::new(plan), Digest::of(b"plan")).is_ok());
+    check(turned(0.0, 0.01), |e| {
+        matches!(e, AdmitError::Station(Elsewhere { .. }))
+    });
+    check(
+        |p| p.station = p.station.map(|q| q.map(|angle| angle + 1e-4)),
+        |e| matches!(e, AdmitError::Station(Elsewhere { .. })),
+    );
     let names = |n: &[&str]| n.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     assert!(check_arm(&names(&["a", "b"]), &names(&["b", "a"])).is_ok());
     assert!(check_arm(&names(&["a", "b"]), &names(&["a"])).is_err());

@@ -17,7 +17,7 @@ use stipple_controller::ports::Micros;
 use stipple_controller::record::Record;
 use stipple_controller::services::{Answer, InlineServices, Note, Request, Services, WallClock};
 use stipple_controller::session::{Selection, Session, SessionConfig, SessionView};
-use stipple_core::{Command, Denied, Fault, Limits, State};
+use stipple_core::{Command, Denied, Fault, Leg, Limits, State};
 use stipple_model::frames::Transform;
 use stipple_model::plan::DotId;
 
@@ -31,6 +31,7 @@ struct Meddling {
     /// Hops asked for, by dot.
     hops: BTreeMap<DotId, u32>,
     lifts: u32,
+    parks: u32,
     faults: Vec<String>,
     /// The first hop to this dot is refused.
     refuse_first: Option<DotId>,
@@ -51,7 +52,8 @@ impl Services for Meddling {
                     return;
                 }
             }
-            Request::Lift { from, .. } => {
+            Request::Off { leg: Leg::Park, .. } => self.parks += 1,
+            Request::Off { from, .. } => {
                 self.lifts += 1;
                 if self.lifts == 1 {
                     *from = from.map(|q| q + self.first_lift_off);
@@ -90,6 +92,7 @@ impl Bench {
                 inner: InlineServices::new(bed.planner.clone(), record, WALL),
                 hops: BTreeMap::new(),
                 lifts: 0,
+                parks: 0,
                 faults: Vec::new(),
                 refuse_first: None,
                 first_lift_off: 0.0,
@@ -141,7 +144,7 @@ fn a_lift_from_elsewhere_is_not_followed_but_asked_for_again() {
     });
     bench.session.command(Command::Pause);
     bench.until(10.0, |v| v.state == State::Paused);
-    assert_eq!(bench.services.lifts, 2);
+    assert_eq!((bench.services.lifts, bench.services.parks), (2, 1));
 }
 
 #[test]

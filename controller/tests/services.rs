@@ -30,7 +30,8 @@ fn requests(bed: &plant::Bed) -> Vec<Request> {
                 base_from_head,
             },
         ),
-        Request::Lift {
+        Request::Off {
+            leg: stipple_core::Leg::Lift,
             ticket: Ticket(2),
             from: bed.home,
             base_from_head,

@@ -11,7 +11,7 @@ mod plant;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plant::{Bed, Plant, bed};
+use plant::{Bed, Plant, bed, bed_without_station};
 use stipple_controller::ports::Micros;
 use stipple_controller::record::{Durability, Record};
 use stipple_controller::registration::Registration;
@@ -20,7 +20,7 @@ use stipple_controller::services::{InlineServices, WallClock};
 use stipple_controller::session::{
     Asked, RegisterError, Registered, Selection, Session, SessionConfig, SessionView, StartError,
 };
-use stipple_core::{Command, Fault, Limits, State};
+use stipple_core::{Command, Fault, Limits, State, Waits};
 use stipple_model::frames::Transform;
 use stipple_model::units::Length;
 
@@ -142,9 +142,31 @@ fn the_same_inputs_give_the_same_session() {
 }
 
 #[test]
-fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
+fn a_break_without_a_station_is_spent_lifted_off_the_head() {
     use stipple_controller::hops::Kinematics as _;
+    let bed = bed_without_station(20);
+    let mut bench = Bench::new(&bed, memory(&bed), 0);
+    bench.start(None);
+    bench.until(30.0, |v| v.state == State::Dwelling);
+    bench.session.command(Command::Pause);
+    let view = bench.until(10.0, |v| v.state == State::Paused);
+    assert_eq!(view.waits, Some(Waits::Lifted));
+    let tip = bed.planner.base_from_tip(&bench.plant.arm.rest).origin();
+    let head = bench.plant.tracker.truth(bench.plant.now).origin();
+    assert!(
+        tip.distance(&head) > 0.09 + 0.015,
+        "paused {} m from the head's middle",
+        tip.distance(&head)
+    );
+    bench.session.command(Command::Resume);
+    bench.until(60.0, |v| v.finished);
+    assert_eq!(bench.plant.strikes.len(), 20);
+}
+
+#[test]
+fn a_break_is_spent_at_the_station_and_resume_goes_on_with_the_same_dot() {
     let bed = bed(20);
+    let station = bed.admitted.plan().station.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("session.sqlite");
     let record = Record::open(
@@ -163,35 +185,28 @@ fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
         .pause_asked(Asked::new(Some("A. Operator"), "the client stretches"));
     bench.session.command(Command::Pause);
     bench.until(10.0, |v| v.state == State::Paused);
-    let tip = bed.planner.base_from_tip(&bench.plant.arm.rest).origin();
-    let head = bench.plant.tracker.truth(bench.plant.now).origin();
-    assert!(
-        tip.distance(&head) > 0.09 + 0.015,
-        "paused {} m from the head's middle",
-        tip.distance(&head)
-    );
+    let rest = bench.plant.arm.rest;
+    assert!(rest.max_difference(&station) < 1e-3, "at {rest:?}");
     assert_eq!(
         bench.services.record().counts().unwrap().intent,
         0,
         "an intent stands while nothing will be struck"
     );
-    let rest = bench.plant.arm.rest;
     for _ in 0..1000 {
         assert_eq!(bench.tick().state, State::Paused);
     }
-    assert_eq!(bench.plant.arm.rest, rest, "held where it was lifted to");
+    assert_eq!(bench.plant.arm.rest, rest, "held at the station");
     bench.session.command(Command::Resume);
     let view = bench.until(60.0, |v| v.finished);
-    assert_eq!(view.progress.placed, 20);
+    assert_eq!((view.progress.placed, view.progress.skipped), (20, 0));
     assert_eq!(bench.plant.strikes.len(), 20);
+    assert_eq!(view.waits, Some(Waits::Parked), "after the work, too");
     let [pause] = bench.session.breaks() else {
         panic!("{:?}", bench.session.breaks())
     };
     let lasted = pause.lasted(bench.plant.now);
-    assert_eq!(
-        pause.reason(),
-        "paused by the operator (A. Operator): the client stretches"
-    );
+    let why = "paused by the operator (A. Operator): the client stretches";
+    assert_eq!(pause.reason(), format!("{why}; the arm is at its station"));
     assert!(lasted >= Micros::from_ms(2000) && lasted <= Micros::from_ms(2010));
     drop(bench.services);
     let record = rusqlite::Connection::open(&path).unwrap();
@@ -200,7 +215,7 @@ fn pause_lifts_and_resume_goes_on_with_the_same_dot() {
         record.query_row(sql, [kind], |row| row.get(0)).unwrap()
     };
     assert_eq!(detail("pause"), pause.reason());
-    let ended = format!("{:.3} s: {}", lasted.s(), pause.reason());
+    let ended = format!("{:.3} s: {why}", lasted.s());
     assert_eq!(detail("break"), ended);
 }
 

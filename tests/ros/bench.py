@@ -58,13 +58,16 @@ def order_of(plan):
 
 
 def make_plan(folder):
-    """Generates a head, plans the default treatment on it, exports its hops, and returns the plan's path."""
+    """Generates a head, plans the default treatment on it for a cell with a station, exports its hops, and returns the plan's path."""
     plan = Path(folder) / "bench.plan"
+    cell = Path(folder) / "cell.toml"
+    shipped = (ROOT / "launch/cells/default.toml").read_text()
+    cell.write_text(f"{shipped}\n[station]\nxyz_mm = [250, -450, 100]\nrpy_deg = [180, 0, 0]\n")
     scan, landmarks = Path(folder) / "head.ply", Path(folder) / "landmarks.json"
     for command in (
         [program("stipple-sim"), "head", "--out", scan, "--landmarks", landmarks, "--seed", "7"],
         [program("stipple-planner"), "plan", "--scan", scan, "--landmarks", landmarks,
-         "--treatment", ROOT / "planner/treatments/default.toml", "--out", plan],
+         "--treatment", ROOT / "planner/treatments/default.toml", "--cell", cell, "--out", plan],
         [program("stipple-planner"), "export", plan, "--trajectory", order_of(plan)],
     ):
         done = subprocess.run([RUN, *command], cwd=folder, capture_output=True, text=True, timeout=600)

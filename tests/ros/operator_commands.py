@@ -26,6 +26,7 @@ def operator(bench):
         check(watcher.needle_in(), "paused with the needle out")
         until(watcher.arm_still, "the paused arm to stand", bench)
         watcher.at_rest_for(1.5)
+        check("the arm is at its station" in watcher.state.message, f"in the break it is said: {watcher.state.message!r}")
         check(not desk.try_start(DOTS).accepted, "start was accepted in a pause")
         before = len(watcher.placed())
         # Somebody who does not hold the lease resumes nothing.

@@ -36,7 +36,7 @@ fn a_session_takes_as_long_as_the_plan_says() {
                 f64::from(report.placed) > 0.99 * planned as f64,
                 "{report:?}"
             );
-            // What the controller acts on: it does not go to the station yet.
+            // What the controller acts on: it makes no stops yet.
             let parts = &plan.session_estimate.layers[usize::from(layer) - 1];
             let expected = parts.motion + parts.needle_travel + parts.dwell + parts.settling;
             let besides = report.session_s - (expected - parts.settling).s();

@@ -7,8 +7,10 @@
     reason = "in a test a panic is the failure"
 )]
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use stipple_controller::admit::admit;
+use stipple_controller::hops::{CellPlanner, HopPlanner as _, HopRefusal, HopRequest};
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::{Cell, SceneBox};
 use stipple_model::clearance::{Settled, WorkCell};
@@ -164,6 +166,38 @@ fn the_arm_waits_with_the_tip_at_the_station_whatever_the_turn_about_the_needle(
     let needle = |t: &Transform<_, _>| t.raw().rotation * nalgebra::Vector3::z();
     assert!(needle(&tip).angle(&needle(&asked)) < 1e-7);
     assert_eq!(cell.blocked(&q, &plan.cell.base_from_head), None);
+}
+
+#[test]
+fn the_controller_admits_the_plan_parks_there_from_over_any_dot_and_comes_back() {
+    let [plan, without] = shared();
+    for plan in [plan, without] {
+        let (_, digest) = plan.to_bytes().unwrap();
+        let admitted = admit(Arc::new(plan.clone()), digest).unwrap();
+        let mut planner =
+            CellPlanner::new(Arc::clone(admitted.plan()), Arc::clone(admitted.cell()));
+        let head = plan.cell.base_from_head;
+        for dot in plan.sequence.iter().flatten().step_by(37).copied() {
+            let up = planner.lift(&hover(plan, dot), &head).unwrap().trajectory;
+            let parked = planner.park(&up.end(), &head);
+            let Some(station) = plan.station else {
+                assert_eq!(parked, Err(HopRefusal::NoStation));
+                continue;
+            };
+            let way = parked.unwrap().trajectory;
+            assert_eq!((way.start(), way.end()), (up.end(), station));
+            assert_clear(plan, admitted.cell(), &way);
+            let request = HopRequest {
+                dot,
+                from: station,
+                base_from_head: head,
+            };
+            let back = planner.hop(&request).unwrap().trajectory;
+            assert_eq!(back.start(), station);
+            assert!(back.end().max_difference(&hover(plan, dot)) < 1e-6);
+            assert_clear(plan, admitted.cell(), &back);
+        }
+    }
 }
 
 #[test]

@@ -1,12 +1,29 @@
 //! Coming to rest: pause, stop, fault. The needle goes in first, always.
 
 use crate::fault::{Fault, Reaction};
-use crate::machine::{After, Core, Step};
-use crate::output::{ArmCommand, Doubt, Message};
-use crate::sensed::{Lift, MotionStatus};
+use crate::machine::{After, Core, LegEnd, Off, Step};
+use crate::output::{ArmCommand, Doubt, Message, Waits};
+use crate::sensed::{HopId, Leg, MotionStatus, WayOff};
 use crate::state::State;
 use crate::time::Micros;
 use crate::work::status;
+
+impl Off {
+    pub(crate) const fn begin(leg: Leg, now: Micros) -> Self {
+        Self {
+            leg,
+            since: now,
+            asked: false,
+            broken_off: 0,
+            end: None,
+        }
+    }
+
+    const fn give_up(&mut self, now: Micros) {
+        self.end = Some(LegEnd::GivenUp);
+        self.since = now;
+    }
+}
 
 impl Core {
     pub(crate) fn begin_pause(&mut self, after: After, message: Message, step: &mut Step<'_>) {
@@ -16,43 +33,32 @@ impl Core {
         }
         self.abandon_motion(step);
         self.after = after;
-        self.lift_asked = false;
-        self.lifted = false;
-        self.lift_failed = false;
         self.message = message;
         self.enter(State::Pausing, step.now);
+        self.off = Off::begin(Leg::Lift, step.now);
     }
 
     pub(crate) fn pause(&mut self, step: &mut Step<'_>) {
         let (now, timeouts) = (step.now, self.limits.timeouts);
-        if now.passed(self.since, timeouts.pause) {
-            self.fail(Fault::PauseUnconfirmed, step);
-            return;
-        }
-        if let Some(hop) = self.moving {
-            match status(hop, step.sensed) {
-                MotionStatus::Succeeded => {
-                    self.moving = None;
-                    self.lifted = true;
-                    self.rest_anew(now);
-                }
-                MotionStatus::Failed(_) => {
-                    self.moving = None;
-                    self.lift_failed = true;
-                    self.cancel(step);
-                }
-                MotionStatus::Idle | MotionStatus::Pending
-                    if now.passed(self.leg_since, timeouts.accept) =>
-                {
-                    self.fail(Fault::ArmSilent, step);
-                }
-                MotionStatus::Active if self.stands(now) => self.fail(Fault::ArmTimeout, step),
-                _ => {}
+        let longest = match (self.off.leg, self.off.end) {
+            (Leg::Lift, _) => timeouts.pause,
+            (Leg::Park, None) => timeouts.park,
+            (Leg::Park, Some(_)) => timeouts.stop,
+        };
+        if now.passed(self.off.since, longest) {
+            if (self.off.leg, self.off.end) == (Leg::Park, None) {
+                self.give_up(step);
+            } else {
+                self.fail(Fault::PauseUnconfirmed, step);
             }
             return;
         }
+        if let Some(hop) = self.moving {
+            self.on_the_way_off(hop, step);
+            return;
+        }
         // Whatever the needle does: nothing that moves the arm may be left to itself.
-        if !self.lifted {
+        if self.off.end != Some(LegEnd::Made) {
             self.cancel_until_rest(step);
         }
         if !self.needle_is_in(now, step.sensed) {
@@ -65,38 +71,109 @@ impl Core {
         self.settle_strike(step);
         if !self.arm_is_free() {
             self.hop_since = now;
-            return;
-        }
-        if self.lifted || self.lift_failed {
+        } else if let Some(end) = self.off.end {
             if self.settled() {
-                self.message = if self.lift_failed {
-                    Message::NoWayUp
-                } else {
-                    self.message
-                };
-                self.paused(step);
+                self.leg_is_over(end, step);
+            }
+        } else {
+            self.set_off_the_head(step);
+        }
+    }
+
+    /// The arm is on a leg off the head.
+    fn on_the_way_off(&mut self, hop: HopId, step: &mut Step<'_>) {
+        let (now, timeouts) = (step.now, self.limits.timeouts);
+        if self.off.leg == Leg::Park && !self.way_holds(step) {
+            // Proven clear of the head as it was. The lift before it leads away from the head wherever that goes; this does not.
+            self.off.broken_off = self.off.broken_off.saturating_add(1);
+            if self.off.broken_off >= self.limits.attempts {
+                self.give_up(step);
+            } else {
+                self.abandon_motion(step);
+                self.cancel(step);
+                self.off.asked = false;
+                self.leg_since = now;
+                self.hop_since = now;
             }
             return;
         }
-        match step.sensed.lift {
-            Lift::Ready(hop) if self.lift_asked => {
+        match status(hop, step.sensed) {
+            MotionStatus::Succeeded => {
+                self.moving = None;
+                self.off.end = Some(LegEnd::Made);
+                self.off.since = now;
+                self.rest_anew(now);
+            }
+            MotionStatus::Failed(_) => self.give_up(step),
+            MotionStatus::Idle | MotionStatus::Pending
+                if now.passed(self.leg_since, timeouts.accept) =>
+            {
+                self.fail(Fault::ArmSilent, step);
+            }
+            MotionStatus::Active if self.stands(now) => self.fail(Fault::ArmTimeout, step),
+            _ => {}
+        }
+    }
+
+    /// The head is tracked, slow, and where it was when the way to the station was proven clear of it.
+    fn way_holds(&self, step: &Step<'_>) -> bool {
+        let limits = &self.limits;
+        self.head_fresh(step.now, step.sensed)
+            && (step.sensed.head).is_some_and(|h| h.speed <= limits.head_speed)
+            && !self.is_displaced(step.sensed)
+    }
+
+    /// Needle in, arm at rest: waits for the leg's motion, then commands it.
+    fn set_off_the_head(&mut self, step: &mut Step<'_>) {
+        let now = step.now;
+        if self.off.leg == Leg::Park && !self.calm(now) {
+            // By then it must be computed anew.
+            self.off.asked = false;
+            self.hop_since = now;
+            if now.passed(self.leg_since, self.limits.timeouts.still) {
+                self.off.give_up(now);
+            }
+            return;
+        }
+        match step.sensed.way_off {
+            WayOff::Ready(hop) if self.off.asked => {
                 step.out.arm = ArmCommand::Follow(hop);
                 self.moving = Some(hop);
                 self.leg_since = now;
             }
-            Lift::Refused if self.lift_asked => self.lift_failed = true,
+            WayOff::Refused if self.off.asked => self.off.give_up(now),
             _ => {
-                step.out.need_lift = true;
-                self.lift_asked = true;
-                if now.passed(self.hop_since, timeouts.hop) {
-                    self.fail(Fault::HopLate, step);
+                step.out.need_off = Some(self.off.leg);
+                self.off.asked = true;
+                if now.passed(self.hop_since, self.limits.timeouts.hop) {
+                    match self.off.leg {
+                        Leg::Lift => self.fail(Fault::HopLate, step),
+                        Leg::Park => self.off.give_up(now),
+                    }
                 }
             }
         }
     }
 
-    fn paused(&mut self, step: &mut Step<'_>) {
-        self.moving = None;
+    /// The arm stays where it comes to rest.
+    fn give_up(&mut self, step: &mut Step<'_>) {
+        self.abandon_motion(step);
+        self.cancel(step);
+        self.off.give_up(step.now);
+    }
+
+    fn leg_is_over(&mut self, end: LegEnd, step: &mut Step<'_>) {
+        let waits = match (self.off.leg, end) {
+            (Leg::Lift, LegEnd::Made) if step.sensed.station => {
+                self.off = Off::begin(Leg::Park, step.now);
+                self.leg_since = step.now;
+                self.hop_since = step.now;
+                return;
+            }
+            (Leg::Lift, LegEnd::GivenUp) => Waits::OverHead,
+            (Leg::Lift, LegEnd::Made) | (Leg::Park, LegEnd::GivenUp) => Waits::Lifted,
+            (Leg::Park, LegEnd::Made) => Waits::Parked,
+        };
         match self.after {
             After::Pause => self.enter(State::Paused, step.now),
             After::Finish => {
@@ -104,6 +181,7 @@ impl Core {
                 self.enter(State::Ready, step.now);
             }
         }
+        self.waits = Some(waits);
     }
 
     pub(crate) fn begin_stop(&mut self, step: &mut Step<'_>) {

@@ -41,13 +41,13 @@ pub use fault::{Clears, FAULT_TABLE, Fault, FaultRow, Reaction};
 pub use limits::{Limits, Timeouts};
 pub use machine::Core;
 pub use output::{
-    ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip, Stroke,
+    ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip, Stroke, Waits,
 };
 pub use permit::{NeedlePermit, Refusal};
 pub use queue::{CAPACITY, Full, Queue, Target};
 pub use sensed::{
-    ArmFailure, ArmSeen, Command, HeadSeen, HopId, JointsSeen, LeaseSeen, Lift, MotionSeen,
-    MotionStatus, NeedleSeen, NeedleState, Sensed, TipNear, TipSeen,
+    ArmFailure, ArmSeen, Command, HeadSeen, HopId, JointsSeen, LeaseSeen, Leg, MotionSeen,
+    MotionStatus, NeedleSeen, NeedleState, Sensed, TipNear, TipSeen, WayOff,
 };
 pub use state::State;
 pub use time::{Micros, Stamped};

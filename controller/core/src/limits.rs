@@ -90,6 +90,8 @@ pub struct Limits {
     pub needle_echo: Micros,
     /// Head displacement at the dot while the arm is on its way, m; beyond it the way is computed anew. Source: own, half the hover gap.
     pub approach_displacement: f64,
+    /// The same while the tip is higher above the skin than the hover zone, m. Source: own, half of what the arm's links keep from the head.
+    pub free_displacement: f64,
     /// Hops to one dot before it is skipped. Source: own.
     pub attempts: u8,
     /// Skips one after another before the session pauses. Source: own.
@@ -121,8 +123,12 @@ pub struct Timeouts {
     pub retract: Micros,
     /// For a restless head before the session pauses.
     pub calm: Micros,
-    /// For a pause: needle in, arm at rest, lift.
+    /// For a pause to have the arm off the head: needle in, arm at rest, lift.
     pub pause: Micros,
+    /// From there to the station; the arm then waits where it is.
+    pub park: Micros,
+    /// For the head to hold still before that; likewise. A person on a break moves soon, and nothing should set off long after they asked.
+    pub still: Micros,
     /// For a stop to be confirmed.
     pub stop: Micros,
     /// Between repeated cancels.
@@ -170,6 +176,7 @@ impl Limits {
         needle_in: 0.1e-3,
         needle_echo: Micros::from_ms(20),
         approach_displacement: 1.0e-3,
+        free_displacement: 5.0e-3,
         attempts: 5,
         skips_in_row: 25,
         timeouts: Timeouts {
@@ -184,6 +191,8 @@ impl Limits {
             retract: Micros::from_ms(500),
             calm: Micros::from_ms(30_000),
             pause: Micros::from_ms(70_000),
+            park: Micros::from_ms(60_000),
+            still: Micros::from_ms(5_000),
             stop: Micros::from_ms(5_000),
             cancel_again: Micros::from_ms(100),
         },

@@ -3,11 +3,11 @@
 use crate::fault::{Clears, Fault, Reaction};
 use crate::limits::Limits;
 use crate::output::{
-    ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip,
+    ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip, Waits,
 };
 use crate::permit::Tick;
 use crate::queue::Queue;
-use crate::sensed::{Command, HopId, MotionStatus, Sensed};
+use crate::sensed::{Command, HopId, Leg, MotionStatus, Sensed};
 use crate::state::State;
 use crate::time::Micros;
 use crate::work::status;
@@ -56,10 +56,9 @@ pub struct Core {
     pub(crate) skips_in_row: u16,
     /// What the pause on its way leads to.
     pub(crate) after: After,
-    pub(crate) lift_asked: bool,
-    /// The lift is done; what is left is that the arm rests.
-    pub(crate) lifted: bool,
-    pub(crate) lift_failed: bool,
+    /// The way off the head.
+    pub(crate) off: Off,
+    pub(crate) waits: Option<Waits>,
     /// The last cancel.
     pub(crate) cancelled_at: Option<Micros>,
 }
@@ -94,6 +93,27 @@ pub(crate) struct Ending {
 pub(crate) enum After {
     Pause,
     Finish,
+}
+
+/// How far the way off the head has come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Off {
+    pub leg: Leg,
+    /// Since when the leg is wanted, or has ended.
+    pub since: Micros,
+    /// It was asked for: what is said of it is said of this one.
+    pub asked: bool,
+    /// How often it was broken off.
+    pub broken_off: u8,
+    /// How it ended; what is left is that the arm rests.
+    pub end: Option<LegEnd>,
+}
+
+/// How a leg ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LegEnd {
+    Made,
+    GivenUp,
 }
 
 /// One tick's inputs and output.
@@ -134,9 +154,8 @@ impl Core {
             failures: 0,
             skips_in_row: 0,
             after: After::Pause,
-            lift_asked: false,
-            lifted: false,
-            lift_failed: false,
+            off: Off::begin(Leg::Lift, Micros::ZERO),
+            waits: None,
             cancelled_at: None,
         }
     }
@@ -185,6 +204,7 @@ impl Core {
         step.out.fault = self.fault;
         step.out.message = self.message;
         step.out.finished = self.finished;
+        step.out.waits = self.waits;
         step.out
     }
 
@@ -223,6 +243,9 @@ impl Core {
     }
 
     pub(crate) fn enter(&mut self, state: State, now: Micros) {
+        if !matches!(state, State::Paused | State::Ready) {
+            self.waits = None;
+        }
         self.state = state;
         self.since = now;
         self.leg_since = now;
@@ -427,13 +450,14 @@ impl Output {
             needle: NeedleCommand::Retract,
             need_hop: None,
             need_intent: None,
-            need_lift: false,
+            need_off: None,
             outcome: None,
             reply: None,
             state: State::Safe,
             fault: None,
             message: Message::NoPlan,
             finished: false,
+            waits: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use crate::permit::{NeedlePermit, Refusal};
-use crate::sensed::HopId;
+use crate::sensed::{HopId, Leg};
 use crate::state::State;
 
 /// A dot, by its number in the plan.
@@ -20,8 +20,8 @@ pub struct Output {
     pub need_hop: Option<Dot>,
     /// The intent to strike this dot must get onto the disk.
     pub need_intent: Option<Dot>,
-    /// The motion away from the head is wanted, from where the arm now rests.
-    pub need_lift: bool,
+    /// This leg of the way off the head is wanted, from where the arm now rests.
+    pub need_off: Option<Leg>,
     /// What became of a dot; said once per dot.
     pub outcome: Option<(Dot, Outcome)>,
     /// The answer to this tick's command.
@@ -32,8 +32,33 @@ pub struct Output {
     pub fault: Option<Fault>,
     /// Why things stand as they stand.
     pub message: Message,
-    /// Everything that was queued is done and the arm has lifted off.
+    /// Everything that was queued is done and the arm is off the head.
     pub finished: bool,
+    /// Where the arm waits, from the end of a pause or of the work until it is told to move again.
+    pub waits: Option<Waits>,
+}
+
+/// Where the arm waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Waits {
+    /// Where it stood: there was no clear way up.
+    OverHead,
+    /// Lifted off the head: there is no station, or no clear way led there from here, or not while the head held still.
+    Lifted,
+    /// At the station.
+    Parked,
+}
+
+impl Waits {
+    /// For the operator, to go on a sentence with.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::OverHead => "the arm is still over the head, there is no clear way up",
+            Self::Lifted => "the arm is lifted off the head",
+            Self::Parked => "the arm is at its station",
+        }
+    }
 }
 
 /// For the arm.
@@ -286,8 +311,6 @@ pub enum Message {
     TooManySkips,
     /// Paused because the head did not calm down.
     HeadRestless,
-    /// Paused where the arm stood: there is no clear way up.
-    NoWayUp,
     /// The operator asked for a stop.
     StopAsked,
     /// A fault stopped the session.
@@ -311,7 +334,6 @@ impl Message {
             Self::PauseAsked => "paused by the operator",
             Self::TooManySkips => "paused: too many dots skipped one after another",
             Self::HeadRestless => "paused: the head does not hold still",
-            Self::NoWayUp => "paused without lifting off: no clear way up from here",
             Self::StopAsked => "stopped by the operator; clear, then start",
             Self::Fault => "a fault stopped the session",
             Self::Finished => "all that was started is done",

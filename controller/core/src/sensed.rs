@@ -28,8 +28,10 @@ pub struct Sensed {
     pub intent: Option<Dot>,
     /// The first target's hop was asked for and cannot be had.
     pub hop_refused: Option<Dot>,
-    /// The lift that was asked for.
-    pub lift: Lift,
+    /// The way off the head that was asked for.
+    pub way_off: WayOff,
+    /// There is a station where the arm can wait.
+    pub station: bool,
     /// The record cannot be written.
     pub record_failed: bool,
     /// A plan is loaded and admitted.
@@ -142,7 +144,8 @@ pub struct HeadSeen {
     pub at: Micros,
     /// Speed of the skin at the first target (of the head's origin without one), m/s.
     pub speed: f64,
-    /// How far the skin at the first target is from where its hop was aimed, m; 0 before there is one.
+    /// How far the skin at the first target is from where the motion followed was aimed, its hop or the way to the station, m; 0 before
+    /// there is one.
     pub displacement: f64,
 }
 
@@ -202,15 +205,24 @@ pub enum NeedleState {
     Fault,
 }
 
-/// The motion away from the head.
+/// The legs of the way off the head, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Leg {
+    /// Up along the needle: short, quick to be had, and enough to be off the head.
+    Lift,
+    /// From there to the station.
+    Park,
+}
+
+/// A motion off the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Lift {
+pub enum WayOff {
     /// Not asked for, or being computed.
     #[default]
     None,
     /// Ready to be followed.
     Ready(HopId),
-    /// There is no clear way up.
+    /// There is no clear way.
     Refused,
 }
 

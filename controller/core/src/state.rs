@@ -13,7 +13,7 @@
 ///    │ clear     │ stop, from       │     resume │  └──┼────────────── Retracting ◄─────── Dwelling
 ///    │           │ everywhere       │            │     ▼                   ▲  guard lost, or dwelt
 ///  Faulted       │                  └──────── Pausing ◄───────────────────────── pause, from Approaching to Retracting
-///    ▲                                           │ lifted
+///    ▲                                           │ lifted, then parked where there is a station
 ///    └── a fault, from Approaching to Pausing    └────────► Paused
 ///        and from a stop that is not confirmed
 /// ```
@@ -43,7 +43,7 @@ pub enum State {
     Dwelling,
     /// The needle goes in.
     Retracting,
-    /// On the way to a pause, or to the end: needle in, arm at rest, lift.
+    /// On the way to a pause, or to the end: needle in, arm at rest, lift, and on to the station.
     Pausing,
     /// Needle in, arm at rest, off the head.
     Paused,

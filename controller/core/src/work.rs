@@ -70,11 +70,7 @@ impl Core {
     fn underway(&mut self, hop: HopId, target: &Target, step: &mut Step<'_>) {
         let (now, timeouts) = (step.now, self.limits.timeouts);
         want_intent(target, step);
-        if step
-            .sensed
-            .head
-            .is_some_and(|h| h.displacement > self.limits.approach_displacement)
-        {
+        if self.is_displaced(step.sensed) {
             self.cancel(step);
             self.hop_again(Refusal::HeadMoving, step);
             return;

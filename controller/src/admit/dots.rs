@@ -43,7 +43,7 @@ pub fn check(plan: &Plan, skin: &Skin, arm: &Arm) -> Result<(), AdmitError> {
         posture(hover, &base_from_tip, arm, &plan.cell.tool)
     })?;
     if let (Some(joints), Some(pose)) = (&plan.station, &plan.cell.station) {
-        posture(joints, pose, arm, &plan.cell.tool).map_err(AdmitError::Station)?;
+        at_station(joints, pose, arm, &plan.cell.tool).map_err(AdmitError::Station)?;
     }
     apart(plan)
 }
@@ -139,21 +139,55 @@ pub fn posture(
     arm: &Arm,
     tool: &Tool,
 ) -> Result<(), DotFault> {
+    belongs(joints, arm)?;
+    let off = off_by(joints, base_from_tip, arm, tool);
+    near(off.translation.vector.norm(), off.rotation.angle())
+}
+
+/// As [`posture`], the turn about the needle left free, as the planner leaves it.
+fn at_station(
+    joints: &Joints,
+    station: &Transform<Base, Tip>,
+    arm: &Arm,
+    tool: &Tool,
+) -> Result<(), DotFault> {
+    belongs(joints, arm)?;
+    let off = off_by(joints, station, arm, tool);
+    let needle = nalgebra::Vector3::z();
+    near(
+        off.translation.vector.norm(),
+        (off.rotation * needle).angle(&needle),
+    )
+}
+
+/// Joints are the arm's and within its limits.
+fn belongs(joints: &Joints, arm: &Arm) -> Result<(), DotFault> {
     if joints.dof() != arm.dof() {
         return Err(DotFault::JointCount {
             found: joints.dof(),
             expected: arm.dof(),
         });
     }
-    if !arm.within_limits(joints) {
-        return Err(DotFault::JointLimits);
+    if arm.within_limits(joints) {
+        Ok(())
+    } else {
+        Err(DotFault::JointLimits)
     }
+}
+
+/// From where the tip is wanted to where the joints bring it.
+fn off_by(
+    joints: &Joints,
+    base_from_tip: &Transform<Base, Tip>,
+    arm: &Arm,
+    tool: &Tool,
+) -> nalgebra::Isometry3<f64> {
     let found = arm.forward(joints) * tool.flange_from_tip;
-    let off = base_from_tip.inverse() * found;
-    let (off, turned) = (
-        off.raw().translation.vector.norm(),
-        off.raw().rotation.angle(),
-    );
+    *(base_from_tip.inverse() * found).raw()
+}
+
+/// The tip is off by no more than what inverse kinematics may leave, m and rad.
+fn near(off: f64, turned: f64) -> Result<(), DotFault> {
     if off <= POSE_OFF.0 && turned <= POSE_OFF.1 {
         Ok(())
     } else {

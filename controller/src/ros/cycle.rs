@@ -170,6 +170,7 @@ const NOTHING_LOADED: SessionView = SessionView {
     },
     registered: Registered::NotNeeded,
     finished: false,
+    waits: None,
     reply: None,
 };
 

@@ -214,8 +214,8 @@ impl Watched {
             ("remaining", progress.remaining().to_string()),
             ("head", view.registered.text().to_owned()),
         ];
-        let text = fault.map_or(view.message.text(), |row| row.text);
-        self.status("session", (level, text.to_owned(), values))
+        let text = fault.map_or_else(|| view.text().into_owned(), |row| row.text.to_owned());
+        self.status("session", (level, text, values))
     }
 
     /// How well the head lies on the planned one, by the sitting's registration.

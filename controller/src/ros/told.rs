@@ -1,5 +1,6 @@
 //! What the node tells: its state, every dot's outcome, diagnostics.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -143,7 +144,7 @@ fn log(before: Option<&SessionView>, view: &SessionView) {
     if before.is_some_and(|b| (b.state, b.message) == (view.state, view.message)) {
         return;
     }
-    let (state, message) = (view.state.name(), view.message.text());
+    let (state, message) = (view.state.name(), view.text());
     match view.fault.map(stipple_core::Fault::row) {
         Some(fault) => tracing::error!(state, fault = fault.name, "{}", fault.text),
         None if view.state.working() => tracing::debug!(state, "{message}"),
@@ -191,7 +192,7 @@ fn message(state: State, paused_by: PausedBy, text: &str) -> String {
 
 fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg::SessionState {
     let fault = view.fault.map(stipple_core::Fault::row);
-    let text = fault.map_or_else(|| what_is_wanted(view), |f| f.text);
+    let text = fault.map_or_else(|| what_is_wanted(view), |f| f.text.into());
     let progress = view.progress;
     msg::SessionState {
         header: header(),
@@ -208,18 +209,18 @@ fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg:
         has_dot: view.dot.is_some(),
         dot: view.dot.map_or(0, |dot| dot.0),
         fault: fault.map_or_else(String::new, |f| f.name.to_owned()),
-        message: message(view.state, paused_by, text),
+        message: message(view.state, paused_by, &text),
         must_register: view.registered.wanted(),
         finished: view.finished,
     }
 }
 
 /// Before a start, what keeps it from being made.
-const fn what_is_wanted(view: &SessionView) -> &'static str {
+fn what_is_wanted(view: &SessionView) -> Cow<'static, str> {
     if view.registered.wanted() && matches!(view.state, State::Ready) {
-        view.registered.text()
+        view.registered.text().into()
     } else {
-        view.message.text()
+        view.text()
     }
 }
 

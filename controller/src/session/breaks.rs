@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stipple_core::{Message, State};
+use stipple_core::{Message, Output, State, Waits};
 
 use super::{BREAKS, Session};
 use crate::ports::Micros;
@@ -41,7 +41,7 @@ impl Asked {
     }
 }
 
-/// A break: needle in, the arm lifted and held, from the moment it rests until the work goes on or is given up.
+/// A break: needle in, the arm lifted, parked where there is a station, and held, from the moment it rests until the work goes on or is given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Break {
     /// Since when.
@@ -52,6 +52,8 @@ pub struct Break {
     pub why: Message,
     /// Who asked for it and why, as far as that is known.
     pub asked: Asked,
+    /// Where the arm waits.
+    pub waits: Option<Waits>,
 }
 
 impl Break {
@@ -64,10 +66,14 @@ impl Break {
             .unwrap_or(Micros::ZERO)
     }
 
-    /// For the record and for people: what, by whom, and why.
+    /// For the record and for people: what, by whom, why, and where the arm waits.
     #[must_use]
     pub fn reason(&self) -> String {
-        Said::Pause(self.why, self.asked.clone()).to_string()
+        self.said().to_string()
+    }
+
+    pub(super) fn said(&self) -> Said {
+        Said::Pause(self.why, self.asked.clone(), self.waits)
     }
 }
 
@@ -93,11 +99,11 @@ impl Session {
         self.asked = asked;
     }
 
-    /// Keeps the breaks as the state goes from `before` to `after`; the record gets the length of each when it ends.
+    /// Keeps the breaks as the state goes on from `before`; the record gets the length of each when it ends.
     pub(super) fn note_break(
         &mut self,
-        (before, after): (State, State),
-        why: Message,
+        before: State,
+        out: &Output,
         now: Micros,
         services: &mut dyn Services,
     ) {
@@ -111,9 +117,9 @@ impl Session {
                 at: now,
             }));
         }
-        if after == State::Paused {
+        if out.state == State::Paused {
             // What the session decided by itself nobody asked for.
-            let asked = match why {
+            let asked = match out.message {
                 Message::PauseAsked => self.asked.clone(),
                 _ => Asked::default(),
             };
@@ -123,8 +129,9 @@ impl Session {
             self.breaks.push(Break {
                 began: now,
                 ended: None,
-                why,
+                why: out.message,
                 asked,
+                waits: out.waits,
             });
         }
     }

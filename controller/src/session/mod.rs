@@ -324,6 +324,7 @@ impl Session {
             progress: self.progress,
             registered: self.keeping.state,
             finished: out.finished,
+            waits: out.waits,
             reply: out.reply,
         }
     }

@@ -1,7 +1,7 @@
 //! Motions asked for, ready and under way.
 
-use stipple_core::{ArmFailure, HopId, Lift, MotionStatus, Output, State};
-use stipple_model::frames::{Base, Head, Transform};
+use stipple_core::{ArmFailure, HopId, Leg, MotionStatus, Output, State, WayOff};
+use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::motion::Trajectory;
 use stipple_model::plan::DotId;
@@ -49,6 +49,23 @@ struct Asked {
     aim: Transform<Base, Head>,
 }
 
+/// A way off the head being computed.
+#[derive(Debug, Clone, Copy)]
+struct OffAsked {
+    ticket: Ticket,
+    leg: Leg,
+    aim: Transform<Base, Head>,
+}
+
+/// A way off the head, ready to be followed.
+#[derive(Debug, Clone)]
+struct OffReady {
+    id: HopId,
+    leg: Leg,
+    trajectory: Trajectory,
+    aim: Transform<Base, Head>,
+}
+
 /// A motion that cannot be had, and what was asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refused {
@@ -68,9 +85,11 @@ pub(super) struct Motions {
     flown: Option<(Prepared, Micros)>,
     /// How often the motion to a dot was aimed without being followed.
     aims: Option<(DotId, u8)>,
-    lift_asked: Option<Ticket>,
-    lift_ready: Option<(HopId, Trajectory)>,
-    pub(super) lift: Lift,
+    off_asked: Option<OffAsked>,
+    off_ready: Option<OffReady>,
+    pub(super) way_off: WayOff,
+    /// Where the head was when the way to the station that is followed was computed.
+    parking: Option<Transform<Base, Head>>,
     pub(super) refused: Option<Refused>,
     followed: Option<HopId>,
     /// The way of the motion followed last.
@@ -91,13 +110,14 @@ impl Motions {
         self.flown = None;
         self.refused = None;
         self.aims = None;
-        self.forget_lift();
+        self.forget_way_off();
     }
 
-    fn forget_lift(&mut self) {
-        self.lift_asked = None;
-        self.lift_ready = None;
-        self.lift = Lift::None;
+    fn forget_way_off(&mut self) {
+        self.off_asked = None;
+        self.off_ready = None;
+        self.way_off = WayOff::None;
+        self.parking = None;
     }
 
     /// How often the motion to this dot was aimed since the last one that was followed.
@@ -141,23 +161,30 @@ impl Motions {
             .map(|(hop, _)| hop.aim)
     }
 
+    /// Where the head was expected by the way to the station that is followed.
+    pub(super) const fn parking(&self) -> Option<Transform<Base, Head>> {
+        self.parking
+    }
+
     /// Hands a motion to the arm.
     pub(super) fn follow(&mut self, hop: HopId, now: Micros, arm: &mut dyn ArmPort) {
-        let trajectory =
-            if let Some((_, trajectory)) = self.lift_ready.take_if(|(id, _)| *id == hop) {
-                self.flown = None;
-                trajectory
-            } else if let Some(prepared) = self.ready.take_if(|p| p.id == hop) {
-                let trajectory = prepared.trajectory.clone();
-                self.last_duration = Some(trajectory.duration());
-                self.aims = None;
-                self.flown = Some((prepared, now));
-                trajectory
-            } else {
-                tracing::error!(hop = hop.0, "the core wants a motion that is not there");
-                (self.followed, self.unreachable) = (Some(hop), Some(hop));
-                return;
-            };
+        let trajectory = if let Some(off) = self.off_ready.take_if(|off| off.id == hop) {
+            self.flown = None;
+            // What is asked for next is another leg, or this one anew.
+            self.way_off = WayOff::None;
+            self.parking = (off.leg == Leg::Park).then_some(off.aim);
+            off.trajectory
+        } else if let Some(prepared) = self.ready.take_if(|p| p.id == hop) {
+            let trajectory = prepared.trajectory.clone();
+            self.last_duration = Some(trajectory.duration());
+            self.aims = None;
+            self.flown = Some((prepared, now));
+            trajectory
+        } else {
+            tracing::error!(hop = hop.0, "the core wants a motion that is not there");
+            (self.followed, self.unreachable) = (Some(hop), Some(hop));
+            return;
+        };
         self.followed = Some(hop);
         self.path = Some(Path::new(hop, trajectory.clone(), now));
         if let Err(error) = arm.follow(hop, &trajectory) {
@@ -239,17 +266,34 @@ impl Session {
         }
     }
 
-    /// Drops a lift that does not start where the arm is; the core asks for another.
-    pub(super) fn doubt_lift(&mut self) {
-        let Some((_, trajectory)) = &self.motions.lift_ready else {
+    /// Drops a way off the head that does not start where the arm is, or, to the station, was computed for another place of the head; the
+    /// core asks for another.
+    pub(super) fn doubt_way_off(&mut self, now: Micros) {
+        let Some(off) = &self.motions.off_ready else {
             return;
         };
-        let starts_here = self
-            .joints
-            .is_some_and(|joints| trajectory.start().max_difference(&joints) <= START_TOLERANCE);
-        if !starts_here {
-            self.motions.forget_lift();
+        let starts_here = self.joints.is_some_and(|joints| {
+            off.trajectory.start().max_difference(&joints) <= START_TOLERANCE
+        });
+        let limit = 0.5 * self.core.limits().free_displacement;
+        let holds = off.leg == Leg::Lift || self.moved_since(&off.aim, now) <= limit;
+        if !(starts_here && holds) {
+            self.motions.forget_way_off();
         }
+    }
+
+    /// How far the head is from where it was, m at the first target, or at the head's origin without one.
+    pub(super) fn moved_since(&self, aim: &Transform<Base, Head>, now: Micros) -> f64 {
+        let point = self.first_point();
+        let moved = |head: Transform<Base, Head>| (head * point).distance(&(*aim * point));
+        self.filter.pose_at(now).map_or(f64::INFINITY, moved)
+    }
+
+    /// Where the first target lies, or the head's origin without one.
+    pub(super) fn first_point(&self) -> Point<Head> {
+        let front = self.queue.front().map(|t| DotId(t.dot.0));
+        let dot = front.and_then(|id| self.plan.dot(id));
+        dot.map_or_else(Point::origin, |d| d.position)
     }
 
     /// Asks for what the core wants, and for the motion after this one.
@@ -257,11 +301,11 @@ impl Session {
         if out.state == State::Extending && self.last_state != State::Extending {
             self.motions.learn_overhead(now);
         }
-        if out.state == State::Pausing && self.last_state != State::Pausing {
-            self.motions.forget_lift();
+        if (out.state == State::Pausing) != (self.last_state == State::Pausing) {
+            self.motions.forget_way_off();
         }
-        if out.need_lift {
-            self.ask_lift(now, services);
+        if let Some(leg) = out.need_off {
+            self.ask_way_off(leg, now, services);
         }
         if let Some(dot) = out.need_hop {
             self.ask_hop(DotId(dot.0), now, Micros::ZERO, services);
@@ -314,17 +358,23 @@ impl Session {
         ));
     }
 
-    fn ask_lift(&mut self, now: Micros, services: &mut dyn Services) {
-        if self.motions.lift_asked.is_some() || self.motions.lift != Lift::None {
+    fn ask_way_off(&mut self, leg: Leg, now: Micros, services: &mut dyn Services) {
+        let is_asked = self.motions.off_asked.is_some_and(|asked| asked.leg == leg);
+        if is_asked || self.motions.way_off != WayOff::None {
             return;
         }
         let (Some(from), Some(base_from_head)) = (self.joints, self.filter.pose_at(now)) else {
             return;
         };
         let ticket = self.fresh_ticket();
-        self.motions.lift_asked = Some(ticket);
-        services.ask(Request::Lift {
+        self.motions.off_asked = Some(OffAsked {
             ticket,
+            leg,
+            aim: base_from_head,
+        });
+        services.ask(Request::Off {
+            ticket,
+            leg,
             from,
             base_from_head,
         });
@@ -356,15 +406,19 @@ impl Session {
     }
 
     fn absorb_hop(&mut self, ticket: Ticket, result: Result<Hop, HopRefusal>) {
-        if self.motions.lift_asked == Some(ticket) {
-            self.motions.lift_asked = None;
-            self.motions.lift = match result {
-                Ok(hop) => {
+        if let Some(asked) = self.motions.off_asked.take_if(|off| off.ticket == ticket) {
+            self.motions.way_off = match result {
+                Ok(hop) if sound(&hop.trajectory) => {
                     let id = self.motions.fresh_id();
-                    self.motions.lift_ready = Some((id, hop.trajectory));
-                    Lift::Ready(id)
+                    self.motions.off_ready = Some(OffReady {
+                        id,
+                        leg: asked.leg,
+                        trajectory: hop.trajectory,
+                        aim: asked.aim,
+                    });
+                    WayOff::Ready(id)
                 }
-                Err(_) => Lift::Refused,
+                _ => WayOff::Refused,
             };
             return;
         }

@@ -3,7 +3,7 @@
 use stipple_core::{Fault, Outcome, Output, Skip, State};
 use stipple_model::plan::DotId;
 
-use super::{DotResult, Session};
+use super::{DotResult, Session, breaks};
 use crate::ports::Micros;
 use crate::record::{DotOutcome, DotState};
 use crate::services::{Note, Request, Said, Services, Ticket};
@@ -121,15 +121,13 @@ impl Session {
             // Its needle was never told to come out: else its outcome would have come first.
             services.ask(Request::Note(Note::Withdraw { dot: intent.dot }));
         }
-        self.note_break((self.last_state, out.state), out.message, now, services);
+        self.note_break(self.last_state, out, now, services);
         let event = match (self.last_state, out.state) {
             (State::Ready, State::Approaching) => Some(("start", Said::Text("started"))),
             (State::Paused, State::Approaching) => Some(("resume", Said::Text("resumed"))),
             (_, State::Paused) => {
                 let begun = self.breaks.last();
-                let reason = begun.map_or(Said::Text(out.message.text()), |begun| {
-                    Said::Pause(begun.why, begun.asked.clone())
-                });
+                let reason = begun.map_or(Said::Text(out.message.text()), breaks::Break::said);
                 Some(("pause", reason))
             }
             (_, State::Stopped) => Some(("stop", Said::Text(out.message.text()))),

@@ -3,7 +3,7 @@
 use stipple_core::{
     ArmSeen, Dot, HeadSeen, JointsSeen, LeaseSeen, NeedleSeen, Sensed, State, TipSeen,
 };
-use stipple_model::frames::{Head, Point};
+use stipple_model::frames::Head;
 use stipple_model::plan::DotId;
 
 use super::Session;
@@ -21,7 +21,7 @@ impl Session {
             .filter(|j| j.value.position.dof() == self.kinematics.joint_names().len());
         self.joints = joints.map(|j| j.value.position);
         self.doubt_refusal(now);
-        self.doubt_lift();
+        self.doubt_way_off(now);
         Sensed {
             joints: joints.map(|j| JointsSeen {
                 at: j.arrived,
@@ -47,7 +47,8 @@ impl Session {
             }),
             intent: self.intent.filter(|i| i.durable).map(|i| Dot(i.dot.0)),
             hop_refused: self.motions.refused.map(|refused| Dot(refused.dot.0)),
-            lift: self.motions.lift,
+            way_off: self.motions.way_off,
+            station: self.plan.station.is_some(),
             record_failed: self.record_failed.is_some(),
             admitted: true,
             exhausted: self.todo.is_empty(),
@@ -58,10 +59,9 @@ impl Session {
     fn head_seen(&self, now: Micros) -> Option<HeadSeen> {
         let at = self.filter.good_at()?;
         let front = self.queue.front().map(|t| DotId(t.dot.0));
-        let point = front
-            .and_then(|id| self.plan.dot(id))
-            .map_or_else(Point::<Head>::origin, |d| d.position);
-        let aimed = front.and_then(|id| self.motions.aim(id));
+        let point = self.first_point();
+        let hop = front.and_then(|id| self.motions.aim(id));
+        let aimed = self.motions.parking().or(hop);
         let striking = matches!(
             self.core.state(),
             State::Verifying | State::Extending | State::Dwelling

@@ -1,6 +1,8 @@
 //! What a session shows of itself.
 
-use stipple_core::{Denied, Fault, Message, State};
+use std::borrow::Cow;
+
+use stipple_core::{Denied, Fault, Message, State, Waits};
 use stipple_model::plan::DotId;
 
 use super::Registered;
@@ -58,6 +60,20 @@ pub struct SessionView {
     pub registered: Registered,
     /// All that was started is done.
     pub finished: bool,
+    /// Where the arm waits, in a pause and after the work.
+    pub waits: Option<Waits>,
     /// The answer to the command that this tick took, if it took one.
     pub reply: Option<Result<(), Denied>>,
+}
+
+impl SessionView {
+    /// Why it stands where it stands and, in a pause, where the arm waits; for the operator.
+    #[must_use]
+    pub fn text(&self) -> Cow<'static, str> {
+        let text = self.message.text();
+        match self.waits.filter(|_| self.state == State::Paused) {
+            Some(waits) => format!("{text}; {}", waits.text()).into(),
+            None => text.into(),
+        }
+    }
 }

@@ -62,6 +62,10 @@ pub struct Bed {
 }
 
 pub fn plan(count: u32) -> Plan {
+    plan_with(count, true)
+}
+
+fn plan_with(count: u32, has_station: bool) -> Plan {
     let head = ball(48);
     let mut cell = Cell::shipped(ArmSource::ur5e()).unwrap();
     cell.base_from_head = Transform::from_xyz_rpy([0.55, 0.0, 0.15], [0.0; 3]);
@@ -172,6 +176,17 @@ pub fn plan(count: u32) -> Plan {
             layers: vec![SessionParts::default()],
         },
     };
+    // The arm waits beside the head, turned away from over the first dot.
+    let first = plan.first_hover(1).filter(|_| has_station);
+    let mut station = first.map(|q| {
+        let lift = stipple_model::motion::lift(&work, &plan.cell.base_from_head, &q);
+        lift.unwrap().end()
+    });
+    if let Some(joints) = &mut station {
+        joints.as_mut_slice()[0] += 0.9;
+        plan.cell.station = Some(work.base_from_tip(joints));
+        plan.station = station;
+    }
     let motions = layer_motions(&plan, &work).unwrap();
     for (parts, motion) in plan.session_estimate.layers.iter_mut().zip(motions) {
         (parts.motion, parts.station_ways) = (motion.hops, motion.ways);
@@ -180,7 +195,15 @@ pub fn plan(count: u32) -> Plan {
 }
 
 pub fn bed(count: u32) -> Bed {
-    let plan = plan(count);
+    bed_of(plan(count))
+}
+
+/// The arm waits lifted off the head.
+pub fn bed_without_station(count: u32) -> Bed {
+    bed_of(plan_with(count, false))
+}
+
+fn bed_of(plan: Plan) -> Bed {
     let (_, digest) = plan.to_bytes().unwrap();
     let admitted = admit(Arc::new(plan.clone()), digest).unwrap();
     let work = Arc::clone(admitted.cell());

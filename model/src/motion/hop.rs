@@ -279,12 +279,23 @@ pub fn hop(
     from: &Joints,
     target: &HopTarget,
 ) -> Result<Trajectory, HopError> {
-    let base_from_tip = *base_from_head * target.head_from_tip;
-    let goal = cell
-        .arm()
-        .inverse_near(&cell.flange_for_tip(&base_from_tip), &target.seed)
-        .ok_or(HopError::OutOfReach)?;
+    let goal = hover(cell, base_from_head, target)?;
     hop_to_joints(cell, base_from_head, from, &goal)
+}
+
+/// The joints hovering at `target` with the head at `base_from_head`, on the seed's branch.
+///
+/// # Errors
+/// Out of reach there.
+pub fn hover(
+    cell: &WorkCell,
+    base_from_head: &Transform<Base, Head>,
+    target: &HopTarget,
+) -> Result<Joints, HopError> {
+    let base_from_tip = *base_from_head * target.head_from_tip;
+    cell.arm()
+        .inverse_near(&cell.flange_for_tip(&base_from_tip), &target.seed)
+        .ok_or(HopError::OutOfReach)
 }
 
 /// As [`hop`], to known joints.

@@ -15,6 +15,7 @@ use stipple_model::frames::{Direction, Head, Point, Scan, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
+use stipple_model::motion;
 use stipple_model::plan::{
     Anatomy, Dot, DotId, KeepOut, Outcome, Plan, Provenance, SessionEstimate, SessionParts, Shade,
     SkipReason, Zone, tip_pose,
@@ -48,6 +49,9 @@ pub enum SampleError {
     /// Its surface cannot be searched.
     #[error("the surface of head {0} cannot be searched")]
     Surface(u64),
+    /// No place for a station beside it.
+    #[error("no place beside head {0} for a station")]
+    Station(u64),
     /// The shipped cell.
     #[error(transparent)]
     CellFile(#[from] CellFileError),
@@ -96,6 +100,12 @@ impl Sample {
         let top = Top::of(&surface).ok_or(SampleError::Surface(number))?;
         let dots = top.dots(&work_cell, &cell);
         let mut plan = plan(number, cell, surface, head_from_scan, dots);
+        // Every other head is worked on from a station, the others as in a cell without one.
+        if number.is_multiple_of(2) {
+            let station = beside(&plan, &work_cell).ok_or(SampleError::Station(number))?;
+            plan.cell.station = Some(work_cell.base_from_tip(&station));
+            plan.station = Some(station);
+        }
         let motions = layer_motions(&plan, &work_cell)?;
         for (parts, motion) in plan.session_estimate.layers.iter_mut().zip(motions) {
             (parts.motion, parts.station_ways) = (motion.hops, motion.ways);
@@ -108,6 +118,19 @@ impl Sample {
         let cell = Arc::clone(admitted.cell());
         Ok(Self { admitted, cell })
     }
+}
+
+/// Turned aside from over the first dot, as far as is clear.
+fn beside(plan: &Plan, work_cell: &WorkCell) -> Option<Joints> {
+    let (head, first) = (plan.cell.base_from_head, plan.first_hover(1)?);
+    let above = motion::lift(work_cell, &head, &first).ok()?.end();
+    let turned = |turn: f64| {
+        let mut joints = above;
+        *joints.as_mut_slice().first_mut()? += turn;
+        Some(joints)
+    };
+    let mut turns = [1.2, -1.2, 0.8, -0.8].into_iter().filter_map(turned);
+    turns.find(|q| work_cell.arm().within_limits(q) && work_cell.blocked(q, &head).is_none())
 }
 
 /// Origin midway between the ears, y to the left one, x to the nasion's side.

@@ -172,7 +172,7 @@ fn work_off(rig: &mut Rig, operator: &mut Operator, log: &mut Option<&mut dyn Fn
                     rig.now().s(),
                     view.state.name(),
                     view.fault,
-                    view.message.text()
+                    view.text()
                 ));
             }
             before = (view, failures.len());

@@ -145,12 +145,16 @@ pub struct Plant {
     rng: ChaCha8Rng,
 }
 
-/// Where the arm waits before a session: lifted off the first dot of a layer, with the head where it is expected.
+/// Where the arm waits before a session: at the station, or, where there is none, lifted off the first dot of a layer, with the head where
+/// it is expected.
 ///
 /// # Errors
 /// The layer has no planned dot, or there is no clear place above the first one.
 pub fn home(plan: &Plan, cell: &WorkCell, layer: u8) -> Result<Joints, PlantError> {
     let hover = plan.first_hover(layer).ok_or(PlantError::NoDot(layer))?;
+    if let Some(station) = plan.station {
+        return Ok(station);
+    }
     let lift = motion::lift(cell, &plan.cell.base_from_head, &hover)
         .map_err(|source| PlantError::NoStart { layer, source })?;
     Ok(lift.end())

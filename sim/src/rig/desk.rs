@@ -149,7 +149,7 @@ impl Services for Desk {
                 let due = self.now.after(self.latency.record).after(self.notes_late);
                 self.notes.push_back((due, request));
             }
-            Request::Hop(..) | Request::Lift { .. } => {
+            Request::Hop(..) | Request::Off { .. } => {
                 let due = self.now.after(self.latency.motion).after(self.motions_late);
                 self.motions.push_back((due, request));
             }

@@ -141,6 +141,7 @@ fn view_of(session: &Session) -> SessionView {
         progress: Progress::default(),
         registered: session.registered(),
         finished: false,
+        waits: None,
         reply: None,
     }
 }

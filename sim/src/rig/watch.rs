@@ -88,7 +88,7 @@ const NEEDLE_IN: Micros = Micros::from_ms(120);
 const ARM_RESTS: Micros = Micros::from_ms(1_000);
 /// Longest stop and pause, those of the core's own timeouts and a margin.
 const STOPPING: Micros = Micros::from_ms(5_100);
-const PAUSING: Micros = Micros::from_ms(70_100);
+const PAUSING: Micros = Micros::from_ms(135_100);
 /// Joint speed up to which the arm rests, rad/s.
 const RESTS: f64 = 0.02;
 /// Farthest a motion may begin from where the joints were told to be, rad.

@@ -9,6 +9,7 @@
 mod arm;
 mod bench;
 mod hazards;
+mod parking;
 mod plant;
 
 use std::collections::BTreeSet;

@@ -27,7 +27,13 @@ pub struct Plant {
     pub permit: u64,
     pub intent: Option<Dot>,
     pub next_hop: u64,
-    pub lift: Lift,
+    pub way_off: WayOff,
+    pub station: bool,
+    /// This leg off the head is refused, or never answered.
+    pub no_way: Option<(Leg, WayOff)>,
+    /// How far the head is from where the motion was aimed, m, and the tip's height, m, where they are not the usual ones.
+    pub displacement: Option<f64>,
+    pub height: Option<f64>,
     pub todo: u32,
     pub refuse: BTreeSet<u32>,
     pub nuisance: Nuisance,
@@ -97,7 +103,11 @@ impl Plant {
             permit: 0,
             intent: None,
             next_hop: 0,
-            lift: Lift::None,
+            way_off: WayOff::None,
+            station: true,
+            no_way: None,
+            displacement: None,
+            height: None,
             todo: dots,
             refuse: BTreeSet::new(),
             nuisance: Nuisance::None,
@@ -210,7 +220,7 @@ impl Plant {
                 displacement: if n == Nuisance::HeadOff {
                     0.7e-3
                 } else {
-                    0.1e-3
+                    self.displacement.unwrap_or(0.1e-3)
                 },
             }),
             tip: front.map(|dot| TipSeen {
@@ -250,7 +260,8 @@ impl Plant {
             }),
             intent: self.intent,
             hop_refused: front.filter(|d| self.refuse.contains(&d.0)),
-            lift: self.lift,
+            way_off: self.way_off,
+            station: self.station,
             record_failed: n == Nuisance::RecordFails,
             admitted: true,
             exhausted: self.todo == 0,
@@ -277,7 +288,7 @@ impl Plant {
                     Nuisance::TipLow => 0.4e-3,
                     Nuisance::TipDives => 1.1e-3,
                     _ if low => 11e-3,
-                    _ => GAP,
+                    _ => self.height.unwrap_or(GAP),
                 },
                 approach: pick(Nuisance::TipDives, 0.012, 0.0),
                 over_patch: n != Nuisance::TipOffPatch,
@@ -311,7 +322,10 @@ impl Plant {
     pub fn obey(&mut self, out: &Output, queue: &mut Queue) {
         match out.arm {
             ArmCommand::None => {}
-            ArmCommand::Follow(hop) => self.pending = Some((hop, self.now)),
+            ArmCommand::Follow(hop) => {
+                self.pending = Some((hop, self.now));
+                self.way_off = WayOff::None;
+            }
             ArmCommand::Cancel => {
                 if self.nuisance != Nuisance::ArmIgnores
                     && let Some((hop, _)) = self.arm.take()
@@ -328,12 +342,16 @@ impl Plant {
             self.next_hop += 1;
             queue.set_hop(dot, Some(HopId(self.next_hop)));
         }
-        if out.need_lift && self.lift == Lift::None {
+        if let Some(leg) = out.need_off
+            && self.way_off == WayOff::None
+        {
             self.next_hop += 1;
-            self.lift = Lift::Ready(HopId(self.next_hop));
+            let found = WayOff::Ready(HopId(self.next_hop));
+            let none = self.no_way.filter(|(of, _)| *of == leg);
+            self.way_off = none.map_or(found, |(_, answer)| answer);
         }
         if out.state != State::Pausing {
-            self.lift = Lift::None;
+            self.way_off = WayOff::None;
         }
         if self.nuisance != Nuisance::RecordSlow {
             self.intent = out.need_intent.or(self.intent);

@@ -1,0 +1,182 @@
+//! The way off the head: up, and on to the station; what keeps the arm from it leaves it lifted.
+
+use stipple_core::*;
+
+use crate::bench::{Bench, reach};
+use crate::plant::Nuisance;
+
+/// The motions told from the pause on, until the arm waits, with where it does.
+fn pause(bench: &mut Bench) -> (u32, Waits) {
+    let mut motions = 0;
+    let mut out = bench.tick(Some(Command::Pause));
+    for _ in 0..20_000 {
+        motions += u32::from(matches!(out.arm, ArmCommand::Follow(_)));
+        if let (State::Paused, Some(waits)) = (out.state, out.waits) {
+            assert_eq!(out.message, Message::PauseAsked, "why is still said");
+            return (motions, waits);
+        }
+        assert_eq!((out.state, out.fault), (State::Pausing, None));
+        out = bench.tick(None);
+    }
+    panic!("not paused: {:?}", bench.core.state());
+}
+
+/// The arm is on its way to the station.
+fn parking() -> Bench {
+    let mut bench = reach(State::Dwelling);
+    let mut motions = 0;
+    let mut out = bench.tick(Some(Command::Pause));
+    for _ in 0..2000 {
+        motions += u32::from(matches!(out.arm, ArmCommand::Follow(_)));
+        if motions == 2 && bench.plant.arm.is_some() {
+            return bench;
+        }
+        out = bench.tick(None);
+    }
+    panic!("never on the way to the station");
+}
+
+/// Where the arm waits in the end, with the cancels and motions until then.
+fn settles(bench: &mut Bench) -> (Waits, u32, u32) {
+    let (mut cancels, mut motions) = (0, 0);
+    for _ in 0..60_000 {
+        let out = bench.tick(None);
+        cancels += u32::from(out.arm == ArmCommand::Cancel);
+        motions += u32::from(matches!(out.arm, ArmCommand::Follow(_)));
+        if let (State::Paused, Some(waits)) = (out.state, out.waits) {
+            return (waits, cancels, motions);
+        }
+        assert_eq!((out.state, out.fault), (State::Pausing, None));
+    }
+    panic!("not paused: {:?}", bench.core.state());
+}
+
+#[test]
+fn a_break_parks_at_the_station_and_goes_on_from_there() {
+    for state in [State::Approaching, State::Hovering, State::Dwelling] {
+        let mut bench = reach(state);
+        assert_eq!(pause(&mut bench), (2, Waits::Parked), "{state:?}");
+        bench.until(500, |_| false);
+        let out = bench.tick(Some(Command::Resume));
+        assert_eq!((out.reply, out.waits), (Some(Ok(())), None));
+        assert!(bench.finish());
+        assert_eq!(bench.outcomes.len(), 5);
+    }
+}
+
+#[test]
+fn the_arm_parks_when_the_work_is_done() {
+    let mut bench = Bench::new(3);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    let mut waits = None;
+    assert!(bench.until(4000, |o| {
+        waits = o.waits;
+        o.finished
+    }));
+    assert_eq!(waits, Some(Waits::Parked));
+}
+
+/// H14: a way to the station is a comfort, not what makes a break safe: without one the arm stays lifted, and nothing is a fault.
+#[test]
+fn without_a_way_to_the_station_the_arm_stays_lifted() {
+    let mut bench = reach(State::Dwelling);
+    bench.plant.station = false;
+    assert_eq!(pause(&mut bench), (1, Waits::Lifted), "no station");
+    for answer in [WayOff::Refused, WayOff::None] {
+        let mut bench = reach(State::Dwelling);
+        bench.plant.no_way = Some((Leg::Park, answer));
+        assert_eq!(pause(&mut bench), (1, Waits::Lifted), "{answer:?}");
+        assert!(bench.finish());
+    }
+    let mut bench = reach(State::Dwelling);
+    bench.plant.no_way = Some((Leg::Lift, WayOff::Refused));
+    assert_eq!(pause(&mut bench), (0, Waits::OverHead), "no way up");
+    assert!(bench.finish());
+}
+
+/// H3, H4: the way to the station was proven clear of the head as it was then.
+#[test]
+fn a_head_that_moves_or_is_lost_stops_the_arm_on_its_way_to_the_station() {
+    // Without any other nuisance it has moved.
+    for wrong in [Nuisance::None, Nuisance::HeadFast, Nuisance::HeadStale] {
+        let set = |bench: &mut Bench| {
+            bench.plant.nuisance = wrong;
+            bench.plant.displacement = (wrong == Nuisance::None).then_some(1.1e-3);
+        };
+        let mend = |bench: &mut Bench| {
+            (bench.plant.nuisance, bench.plant.displacement) = (Nuisance::None, None);
+        };
+        let mut bench = parking();
+        set(&mut bench);
+        assert_eq!(bench.tick(None).arm, ArmCommand::Cancel, "{wrong:?}");
+        // For a moment only: it is computed anew, and followed.
+        bench.until(20, |_| false);
+        mend(&mut bench);
+        assert_eq!(settles(&mut bench).0, Waits::Parked, "{wrong:?}");
+        // For good: the arm stays lifted.
+        let mut bench = parking();
+        set(&mut bench);
+        let began = bench.plant.now;
+        let (waits, cancels, motions) = settles(&mut bench);
+        assert_eq!(waits, Waits::Lifted, "{wrong:?}");
+        assert!(cancels >= 1, "{wrong:?}");
+        let limits = Limits::HARDWARE;
+        assert!(motions < u32::from(limits.attempts), "{wrong:?}: {motions}");
+        let took = bench.plant.now.since(began).unwrap();
+        let longest = limits.timeouts.still.after(Micros::from_ms(500));
+        assert!(took <= longest, "{wrong:?}: {took:?}");
+        mend(&mut bench);
+        assert!(bench.finish());
+    }
+}
+
+/// H3: high above the skin a motion may be off by more: its links keep farther away than its nose.
+#[test]
+fn how_far_the_head_may_go_depends_on_the_height_of_the_tip() {
+    let limits = Limits::HARDWARE;
+    assert!(
+        limits.free_displacement <= 0.5 * 10e-3,
+        "of the links' margin"
+    );
+    let cases = [
+        (2e-3, 0.9e-3, false),
+        (2e-3, 1.1e-3, true),
+        (limits.hover_zone, 1.1e-3, true),
+        (20e-3, 4.9e-3, false),
+        (20e-3, 5.1e-3, true),
+    ];
+    for (height, displacement, turned_back) in cases {
+        for mut bench in [parking(), crate::bench::under_way()] {
+            bench.plant.height = Some(height);
+            bench.plant.displacement = Some(displacement);
+            let cancelled = bench.tick(None).arm == ArmCommand::Cancel;
+            assert_eq!(cancelled, turned_back, "{height} m, {displacement} m");
+        }
+    }
+}
+
+/// H9: the operator is gone, and nothing goes on by itself, not even to the station.
+#[test]
+fn a_lost_lease_ends_the_way_to_the_station() {
+    let mut bench = parking();
+    bench.plant.nuisance = Nuisance::LeaseSilent;
+    let out = bench.tick(None);
+    assert_eq!(
+        (out.fault, out.arm),
+        (Some(Fault::LeaseLost), ArmCommand::Cancel)
+    );
+}
+
+/// An arm that fails on its way is lifted all the same; one that does not answer or stands is a fault, as on every way.
+#[test]
+fn what_the_arm_does_wrong_on_its_way_to_the_station() {
+    let mut bench = parking();
+    bench.plant.nuisance = Nuisance::ArmFails;
+    bench.tick(None);
+    bench.plant.nuisance = Nuisance::None;
+    assert_eq!(settles(&mut bench).0, Waits::Lifted);
+    let mut bench = parking();
+    bench.plant.nuisance = Nuisance::ArmStands;
+    assert!(bench.until(10_000, |o| o.fault == Some(Fault::ArmTimeout)));
+}
