@@ -11,9 +11,9 @@ use stipple_model::plan::{DotId, Outcome, Plan, SkipReason};
 
 use crate::ports::JointState;
 
-/// Joints this near to the station's are at the station, rad: the way from there is the planner's way back. Source: own, as near as a motion
-/// must begin to where the arm rests.
-const AT_STATION: f64 = 2e-3;
+/// Joints this near to the station's are at the station, rad: the way from there is the planner's way back, proven from where they are. Source:
+/// own, an arm's path tolerance.
+const AT_STATION: f64 = 10e-3;
 
 /// The arm's geometry as the tick needs it: cheap, and the same for the same joints.
 pub trait Kinematics: Send + Sync {
@@ -78,6 +78,9 @@ pub enum HopRefusal {
     /// The arm cannot go there from here with the head where it is.
     #[error("no motion: {}", .0.key())]
     Unreachable(SkipReason),
+    /// The arm stands too near to something for any motion to begin, whatever its end.
+    #[error("the arm stands too near to something")]
+    Stuck,
     /// An input is not finite or does not fit the arm.
     #[error("the joints or the head pose make no sense")]
     BadInput,
@@ -91,6 +94,7 @@ impl HopRefusal {
             Self::NotPlanned => "not_planned",
             Self::NoStation => "no_station",
             Self::Unreachable(reason) => reason.key(),
+            Self::Stuck => "stuck",
             Self::BadInput => "bad_input",
         }
     }
@@ -241,7 +245,7 @@ impl HopPlanner for CellPlanner {
         let station = self.plan.station.ok_or(HopRefusal::NoStation)?;
         let settled = Settled::nothing(&self.cell, base_from_head);
         Ok(Hop {
-            trajectory: motion::away(&settled, from, Some(&station))?,
+            trajectory: motion::away_directly(&settled, from, &station)?,
         })
     }
 }
@@ -251,6 +255,7 @@ impl From<HopError> for HopRefusal {
         match error {
             HopError::OutOfReach => Self::Unreachable(SkipReason::OutOfReach),
             HopError::TargetBlocked(obstacle) => Self::Unreachable(reason(obstacle)),
+            HopError::StartBlocked(_) => Self::Stuck,
             HopError::WayBlocked(_) => Self::Unreachable(SkipReason::Unconnected),
             HopError::Motion(_) => Self::BadInput,
         }

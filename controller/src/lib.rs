@@ -27,6 +27,7 @@ pub mod rt;
 pub mod services;
 pub mod session;
 pub mod skin;
+pub mod stamps;
 pub mod stream;
 
 /// Said at every start, before anything else.

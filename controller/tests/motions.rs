@@ -144,7 +144,9 @@ fn a_lift_from_elsewhere_is_not_followed_but_asked_for_again() {
     });
     bench.session.command(Command::Pause);
     bench.until(10.0, |v| v.state == State::Paused);
-    assert_eq!((bench.services.lifts, bench.services.parks), (2, 1));
+    assert_eq!(bench.services.lifts, 2);
+    // Anew whenever the breathing head has gone a millimetre.
+    assert!((1..=5).contains(&bench.services.parks));
 }
 
 #[test]

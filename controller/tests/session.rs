@@ -20,7 +20,7 @@ use stipple_controller::services::{InlineServices, WallClock};
 use stipple_controller::session::{
     Asked, RegisterError, Registered, Selection, Session, SessionConfig, SessionView, StartError,
 };
-use stipple_core::{Command, Fault, Limits, State, Waits};
+use stipple_core::{Command, Denied, Fault, Limits, State, Waits};
 use stipple_model::frames::Transform;
 use stipple_model::units::Length;
 
@@ -217,6 +217,81 @@ fn a_break_is_spent_at_the_station_and_resume_goes_on_with_the_same_dot() {
     assert_eq!(detail("pause"), pause.reason());
     let ended = format!("{:.3} s: {why}", lasted.s());
     assert_eq!(detail("break"), ended);
+}
+
+/// H3: tracking that is lost in a break is lost all the same.
+#[test]
+fn a_head_that_was_lost_in_a_break_is_registered_before_the_work_goes_on() {
+    let bed = bed(20);
+    let mut bench = Bench::new(&bed, memory(&bed), 0);
+    bench.start(None);
+    bench.until(30.0, |v| v.progress.placed == 5);
+    bench.session.command(Command::Pause);
+    bench.until(20.0, |v| v.state == State::Paused);
+    bench.plant.tracker.lost = true;
+    bench.until(0.2, |v| v.registered == Registered::Lost);
+    bench.plant.tracker.lost = false;
+    for _ in 0..250 {
+        bench.tick();
+    }
+    bench.session.command(Command::Resume);
+    let view = bench.tick();
+    assert_eq!(view.reply, Some(Err(Denied::Registration)));
+    for _ in 0..500 {
+        assert_eq!(bench.tick().state, State::Paused);
+    }
+    let registration = |residual: f64| Registration {
+        tracked_from_head: Transform::identity(),
+        residual: Length::from_mm(residual),
+        moved: Length::ZERO,
+    };
+    assert_eq!(bench.session.register(registration(0.4)), Ok(()));
+    bench.until(1.0, |v| v.registered == Registered::Done);
+    // What was lost once stays to be known as well as after a loss.
+    for _ in 0..250 {
+        bench.tick();
+    }
+    let coarse = bench.session.register(registration(0.9));
+    assert!(matches!(coarse, Err(RegisterError::Residual { .. })));
+    bench.session.command(Command::Resume);
+    assert_eq!(bench.tick().reply, Some(Ok(())));
+    let view = bench.until(60.0, |v| v.finished);
+    assert_eq!((view.progress.placed, bench.plant.strikes.len()), (20, 20));
+}
+
+/// H3: a head that turns about its own middle, where no dot is left to look at, is seen to move.
+#[test]
+fn a_head_that_turns_stops_the_arm_on_its_way_to_the_station() {
+    let bed = bed(5);
+    let station = bed.admitted.plan().station.unwrap();
+    let mut bench = Bench::new(&bed, memory(&bed), 0);
+    bench.start(None);
+    let at = |bench: &Bench| bench.plant.arm.state().position;
+    let to_go = |bench: &Bench| at(bench).max_difference(&station);
+    bench.until(30.0, |v| v.state == State::Pausing);
+    bench.until(30.0, |_| true);
+    let whole = to_go(&bench);
+    while to_go(&bench) > 0.6 * whole {
+        assert_eq!(bench.tick().state, State::Pausing);
+    }
+    assert!(
+        bench.plant.arm.motion.is_some() && to_go(&bench) > 0.2,
+        "on its way"
+    );
+    let turn = Transform::from_xyz_rpy([0.0; 3], [0.0, 0.0, 0.05_f64.to_radians()]);
+    for _ in 0..100 {
+        bench.plant.tracker.base_from_head = bench.plant.tracker.base_from_head * turn;
+        bench.tick();
+    }
+    let stopped = at(&bench);
+    for _ in 0..200 {
+        bench.plant.tracker.base_from_head = bench.plant.tracker.base_from_head * turn;
+        bench.tick();
+        assert_eq!(at(&bench), stopped, "it goes on over a head that turns");
+    }
+    assert!(stopped.max_difference(&station) > 0.05);
+    let view = bench.until(60.0, |v| v.finished);
+    assert_eq!(view.fault, None);
 }
 
 #[test]

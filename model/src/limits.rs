@@ -29,6 +29,10 @@ pub const SPEED_FREE: Speed = Speed::from_mm_per_s(250.0);
 /// Up to this height above the skin the hover speed holds; above it the free speed. Source: this project's own.
 pub const HOVER_ZONE: Length = Length::from_mm(15.0);
 
+/// No station has the tip lower than this above the head. Source: this project's own, what a lift leads to and a head that sits up by as much
+/// again.
+pub const STATION_HEIGHT: Length = Length::from_mm(40.0);
+
 /// Margins that clearance must exceed, by pair class. Allowed to touch at all times are only neighbours on the arm, the tool and the flange
 /// it is on, a cable guard and its link, and pairs that touch in every configuration (`WorkCell::unwatched_pairs` names those). The
 /// needle is no body: while the arm moves it is inside the nose.
@@ -47,6 +51,10 @@ pub mod margin {
 
 /// No tip within this distance of a keep-out volume. Source: hazard H1.
 pub const KEEP_OUT_MARGIN: Length = Length::from_mm(20.0);
+
+/// Least distance from an eye's or ear's place to the surface of the keep-out volume that holds it. Source: this project's own; the
+/// planner's volumes leave 14 mm at an adult's eyes and 9 mm at the ears.
+pub const KEEP_OUT_DEPTH: Length = Length::from_mm(5.0);
 
 /// A scan that differs more (RMS) from the one planned on is not accepted. Source: hazard H7.
 pub const REGISTRATION_RESIDUAL: Length = Length::from_mm(1.0);

@@ -8,7 +8,7 @@ use nalgebra::UnitQuaternion;
 use stipple_model::clearance::Settled;
 use stipple_model::frames::{Base, Tip, Transform};
 use stipple_model::joints::Joints;
-use stipple_model::limits::{SPEED_FREE, margin};
+use stipple_model::limits::{SPEED_FREE, STATION_HEIGHT, margin};
 use stipple_model::motion::away;
 use stipple_model::plan::SkipReason;
 
@@ -61,6 +61,18 @@ pub enum StationError {
         at: Place,
         /// What comes too near to each other.
         between: String,
+    },
+    /// Whoever waits there is not off the head.
+    #[error(
+        "[station] at xyz_mm = {at} is {height_mm:.0} mm above the head; move it to where the tip is at least {least_mm:.0} mm from it"
+    )]
+    OverHead {
+        /// Where it is, mm in the base frame.
+        at: Place,
+        /// Its distance from the head, mm; negative inside.
+        height_mm: f64,
+        /// The least allowed, mm.
+        least_mm: f64,
     },
     /// It can be reached, but not from where the arm works.
     #[error(
@@ -121,13 +133,22 @@ fn regions(poses: &[Result<Pose, Refusal>]) -> Vec<Region> {
 /// The joints at which the arm waits at `station`.
 ///
 /// # Errors
-/// When there are none, or no way leads to any.
+/// When there are none, no way leads to any, or it is over the head.
 pub fn find(
     surroundings: &Surroundings<'_>,
     station: &Transform<Base, Tip>,
     poses: &[Result<Pose, Refusal>],
 ) -> Result<Joints, StationError> {
     let at = Place((station.raw().translation.vector * 1e3).into());
+    let tip = surroundings.base_from_head.inverse() * station.origin();
+    let height = surroundings.cell.field().exact(&tip);
+    if height.is_nan() || height < STATION_HEIGHT.m() {
+        return Err(StationError::OverHead {
+            at,
+            height_mm: height * 1e3,
+            least_mm: STATION_HEIGHT.mm(),
+        });
+    }
     let regions = regions(poses);
     let usable = usable(surroundings, station, &regions, at)?;
     let all: usize = regions.iter().map(|r| r.dots).sum();

@@ -12,12 +12,17 @@ use crate::rig::Rig;
 /// What a person takes until they act on what they see, at least and at most, seconds. Source: own.
 const TAKES: (f64, f64) = (0.5, 4.0);
 
+/// After so long in one state that waits for them, whatever they did, they load the plan again. Source: own, a patient person.
+const AT_A_LOSS: Micros = Micros::from_ms(30_000);
+
 /// The operator.
 #[derive(Debug, Clone)]
 pub(crate) struct Operator {
     rng: ChaCha8Rng,
     /// What they are about to do something about, and when.
     about: Option<(State, Micros)>,
+    /// The state that waits, and since when.
+    waiting: Option<(State, Micros)>,
     /// Chance of a pause, a stop, and a command that makes no sense, each second of work.
     whims: f64,
     next_whim: Option<Micros>,
@@ -34,6 +39,7 @@ impl Operator {
         Self {
             rng,
             about: None,
+            waiting: None,
             whims: 0.0,
             next_whim: None,
             goal: None,
@@ -71,6 +77,11 @@ impl Operator {
             self.about = None;
             return;
         }
+        if self.is_at_a_loss(state, now) {
+            rig.reload();
+            self.about = None;
+            return;
+        }
         if self.whim(rig, now) {
             return;
         }
@@ -95,6 +106,17 @@ impl Operator {
             self.about = None;
             self.act(rig, state, selection);
         }
+    }
+
+    /// Whether the session has stood in this state for so long that nothing seems to help.
+    fn is_at_a_loss(&mut self, state: State, now: Micros) -> bool {
+        let since = match self.waiting {
+            Some((before, since)) if before == state && !state.active() => since,
+            _ => now,
+        };
+        let lost = now.passed(since, AT_A_LOSS);
+        self.waiting = Some((state, if lost { now } else { since }));
+        lost
     }
 
     fn act(&mut self, rig: &mut Rig, state: State, selection: Selection) {

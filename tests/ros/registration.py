@@ -10,6 +10,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from stipple_msgs.msg import SessionState
 
 from bench import check, main, until
+from diagnosis import WARN, Diagnosis
 from wire import Wire, read_events
 
 DOTS = 16
@@ -68,6 +69,7 @@ def registration(bench):
         relay = Relay(node)
         scans = node.create_publisher(PointCloud2, "scan", LATEST)
         passing = False
+        diagnosis = Diagnosis(wire)
 
         def pass_on(scan):
             if passing:
@@ -102,6 +104,22 @@ def registration(bench):
         check(answer.residual < 0.5e-3, f"residual {answer.residual * 1e3:.3f} mm of an exact scan")
         loaded = desk.begin(bench.plan, bench.record, DOTS)
         desk.wait_placed(5)
+        told = diagnosis.parts["registration"].number("residual_mm")
+        check(abs(told - answer.residual * 1e3) < 1.0, f"diagnostics say {told} mm of a residual of {answer.residual * 1e3} mm")
+
+        # A head that is lost in a break is lost all the same.
+        desk.command_until("pause", SessionState.PAUSED)
+        relay.silent = True
+        until(lambda: watcher.state.must_register, "the loss in the break to be seen", bench, 5.0)
+        diagnosis.wait("registration", WARN)
+        relay.silent = False
+        time.sleep(1.0)
+        refused = desk.resume()
+        check(not refused.accepted and "register" in refused.message, f"resumed after a loss of tracking: {refused}")
+        watcher.at_rest_for(0.5)
+        registered(desk, bench)
+        until(lambda: desk.resume().accepted, "resume to be accepted", bench)
+        desk.wait_placed(8)
 
         relay.silent = True
         until(lambda: watcher.in_state(SessionState.FAULTED), "the loss to be seen", bench, 5.0)
@@ -117,7 +135,7 @@ def registration(bench):
         desk.start(left)
         desk.wait_finished(patience=120.0)
         events = read_events(bench.record, "registration")
-        check(len(events) >= 3 and all("residual" in event for event in events), f"the record says of registrations: {events}")
+        check(len(events) >= 4 and all("residual" in event for event in events), f"the record says of registrations: {events}")
         return watcher.judge(bench.record, loaded.session_id, bench.first(DOTS)) + desk.told_stalls()
 
 

@@ -122,14 +122,16 @@ impl Core {
         span.is_some_and(|span| span >= self.limits.settle)
     }
 
-    /// The head is too far from where the motion under way was aimed: as far as may be depends on whether the tip is known to be high.
+    /// The head is too far from where the motion under way was aimed, at the dot or elsewhere.
     pub(crate) fn is_displaced(&self, sensed: &Sensed) -> bool {
-        let near = sensed.motion.and_then(|motion| motion.near);
-        let limit = match near {
-            Some(near) if near.height > self.limits.hover_zone => self.limits.free_displacement,
-            _ => self.limits.approach_displacement,
+        let limits = &self.limits;
+        let far = match self.state {
+            State::Pausing => limits.approach_displacement,
+            _ => limits.far_displacement,
         };
-        sensed.head.is_some_and(|h| h.displacement > limit)
+        sensed.head.is_some_and(|h| {
+            h.displacement > limits.approach_displacement || h.far_displacement > far
+        })
     }
 
     /// The head has been calm for long enough.

@@ -3,7 +3,7 @@
 use crate::fault::{Fault, Reaction};
 use crate::machine::{After, Core, LegEnd, Off, Step};
 use crate::output::{ArmCommand, Doubt, Message, Waits};
-use crate::sensed::{HopId, Leg, MotionStatus, WayOff};
+use crate::sensed::{HopId, Leg, MotionStatus, Sensed, WayOff};
 use crate::state::State;
 use crate::time::Micros;
 use crate::work::status;
@@ -41,9 +41,9 @@ impl Core {
     pub(crate) fn pause(&mut self, step: &mut Step<'_>) {
         let (now, timeouts) = (step.now, self.limits.timeouts);
         let longest = match (self.off.leg, self.off.end) {
-            (Leg::Lift, _) => timeouts.pause,
+            (Leg::Lift, None) => timeouts.pause,
             (Leg::Park, None) => timeouts.park,
-            (Leg::Park, Some(_)) => timeouts.stop,
+            (_, Some(_)) => timeouts.stop,
         };
         if now.passed(self.off.since, longest) {
             if (self.off.leg, self.off.end) == (Leg::Park, None) {
@@ -126,6 +126,12 @@ impl Core {
     /// Needle in, arm at rest: waits for the leg's motion, then commands it.
     fn set_off_the_head(&mut self, step: &mut Step<'_>) {
         let now = step.now;
+        if self.off.leg == Leg::Lift && self.is_high(step.sensed) {
+            // Half-way to somewhere the needle may point anywhere, and along it need not be away from the head.
+            self.off.end = Some(LegEnd::Made);
+            self.off.since = now;
+            return;
+        }
         if self.off.leg == Leg::Park && !self.calm(now) {
             // By then it must be computed anew.
             self.off.asked = false;
@@ -153,6 +159,12 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// The tip is off the head already, as far as the lowest lift would bring it.
+    fn is_high(&self, sensed: &Sensed) -> bool {
+        let near = sensed.motion.and_then(|motion| motion.near);
+        near.is_some_and(|near| near.height >= self.limits.hover_zone)
     }
 
     /// The arm stays where it comes to rest.

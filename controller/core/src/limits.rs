@@ -90,8 +90,9 @@ pub struct Limits {
     pub needle_echo: Micros,
     /// Head displacement at the dot while the arm is on its way, m; beyond it the way is computed anew. Source: own, half the hover gap.
     pub approach_displacement: f64,
-    /// The same while the tip is higher above the skin than the hover zone, m. Source: own, half of what the arm's links keep from the head.
-    pub free_displacement: f64,
+    /// The same anywhere on the head, m: a head that turns about the dot moves everywhere else. Source: own, half of what the arm's links keep
+    /// from the head. On the way to the station [`Limits::approach_displacement`] holds there, too: the whole nose passes the head then.
+    pub far_displacement: f64,
     /// Hops to one dot before it is skipped. Source: own.
     pub attempts: u8,
     /// Skips one after another before the session pauses. Source: own.
@@ -176,7 +177,7 @@ impl Limits {
         needle_in: 0.1e-3,
         needle_echo: Micros::from_ms(20),
         approach_displacement: 1.0e-3,
-        free_displacement: 5.0e-3,
+        far_displacement: 5.0e-3,
         attempts: 5,
         skips_in_row: 25,
         timeouts: Timeouts {

@@ -255,8 +255,16 @@ impl Core {
     fn obey(&mut self, command: Command, step: &mut Step<'_>) -> Result<(), Denied> {
         let now = step.now;
         match (command, self.state) {
-            (Command::Stop, State::Stopping | State::Stopped)
-            | (Command::Pause, State::Pausing | State::Paused) => Ok(()),
+            (Command::Stop, State::Stopping | State::Stopped) | (Command::Pause, State::Paused) => {
+                Ok(())
+            }
+            (Command::Pause, State::Pausing) => {
+                // On the way to the end, too: whoever asked for a pause waits for one.
+                if self.after == After::Finish {
+                    (self.after, self.message) = (After::Pause, Message::PauseAsked);
+                }
+                Ok(())
+            }
             (Command::Stop, _) => {
                 self.begin_stop(step);
                 Ok(())
@@ -305,6 +313,9 @@ impl Core {
         self.healthy(step.now, step.sensed)?;
         if !self.head_fresh(step.now, step.sensed) {
             return Err(Denied::Head);
+        }
+        if !step.sensed.registered {
+            return Err(Denied::Registration);
         }
         self.lease(step.now, step.sensed).ok_or(Denied::Lease)
     }

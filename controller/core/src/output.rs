@@ -41,9 +41,9 @@ pub struct Output {
 /// Where the arm waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Waits {
-    /// Where it stood: there was no clear way up.
+    /// Where it stood: there was no clear way up, or the arm did not make it.
     OverHead,
-    /// Lifted off the head: there is no station, or no clear way led there from here, or not while the head held still.
+    /// Off the head: there is no station, or no clear way led there from here, or not while the head held still.
     Lifted,
     /// At the station.
     Parked,
@@ -54,8 +54,8 @@ impl Waits {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::OverHead => "the arm is still over the head, there is no clear way up",
-            Self::Lifted => "the arm is lifted off the head",
+            Self::OverHead => "the arm is still over the head, it found no way up",
+            Self::Lifted => "the arm is off the head",
             Self::Parked => "the arm is at its station",
         }
     }
@@ -263,6 +263,8 @@ pub enum Denied {
     ArmMoving,
     /// There is no fresh head pose.
     Head,
+    /// The head must be registered first, as after every loss of tracking.
+    Registration,
     /// There is no fresh needle state, or the needle is not in.
     Needle,
     /// No operator's lease is held.
@@ -281,6 +283,7 @@ impl Denied {
             Self::Joints => "no fresh joint state",
             Self::ArmMoving => "the arm does not rest",
             Self::Head => "no fresh head pose",
+            Self::Registration => "the head must be registered first",
             Self::Needle => "the needle does not report that it is in",
             Self::Lease => "no operator's lease is held: the operator's heartbeat does not arrive",
             Self::Reload => "what failed does not come back; load the plan again",
@@ -311,6 +314,8 @@ pub enum Message {
     TooManySkips,
     /// Paused because the head did not calm down.
     HeadRestless,
+    /// Paused because the arm stands too near to something for any motion to begin.
+    Stuck,
     /// The operator asked for a stop.
     StopAsked,
     /// A fault stopped the session.
@@ -334,6 +339,9 @@ impl Message {
             Self::PauseAsked => "paused by the operator",
             Self::TooManySkips => "paused: too many dots skipped one after another",
             Self::HeadRestless => "paused: the head does not hold still",
+            Self::Stuck => {
+                "paused: the arm stands too near to something to go on; move it away by its own means"
+            }
             Self::StopAsked => "stopped by the operator; clear, then start",
             Self::Fault => "a fault stopped the session",
             Self::Finished => "all that was started is done",

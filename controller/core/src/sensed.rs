@@ -32,6 +32,10 @@ pub struct Sensed {
     pub way_off: WayOff,
     /// There is a station where the arm can wait.
     pub station: bool,
+    /// The arm stands too near to something for any motion to begin.
+    pub stuck: bool,
+    /// The head is where it is tracked: it need not be registered first.
+    pub registered: bool,
     /// The record cannot be written.
     pub record_failed: bool,
     /// A plan is loaded and admitted.
@@ -147,6 +151,8 @@ pub struct HeadSeen {
     /// How far the skin at the first target is from where the motion followed was aimed, its hop or the way to the station, m; 0 before
     /// there is one.
     pub displacement: f64,
+    /// The same for that place of the head which has gone farthest, m.
+    pub far_displacement: f64,
 }
 
 /// The needle's axis against the first target, with head and joints as they are now.
@@ -245,9 +251,9 @@ impl Sensed {
     pub fn sound(&self) -> bool {
         let joints = self.joints.is_none_or(|j| magnitude(j.max_speed))
             && self.motion.is_none_or(|m| m.sound());
-        let head = self
-            .head
-            .is_none_or(|h| magnitude(h.speed) && magnitude(h.displacement));
+        let head = self.head.is_none_or(|h| {
+            magnitude(h.speed) && magnitude(h.displacement) && magnitude(h.far_displacement)
+        });
         let tip = self
             .tip
             .is_none_or(|t| magnitude(t.lateral) && t.gap.is_finite() && magnitude(t.angle));

@@ -48,6 +48,11 @@ impl Core {
             }
             return;
         }
+        if step.sensed.stuck {
+            // Says nothing of the dot: it is not left out.
+            self.begin_pause(After::Pause, Message::Stuck, step);
+            return;
+        }
         if step.sensed.hop_refused == Some(target.dot) {
             self.skip(Skip::HopRefused, step);
             return;

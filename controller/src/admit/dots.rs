@@ -6,7 +6,7 @@ use stipple_model::cell::Tool;
 use stipple_model::clearance::WorkCell;
 use stipple_model::frames::{Base, Tip, Transform};
 use stipple_model::joints::Joints;
-use stipple_model::limits::{DEPTH_CAP, HOVER, KEEP_OUT_MARGIN, TILT_CAP};
+use stipple_model::limits::{DEPTH_CAP, HOVER, KEEP_OUT_MARGIN, STATION_HEIGHT, TILT_CAP};
 use stipple_model::plan::{Dot, DotId, Outcome, Plan};
 use stipple_model::units::Length;
 
@@ -55,9 +55,21 @@ pub fn check_clear(plan: &Plan, cell: &WorkCell) -> Result<(), AdmitError> {
         Some(obstacle) => Err(DotFault::Blocked(cell.describe(&obstacle))),
     };
     first_fault(plan, |_, hover| clear(hover))?;
-    plan.station
-        .as_ref()
-        .map_or(Ok(()), clear)
+    let Some(station) = &plan.station else {
+        return Ok(());
+    };
+    let tip = plan.cell.base_from_head.inverse() * cell.base_from_tip(station).origin();
+    let height = cell.field().exact(&tip);
+    clear(station)
+        .and_then(|()| {
+            if height >= STATION_HEIGHT.m() {
+                return Ok(());
+            }
+            Err(DotFault::OverHead {
+                height_mm: height * 1e3,
+                least_mm: STATION_HEIGHT.mm(),
+            })
+        })
         .map_err(AdmitError::Station)
 }
 

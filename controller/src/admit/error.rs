@@ -38,7 +38,9 @@ pub enum AdmitError {
         name: String,
     },
     /// Nothing keeps the tip away from an eye or an ear.
-    #[error("no keep-out holds the {0}: nothing would keep the tip away from it; plan again")]
+    #[error(
+        "no keep-out holds the {0} and a few millimetres round it: nothing would keep the tip away from it; plan again"
+    )]
     NoKeepOut(&'static str),
     /// A dot breaks a rule.
     #[error("dot {dot}: {fault}")]
@@ -217,6 +219,16 @@ pub enum DotFault {
     /// Something is in the way of the hover.
     #[error("its hover is not clear: {0}")]
     Blocked(String),
+    /// Whoever waits there is not off the head.
+    #[error(
+        "the tip is {height_mm:.0} mm above the head there, it must be at least {least_mm:.0} mm from it"
+    )]
+    OverHead {
+        /// Its distance from the head, mm; negative inside.
+        height_mm: f64,
+        /// The least, mm.
+        least_mm: f64,
+    },
 }
 
 impl DotFault {
@@ -234,6 +246,7 @@ impl DotFault {
             Self::JointLimits => "joint_limits",
             Self::Elsewhere { .. } => "elsewhere",
             Self::Blocked(_) => "blocked",
+            Self::OverHead { .. } => "over_head",
         }
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use stipple_model::arm::{Arm, ArmSource};
 use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::digest::Digest;
-use stipple_model::limits::HOVER;
+use stipple_model::limits::{HOVER, KEEP_OUT_DEPTH};
 use stipple_model::plan::Plan;
 
 use crate::skin::skin_of;
@@ -118,13 +118,13 @@ fn check_description(arm: &ArmSource) -> Result<(), AdmitError> {
     Ok(())
 }
 
-/// Every eye and ear lies inside a keep-out.
+/// Every eye and ear lies well inside a keep-out.
 fn check_keep_outs(plan: &Plan) -> Result<(), AdmitError> {
     for (name, place) in plan.anatomy.eyes_and_ears() {
         let kept = plan
             .keep_outs
             .iter()
-            .any(|k| place.distance(&k.center) <= k.radius.m());
+            .any(|k| k.radius.m() - place.distance(&k.center) >= KEEP_OUT_DEPTH.m());
         if !kept {
             return Err(AdmitError::NoKeepOut(name));
         }

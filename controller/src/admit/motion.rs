@@ -168,9 +168,9 @@ impl Run<'_> {
 
     fn in_the_way(&self, error: &HopError) -> String {
         match error {
-            HopError::TargetBlocked(obstacle) | HopError::WayBlocked(obstacle) => {
-                self.settled.cell().describe(obstacle)
-            }
+            HopError::TargetBlocked(obstacle)
+            | HopError::StartBlocked(obstacle)
+            | HopError::WayBlocked(obstacle) => self.settled.cell().describe(obstacle),
             HopError::OutOfReach | HopError::Motion(_) => error.to_string(),
         }
     }

@@ -169,6 +169,7 @@ const NOTHING_LOADED: SessionView = SessionView {
         in_doubt: 0,
     },
     registered: Registered::NotNeeded,
+    registration: None,
     finished: false,
     waits: None,
     reply: None,

@@ -96,7 +96,7 @@ impl Watched {
             self.control_loop((span > 0.0).then(|| rate(3))),
         ];
         status.extend(view.map(|view| self.session(view)));
-        status.push(self.registration());
+        status.push(self.registration(view));
         status.push(self.described());
         status.push(self.life());
         status.extend(self.time());
@@ -218,20 +218,30 @@ impl Watched {
         self.status("session", (level, text, values))
     }
 
-    /// How well the head lies on the planned one, by the sitting's registration.
-    fn registration(&self) -> DiagnosticStatus {
+    /// How well the head lies on the planned one: by the last look at it, or, before there was one, by the sitting's registration.
+    fn registration(&self, view: Option<&SessionView>) -> DiagnosticStatus {
         let shown = self.shown.borrow();
-        let residual = shown.as_ref().and_then(|shown| shown.residual_mm);
-        let (level, text) = match (shown.as_ref(), residual) {
-            (None, _) => (OK, "no plan is loaded"),
-            (Some(_), None) => (WARN, "no sitting has begun: nothing says how the head lies"),
-            (Some(_), Some(_)) => (OK, "as the sitting has it"),
+        let sitting = shown.as_ref().and_then(|shown| shown.residual_mm);
+        let mm =
+            |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |v| format!("{v:.3}"));
+        let live = view.and_then(|view| view.registration);
+        let live = live.map(|r| (r.residual.mm(), r.moved.mm()));
+        let registered = view.map(|view| view.registered).unwrap_or_default();
+        let level = if registered.wanted() { WARN } else { OK };
+        let (level, text) = match (shown.as_ref(), live, sitting) {
+            (None, ..) => (OK, "no plan is loaded"),
+            (_, Some(_), _) => (level, registered.text()),
+            (_, None, Some(_)) => (OK, "as the sitting has it"),
+            (_, None, None) => (WARN, "no sitting has begun: nothing says how the head lies"),
         };
-        let value = residual.map_or_else(|| "none".to_owned(), |mm| format!("{mm:.3}"));
-        self.status(
-            "registration",
-            (level, text.to_owned(), vec![("residual_mm", value)]),
-        )
+        let values = vec![
+            (
+                "residual_mm",
+                mm(live.map(|(residual, _)| residual).or(sitting)),
+            ),
+            ("moved_mm", mm(live.map(|(_, moved)| moved))),
+        ];
+        self.status("registration", (level, text.to_owned(), values))
     }
 
     fn described(&self) -> DiagnosticStatus {

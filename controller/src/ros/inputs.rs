@@ -14,10 +14,10 @@ use stipple_model::joints::Joints;
 
 use super::program::Clock;
 use super::scan::{ScanError, Scans};
-use super::stamps::Stamps;
 use crate::lease::{Heard, Lease};
 use crate::ports::{HeadPort, JointState, LeaseTerm, NeedleReport, OperatorPort, Stamped};
 use crate::registration::Tracked;
+use crate::stamps::Stamps;
 
 /// How far a quaternion's length may be from one. Source: own, single precision and a margin.
 const UNIT_TOLERANCE: f64 = 1e-3;
@@ -102,6 +102,7 @@ pub struct Inputs {
     scans: Mutex<Scans>,
     joints_in_time: Mutex<Stamps>,
     head_in_time: Mutex<Stamps>,
+    needle_in_time: Mutex<Stamps>,
 }
 
 impl Inputs {
@@ -120,6 +121,7 @@ impl Inputs {
             scans: Mutex::default(),
             joints_in_time: Mutex::new(Stamps::new(limits.joints_age)),
             head_in_time: Mutex::new(Stamps::new(limits.head_age_strike)),
+            needle_in_time: Mutex::new(Stamps::new(limits.needle_age)),
         }
     }
 
@@ -128,7 +130,20 @@ impl Inputs {
     pub fn with_simulated_time(mut self) -> Self {
         self.joints_in_time = Mutex::new(Stamps::of_another_time());
         self.head_in_time = Mutex::new(Stamps::of_another_time());
+        self.needle_in_time = Mutex::new(Stamps::of_another_time());
         self
+    }
+
+    /// Forgets what the stamps so far tell of those to come: a person has loaded a plan, and may have put a clock right before.
+    pub fn begin_anew(&self) {
+        for stamps in [
+            &self.joints_in_time,
+            &self.head_in_time,
+            &self.needle_in_time,
+        ] {
+            let mut stamps = stamps.lock().unwrap_or_else(PoisonError::into_inner);
+            stamps.begin_anew();
+        }
     }
 
     /// The joints of the newest report that has all `wanted` ones.
@@ -182,13 +197,16 @@ impl Inputs {
         self.joints.put(joints, &self.clock);
     }
 
-    /// Takes a needle report.
+    /// Takes a needle report. One that makes no sense, comes late or out of order is dropped.
     pub fn take_needle(&self, message: &stipple::NeedleState) {
-        self.needle.put(needle_of(message), &self.clock);
+        let in_time = self.in_time(&self.needle_in_time, &message.header.stamp);
+        let report = needle_of(message).filter(|_| in_time);
+        self.needle.put(report, &self.clock);
     }
 
     fn in_time(&self, stamps: &Mutex<Stamps>, stamp: &Time) -> bool {
         let mut stamps = stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = i128::from(stamp.sec) * 1_000_000_000 + i128::from(stamp.nanosec);
         stamps.look(stamp, self.clock.now()).is_ok()
     }
 

@@ -25,7 +25,7 @@ use crate::record::{Binding, DotState, Durability, Record, RecordError};
 use crate::registration::{Registrar, Registration, RegistrationError};
 use crate::rt::Lacking;
 use crate::services::ThreadedServices;
-use crate::session::{Session, SessionConfig};
+use crate::session::{Before, Session, SessionConfig};
 use crate::skin::SkinError;
 
 /// How long the arm may take to report for the first time.
@@ -244,6 +244,7 @@ impl Loader {
         if let Some(loaded) = loaded {
             self.registrar.replace(Some(registrar));
             self.inputs.set_names(loaded.session.joint_names());
+            self.inputs.begin_anew();
             self.shown.send_replace(Some(Arc::clone(&loaded.shown)));
             self.errands
                 .send(Errand::Install(loaded))
@@ -398,6 +399,12 @@ fn exchange(
     let same = old
         .as_ref()
         .is_some_and(|(_, about, ..)| about.record == path);
+    // What is loaded next is under the same head.
+    let before = match &old {
+        Some((session, ..)) if session.was_lost() => Before::Lost,
+        _ if terms.register_first => Before::Unregistered,
+        _ => Before::Trusted,
+    };
     let old_binding = held.as_ref().map(|record| *record.binding());
     let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
     let open = |path: &Path, binding| Record::open(path, binding, Durability::PowerCut, now_us);
@@ -417,7 +424,7 @@ fn exchange(
     };
     let made = opened
         .map_err(LoadError::from)
-        .and_then(|record| begin(&new, record, path, terms, clock, permit_seen));
+        .and_then(|record| begin(&new, record, path, (terms, before), clock, permit_seen));
     made.map(Box::new).map_err(|error| {
         let restored =
             old.zip(old_binding)
@@ -442,7 +449,7 @@ fn begin(
     new: &Checked,
     mut record: Record,
     path: PathBuf,
-    terms: Terms,
+    (terms, before): (Terms, Before),
     clock: Clock,
     permit_seen: u64,
 ) -> Result<Loaded, LoadError> {
@@ -477,7 +484,7 @@ fn begin(
         Arc::new(new.planner.clone()),
         done,
         SessionConfig {
-            register_first: terms.register_first,
+            before,
             ..SessionConfig::new(terms.limits, first_nonce)
         },
     )?;

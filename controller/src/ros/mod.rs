@@ -32,7 +32,6 @@ pub mod program;
 pub mod scan;
 pub mod service;
 pub mod sim_time;
-pub mod stamps;
 pub mod stream;
 pub mod told;
 

@@ -215,9 +215,9 @@ fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg:
     }
 }
 
-/// Before a start, what keeps it from being made.
+/// Before a start or a resume, what keeps it from being made.
 fn what_is_wanted(view: &SessionView) -> Cow<'static, str> {
-    if view.registered.wanted() && matches!(view.state, State::Ready) {
+    if view.registered.wanted() && matches!(view.state, State::Ready | State::Paused) {
         view.registered.text().into()
     } else {
         view.text()

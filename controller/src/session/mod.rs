@@ -24,7 +24,9 @@ use stipple_core::{
     ArmCommand, Command, Core, Dot, Fault, Limits, NeedleCommand, Output, Queue, State, Target,
 };
 use stipple_model::digest::Digest;
+use stipple_model::frames::{Head, Point};
 use stipple_model::joints::Joints;
+use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{DotId, Outcome, Plan};
 
 use crate::admit::Admitted;
@@ -42,7 +44,7 @@ pub use motions::AIM_TOLERANCE;
 use motions::Motions;
 use notes::Intent;
 use registered::Keeping;
-pub use registered::{RegisterError, Registered};
+pub use registered::{Before, RegisterError, Registered};
 use speeds::Speeds;
 pub use view::{DotResult, Progress, SessionView};
 
@@ -67,7 +69,7 @@ pub struct SessionConfig {
     /// Whether the next motion is computed while the needle is still at the present dot.
     pub look_ahead: bool,
     /// Whether the head must be registered before the first start, and not only after tracking was lost.
-    pub register_first: bool,
+    pub before: Before,
 }
 
 impl SessionConfig {
@@ -80,7 +82,7 @@ impl SessionConfig {
             first_nonce,
             dwell: Micros::from_ms(20),
             look_ahead: true,
-            register_first: false,
+            before: Before::Trusted,
         }
     }
 }
@@ -125,6 +127,8 @@ pub struct Session {
     digest: Digest,
     kinematics: Arc<dyn Kinematics>,
     skin: Skin,
+    /// Of the box about the planned head.
+    corners: [Point<Head>; 8],
     core: Core,
     queue: Queue,
     filter: HeadFilter,
@@ -188,6 +192,7 @@ impl Session {
         let speeds = Speeds::new(kinematics.acceleration(), limits.joints_age);
         Ok(Self {
             skin: skin_of(&plan)?,
+            corners: corners(&plan.head),
             plan,
             digest: admitted.digest(),
             kinematics,
@@ -215,7 +220,7 @@ impl Session {
             breaks: Vec::with_capacity(BREAKS),
             ticked: Micros::ZERO,
             asked: Asked::default(),
-            keeping: Keeping::new(config.register_first),
+            keeping: Keeping::new(config.before),
             replaced: None,
             spent: None,
         })
@@ -323,6 +328,7 @@ impl Session {
                 .map(|t| DotId(t.dot.0)),
             progress: self.progress,
             registered: self.keeping.state,
+            registration: self.keeping.correction,
             finished: out.finished,
             waits: out.waits,
             reply: out.reply,
@@ -450,4 +456,32 @@ impl Session {
     pub fn last_refusal(&self) -> Option<(DotId, HopRefusal)> {
         self.motions.refused.map(|r| (r.dot, r.refusal))
     }
+}
+
+/// The corners of the box about a head.
+fn corners(head: &SurfaceMesh<Head>) -> [Point<Head>; 8] {
+    let vertices = || head.vertices().iter().map(|v| v.raw());
+    let all = |start: f64, pick: fn(f64, f64) -> f64| {
+        vertices().fold([start; 3], |found, v| {
+            [
+                pick(found[0], v.x),
+                pick(found[1], v.y),
+                pick(found[2], v.z),
+            ]
+        })
+    };
+    let (low, high) = (
+        all(f64::INFINITY, f64::min),
+        all(f64::NEG_INFINITY, f64::max),
+    );
+    std::array::from_fn(|corner| {
+        let side = |axis: usize| {
+            if corner >> axis & 1 == 0 {
+                low[axis]
+            } else {
+                high[axis]
+            }
+        };
+        Point::new(side(0), side(1), side(2))
+    })
 }

@@ -75,6 +75,13 @@ pub(super) struct Refused {
     aim: Transform<Base, Head>,
 }
 
+impl Refused {
+    /// It says nothing of the dot: no motion at all can begin where the arm stands.
+    pub(super) fn stuck(&self) -> bool {
+        self.refusal == HopRefusal::Stuck
+    }
+}
+
 /// All motions of a session.
 #[derive(Debug, Default)]
 pub(super) struct Motions {
@@ -275,18 +282,29 @@ impl Session {
         let starts_here = self.joints.is_some_and(|joints| {
             off.trajectory.start().max_difference(&joints) <= START_TOLERANCE
         });
-        let limit = 0.5 * self.core.limits().free_displacement;
-        let holds = off.leg == Leg::Lift || self.moved_since(&off.aim, now) <= limit;
+        let holds = off.leg == Leg::Lift || self.still_aimed(&off.aim, now);
         if !(starts_here && holds) {
             self.motions.forget_way_off();
         }
     }
 
-    /// How far the head is from where it was, m at the first target, or at the head's origin without one.
-    pub(super) fn moved_since(&self, aim: &Transform<Base, Head>, now: Micros) -> f64 {
-        let point = self.first_point();
-        let moved = |head: Transform<Base, Head>| (head * point).distance(&(*aim * point));
-        self.filter.pose_at(now).map_or(f64::INFINITY, moved)
+    /// Whether the head is still about where it was, all of it.
+    fn still_aimed(&self, aim: &Transform<Base, Head>, now: Micros) -> bool {
+        let limit = 0.5 * self.core.limits().approach_displacement;
+        let near = |head| self.farthest_off(&head, aim) <= limit;
+        self.filter.pose_at(now).is_some_and(near)
+    }
+
+    /// How far that place of the head is from itself in another pose which has gone farthest, m: of the first target and the corners of the
+    /// box about the planned head.
+    pub(super) fn farthest_off(
+        &self,
+        head: &Transform<Base, Head>,
+        other: &Transform<Base, Head>,
+    ) -> f64 {
+        let off = |point: Point<Head>| (*head * point).distance(&(*other * point));
+        let corners = self.corners.iter().copied().map(off);
+        corners.fold(off(self.first_point()), f64::max)
     }
 
     /// Where the first target lies, or the head's origin without one.
@@ -303,6 +321,8 @@ impl Session {
         }
         if (out.state == State::Pausing) != (self.last_state == State::Pausing) {
             self.motions.forget_way_off();
+            // Where the arm then is, what was refused may be possible.
+            (self.motions.refused, self.motions.aims) = (None, None);
         }
         if let Some(leg) = out.need_off {
             self.ask_way_off(leg, now, services);
@@ -359,10 +379,11 @@ impl Session {
     }
 
     fn ask_way_off(&mut self, leg: Leg, now: Micros, services: &mut dyn Services) {
-        let is_asked = self.motions.off_asked.is_some_and(|asked| asked.leg == leg);
-        if is_asked || self.motions.way_off != WayOff::None {
+        if self.motions.off_asked.is_some_and(|asked| asked.leg == leg) {
             return;
         }
+        // Whoever asks does not know of any answer: it was to an earlier question.
+        self.motions.forget_way_off();
         let (Some(from), Some(base_from_head)) = (self.joints, self.filter.pose_at(now)) else {
             return;
         };
@@ -417,6 +438,10 @@ impl Session {
                         aim: asked.aim,
                     });
                     WayOff::Ready(id)
+                }
+                // Refused for another place of the head says nothing of this one.
+                _ if asked.leg == Leg::Park && !self.still_aimed(&asked.aim, self.ticked) => {
+                    WayOff::None
                 }
                 _ => WayOff::Refused,
             };

@@ -90,7 +90,9 @@ impl Session {
         let arrived = status == Some(MotionStatus::Succeeded);
         let under_way = matches!(status, Some(MotionStatus::Pending | MotionStatus::Active));
         let asked = self.core.state().working() || self.core.state() == State::Pausing;
-        let near = (asked && (under_way || tip_speed > SLOW))
+        // In a pause also at rest: how high the tip is decides which way leads off the head.
+        let pausing = self.core.state() == State::Pausing;
+        let near = (asked && (under_way || pausing || tip_speed > SLOW))
             .then(|| self.filter.pose_at(now))
             .flatten()
             .map(|base_from_head| self.near(&base_from_head, &tip, &next));

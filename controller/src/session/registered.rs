@@ -17,7 +17,7 @@ pub enum Registered {
     NotNeeded,
     /// The head was not registered yet, and must be before the start.
     Missing,
-    /// Tracking was lost: the head must be registered before the work goes on.
+    /// Tracking was lost: the head must be registered before the work starts or goes on.
     Lost,
     /// It is, and tracking was never lost since.
     Done,
@@ -40,6 +40,18 @@ impl Registered {
             Self::Done => "the head is registered",
         }
     }
+}
+
+/// What a session begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Before {
+    /// The tracker is trusted as it was set up.
+    #[default]
+    Trusted,
+    /// The head must be registered before the first start.
+    Unregistered,
+    /// Tracking was lost in the session before, and the head not registered since.
+    Lost,
 }
 
 /// Why a registration is not taken.
@@ -76,17 +88,20 @@ pub(super) struct Keeping {
     pub correction: Option<Registration>,
     /// Taken since the last tick, for the record.
     fresh: bool,
+    /// Tracking was lost at some time: the head stays to be known as well as after that.
+    was_lost: bool,
 }
 
 impl Keeping {
-    pub fn new(register_first: bool) -> Self {
-        let state = if register_first {
-            Registered::Missing
-        } else {
-            Registered::NotNeeded
+    pub fn new(first: Before) -> Self {
+        let (state, was_lost) = match first {
+            Before::Trusted => (Registered::NotNeeded, false),
+            Before::Unregistered => (Registered::Missing, false),
+            Before::Lost => (Registered::Lost, true),
         };
         Self {
             state,
+            was_lost,
             ..Self::default()
         }
     }
@@ -97,6 +112,12 @@ impl Session {
     #[must_use]
     pub const fn registered(&self) -> Registered {
         self.keeping.state
+    }
+
+    /// Whether tracking was lost at some time.
+    #[must_use]
+    pub const fn was_lost(&self) -> bool {
+        self.keeping.was_lost
     }
 
     /// The registration that holds, or held until tracking was lost.
@@ -129,7 +150,7 @@ impl Session {
             });
         }
         let residual = registration.residual;
-        if self.keeping.state == Registered::Lost && residual > RESIDUAL_AFTER_LOSS {
+        if self.keeping.was_lost && residual > RESIDUAL_AFTER_LOSS {
             return Err(RegisterError::Residual {
                 residual_mm: residual.mm(),
                 limit_mm: RESIDUAL_AFTER_LOSS.mm(),
@@ -139,6 +160,7 @@ impl Session {
             state: Registered::Done,
             correction: Some(registration),
             fresh: true,
+            was_lost: self.keeping.was_lost,
         };
         // The corrected head is somewhere else than the one before, which is no movement.
         self.filter = HeadFilter::new(self.config.head);
@@ -160,6 +182,7 @@ impl Session {
             .is_some_and(|at| now.passed(at, self.config.limits.head_age.after(Micros(1))));
         if lost {
             self.keeping.state = Registered::Lost;
+            self.keeping.was_lost = true;
         }
     }
 

@@ -22,6 +22,8 @@ impl Session {
         self.joints = joints.map(|j| j.value.position);
         self.doubt_refusal(now);
         self.doubt_way_off(now);
+        let refused = self.motions.refused;
+        let front = self.queue.front().map(|t| DotId(t.dot.0));
         Sensed {
             joints: joints.map(|j| JointsSeen {
                 at: j.arrived,
@@ -46,7 +48,9 @@ impl Session {
                 term: lease.value.0,
             }),
             intent: self.intent.filter(|i| i.durable).map(|i| Dot(i.dot.0)),
-            hop_refused: self.motions.refused.map(|refused| Dot(refused.dot.0)),
+            hop_refused: refused.filter(|r| !r.stuck()).map(|r| Dot(r.dot.0)),
+            stuck: refused.is_some_and(|r| r.stuck() && Some(r.dot) == front),
+            registered: !self.keeping.state.wanted(),
             way_off: self.motions.way_off,
             station: self.plan.station.is_some(),
             record_failed: self.record_failed.is_some(),
@@ -66,7 +70,12 @@ impl Session {
             self.core.state(),
             State::Verifying | State::Extending | State::Dwelling
         );
-        let displacement = match (aimed, self.filter.pose_at(now)) {
+        let head = self.filter.pose_at(now);
+        let far_displacement = match (aimed, &head) {
+            (Some(aim), Some(head)) => self.farthest_off(head, &aim),
+            _ => 0.0,
+        };
+        let displacement = match (aimed, head) {
             (Some(aim), Some(head)) => {
                 let off = |pose: stipple_model::frames::Transform<_, Head>| {
                     (pose * point).distance(&(aim * point))
@@ -83,6 +92,7 @@ impl Session {
             at,
             speed: self.filter.speed_at(&point),
             displacement,
+            far_displacement,
         })
     }
 

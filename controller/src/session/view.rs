@@ -7,6 +7,7 @@ use stipple_model::plan::DotId;
 
 use super::Registered;
 use crate::record::DotOutcome;
+use crate::registration::Registration;
 
 /// What became of a dot, once the record holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +43,7 @@ impl Progress {
 }
 
 /// Where the session stands after a tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SessionView {
     /// The core's state.
     pub state: State,
@@ -58,6 +59,8 @@ pub struct SessionView {
     pub progress: Progress,
     /// Whether the head is registered.
     pub registered: Registered,
+    /// The registration that holds, or held until tracking was lost.
+    pub registration: Option<Registration>,
     /// All that was started is done.
     pub finished: bool,
     /// Where the arm waits, in a pause and after the work.

@@ -41,6 +41,21 @@ pub fn away(
     quickest(settled, [from, station], straight.transpose()?)
 }
 
+/// As [`away`] to a station, but without a search: for whoever cannot wait for one, and can stay where they are.
+///
+/// # Errors
+/// As [`super::hop`], also where a search would have found a way.
+pub fn away_directly(
+    settled: &Settled<'_>,
+    from: &Joints,
+    station: &Joints,
+) -> Result<Trajectory, HopError> {
+    match straight(settled, from, station) {
+        Some(way) => way.timed(),
+        None => over_shells(settled, [from, station]).ok_or(HopError::OutOfReach),
+    }
+}
+
 /// From where the arm waits, at the end of [`away`] from some dot, to hovering at `goal`.
 ///
 /// # Errors
@@ -65,19 +80,7 @@ fn quickest(
     [from, goal]: [&Joints; 2],
     straight: Option<Trajectory>,
 ) -> Result<Trajectory, HopError> {
-    let over = |shell: &Length| {
-        let mut way = Way::new(settled, from);
-        way.over_shell(goal, *shell)?;
-        way.timed()
-    };
-    let quicker = |a: &Trajectory, b: &Trajectory| a.duration().total_cmp(&b.duration());
-    let known = match straight {
-        None if fit(settled, [from, goal]) => {
-            let ways = SHELLS.iter().filter_map(|shell| over(shell).ok());
-            ways.min_by(quicker)
-        }
-        straight => straight,
-    };
+    let known = straight.or_else(|| over_shells(settled, [from, goal]));
     if let Some(way) = known.as_ref().filter(|way| way.duration() <= SLOW) {
         return Ok(way.clone());
     }
@@ -86,6 +89,21 @@ fn quickest(
         (_, Some(known)) => Ok(known),
         (found, None) => found,
     }
+}
+
+/// The quickest way over a shell.
+fn over_shells(settled: &Settled<'_>, [from, goal]: [&Joints; 2]) -> Option<Trajectory> {
+    let over = |shell: &Length| {
+        let mut way = Way::new(settled, from);
+        way.over_shell(goal, *shell)?;
+        way.timed()
+    };
+    let quicker = |a: &Trajectory, b: &Trajectory| a.duration().total_cmp(&b.duration());
+    if !fit(settled, [from, goal]) {
+        return None;
+    }
+    let ways = SHELLS.iter().filter_map(|shell| over(shell).ok());
+    ways.min_by(quicker)
 }
 
 /// Whether configurations are the arm's, within its limits.

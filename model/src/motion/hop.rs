@@ -69,6 +69,9 @@ pub enum HopError {
     /// The target itself is too near something.
     #[error("the target is not clear: {0:?}")]
     TargetBlocked(Obstacle),
+    /// Where the way would begin, something is within another margin than the nose's to the head: from there no way is clear.
+    #[error("the start is not clear: {0:?}")]
+    StartBlocked(Obstacle),
     /// Every way tried is too near something.
     #[error("no clear way: {0:?}")]
     WayBlocked(Obstacle),
@@ -349,7 +352,7 @@ pub fn hop_within(
         // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
         Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun.leave(HOVER_ZONE)?,
         // No way that begins within another margin is clear.
-        Some(obstacle) => return Err(HopError::WayBlocked(obstacle)),
+        Some(obstacle) => return Err(HopError::StartBlocked(obstacle)),
     }
     round(&begun, goal, last)
 }

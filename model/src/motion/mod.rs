@@ -16,7 +16,7 @@ mod skin_tests;
 #[cfg(test)]
 mod tests;
 
-pub use away::{away, back};
+pub use away::{away, away_directly, back};
 pub use hop::{
     HopError, HopTarget, can_lift, can_lift_within, hop, hop_to_joints, hop_within, hover, lift,
     lifted, raised,

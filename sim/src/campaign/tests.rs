@@ -125,6 +125,12 @@ fn an_old_pose_with_a_new_stamp_is_found() {
 }
 
 #[test]
+fn a_head_that_is_not_registered_after_a_loss_is_found() {
+    let found = found(Sabotage::LossForgotten, 12);
+    assert!(found.contains(&Invariant::I2), "{found:?}");
+}
+
+#[test]
 fn a_dot_that_the_record_forgets_is_found() {
     let found = found(Sabotage::DotForgotten, 12);
     assert!(found.contains(&Invariant::I3), "{found:?}");

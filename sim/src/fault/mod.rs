@@ -273,15 +273,22 @@ impl Kind {
 
     /// What it makes the controller believe that is not so, and cannot be seen from what it is told.
     ///
-    /// A value that is told late, stuck at rest, or wrong by little looks like any other: ports stamp what arrives, not what was measured.
+    /// A value that is stuck at rest or wrong by little looks like any other, and so does one that is told late to a process that has not
+    /// seen the fault begin: it knows nothing quicker.
     #[must_use]
-    pub const fn blinds(self) -> Blind {
+    pub fn blinds(self, saw_begin: bool) -> Blind {
         let nothing = Blind {
             head: false,
             joints: false,
             needle: false,
         };
         match self {
+            // By its stamp it is late, to whoever knew it in time.
+            Self::Signal(signal, Distortion::Delayed(by)) if saw_begin && by > latest(signal) => {
+                nothing
+            }
+            // What comes of it is in order, and no later than may be.
+            Self::Signal(_, Distortion::Reordered) if saw_begin => nothing,
             Self::Signal(
                 signal,
                 Distortion::Stuck
@@ -394,5 +401,16 @@ impl fmt::Display for Fault {
             self.start.s(),
             self.length.s()
         )
+    }
+}
+
+/// What of a signal comes later than that, against the quickest of it, is not taken. Source: as the node, the ages of the core.
+#[must_use]
+pub const fn latest(signal: Signal) -> Micros {
+    let limits = stipple_core::Limits::HARDWARE;
+    match signal {
+        Signal::Joints => limits.joints_age,
+        Signal::HeadPose => limits.head_age_strike,
+        Signal::NeedleState | Signal::Force => limits.needle_age,
     }
 }

@@ -50,11 +50,17 @@ impl Rig {
         })
     }
 
+    /// Whether the process that runs now has seen this fault begin.
+    fn saw_begin(&self, number: usize) -> bool {
+        let fault = self.setup.faults.get(number);
+        fault.is_some_and(|fault| fault.start > self.process.began)
+    }
+
+    /// What is wrong with the arm: a server that is gone hides whatever else is, and of all else the first counts.
     fn arm_fault(&self) -> Option<ArmFault> {
-        self.kinds().find_map(|(_, kind)| match kind {
-            Kind::Arm(fault) => Some(fault),
-            _ => None,
-        })
+        let faults = || self.kinds().filter_map(|(_, kind)| arm_of(kind));
+        let gone = faults().find(|fault| *fault == ArmFault::Restarted);
+        gone.or_else(|| faults().next())
     }
 
     /// Begins what is due, and lets what lasts do what it does in this tick.
@@ -264,10 +270,12 @@ impl Rig {
             matches!(kind, Kind::Head(_)) && self.setup.faults.get(n).is_some_and(|f| just(f.start))
         }) || self.put_back_at.is_some_and(just);
         Excuses {
-            blind: blinded(self.kinds().map(|(_, kind)| kind)).or(Blind {
-                head: self.misregistered,
-                ..Blind::default()
-            }),
+            blind: blinded(self.kinds().map(|(n, kind)| kind.blinds(self.saw_begin(n)))).or(
+                Blind {
+                    head: self.misregistered,
+                    ..Blind::default()
+                },
+            ),
             arm: self.kinds().any(|(_, kind)| {
                 matches!(
                     kind,

@@ -52,6 +52,8 @@ impl ArmLine {
         arm: &mut SimArm,
         rng: &mut ChaCha8Rng,
     ) {
+        // One that was hidden by another one begins when that is over.
+        let began = began || fault != self.fault;
         self.fault = fault;
         self.followed = None;
         self.cancelled = false;

@@ -26,7 +26,7 @@ use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::plan::Plan;
 
-use crate::fault::{ArmFault, Blind, Fault, Kind, NeedleFault, Signal};
+use crate::fault::{ArmFault, Blind, Fault, Kind, NeedleFault, Signal, latest};
 use crate::plant::{DeviceCommand, Plant, PlantConfig, home};
 use crate::run::RunError;
 
@@ -85,6 +85,8 @@ struct Wires {
 struct Process {
     /// Until then it is down or stands still.
     idle_until: Option<Micros>,
+    /// When it began, true time.
+    began: Micros,
     /// The clock it reads, against the true one, µs.
     clock_off: i64,
 }
@@ -140,6 +142,7 @@ fn view_of(session: &Session) -> SessionView {
         dot: None,
         progress: Progress::default(),
         registered: session.registered(),
+        registration: session.registration().copied(),
         finished: false,
         waits: None,
         reply: None,
@@ -170,9 +173,9 @@ impl Rig {
             planner,
             plant,
             wires: Wires {
-                joints: Wire::in_order(TICK),
-                head: Wire::in_order(setup.plant.tracker.period),
-                needle: Wire::new(TICK),
+                joints: Wire::in_time(TICK, latest(Signal::Joints)),
+                head: Wire::in_time(setup.plant.tracker.period, latest(Signal::HeadPose)),
+                needle: Wire::in_time(TICK, latest(Signal::NeedleState)),
                 beat: Beat::new(),
             },
             setup,
@@ -370,6 +373,10 @@ impl Rig {
             if self.wires.beat.allows(self.stamp()).is_err() {
                 return;
             }
+            if self.session.registered().wanted() {
+                self.scan();
+                return;
+            }
             self.watch.allow();
         }
         self.session.command(command);
@@ -493,6 +500,6 @@ impl Rig {
 }
 
 /// What a set of faults hides.
-fn blinded(kinds: impl Iterator<Item = Kind>) -> Blind {
-    kinds.fold(Blind::default(), |blind, kind| blind.or(kind.blinds()))
+fn blinded(blinds: impl Iterator<Item = Blind>) -> Blind {
+    blinds.fold(Blind::default(), Blind::or)
 }

@@ -1,10 +1,10 @@
 //! The head is scanned, and registered once the tracker has told where it was after that.
 
 use stipple_controller::ports::Micros;
-use stipple_controller::registration::{HeadScan, Registrar, Tracked};
+use stipple_controller::registration::{HeadScan, Registrar, Registration, Tracked};
 use stipple_model::frames::{Base, Head, Point, Transform};
 
-use super::Rig;
+use super::{Rig, Sabotage};
 use crate::fault::Signal;
 
 /// Longest from a pose to the scan, and from there to the next pose. Source: as the node's.
@@ -36,6 +36,12 @@ impl Rig {
 
     /// Registers the head by the scan that waits, once the next pose has come.
     pub(super) fn register(&mut self) {
+        if self.setup.sabotage == Some(Sabotage::LossForgotten)
+            && self.session.registered().wanted()
+        {
+            // Taken only while all rests and the head is tracked; then it is asked for again.
+            let _ = self.session.register(Registration::exact());
+        }
         let news = self.wires.head.news_at();
         let Some(scanned) = self.scanned.as_ref() else {
             return;
@@ -65,6 +71,7 @@ impl Rig {
         match self.registrar.as_ref().map(|r| r.register(&scan)) {
             Some(Ok(registration)) if self.session.register(registration).is_ok() => {
                 self.misregistered = self.distortion(Signal::HeadPose).is_some();
+                self.watch.registered();
             }
             Some(Err(refused)) => {
                 self.unregistered = Some(refused);

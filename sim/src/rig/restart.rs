@@ -8,7 +8,7 @@ use stipple_controller::admit::Admitted;
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::Micros;
 use stipple_controller::record::{Binding, DotState, Durability, Record, RecordError};
-use stipple_controller::session::{Session, SessionConfig};
+use stipple_controller::session::{Before, Session, SessionConfig};
 use stipple_model::plan::DotId;
 
 use super::desk::Desk;
@@ -43,7 +43,7 @@ pub(super) fn session(
 ) -> Result<Session, RunError> {
     // Strikes are numbered by the true time: larger than all before, since no process strikes once a microsecond.
     let config = SessionConfig {
-        register_first: true,
+        before: Before::Unregistered,
         ..SessionConfig::new(limits(setup.sabotage), now.0 + 1)
     };
     Ok(Session::new(
@@ -151,6 +151,7 @@ impl Rig {
             }
             Err(error) => self.lose_record(&error.to_string(), now),
         }
+        self.process.began = self.now;
         self.wires.joints.forget();
         self.wires.head.forget();
         self.wires.needle.forget();

@@ -16,16 +16,19 @@ pub enum Sabotage {
     StampRenewed,
     /// When a record is opened again, a dot that was struck is not in it.
     DotForgotten,
+    /// A head that must be registered counts as registered, without a scan of it.
+    LossForgotten,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::LimitsOpen,
         Self::PermitKept,
         Self::IntentNotAwaited,
         Self::StampRenewed,
         Self::DotForgotten,
+        Self::LossForgotten,
     ];
 
     /// Its name on the command line.
@@ -37,6 +40,7 @@ impl Sabotage {
             Self::IntentNotAwaited => "intent-not-awaited",
             Self::StampRenewed => "stamp-renewed",
             Self::DotForgotten => "dot-forgotten",
+            Self::LossForgotten => "loss-forgotten",
         }
     }
 }

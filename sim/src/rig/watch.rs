@@ -76,6 +76,8 @@ const FORCE: f64 = 10.0;
 const DISPLACED: f64 = 0.7e-3;
 /// Farther than that, m, no head goes within a strike.
 const JUMP: f64 = 30e-3;
+/// After so long without a pose the head is lost: what stops within the time of H4, and a tick.
+const HEAD_LOST: Micros = Micros::from_ms(102);
 /// Within that time of being seen the needle is told to go in. Source: H3.
 const DISPLACED_TIME: Micros = Micros::from_ms(30);
 /// Farthest from its dot that a strike may be when nothing lied, m, and its largest angle. Source: own, twice what a stroke may be off by
@@ -88,7 +90,7 @@ const NEEDLE_IN: Micros = Micros::from_ms(120);
 const ARM_RESTS: Micros = Micros::from_ms(1_000);
 /// Longest stop and pause, those of the core's own timeouts and a margin.
 const STOPPING: Micros = Micros::from_ms(5_100);
-const PAUSING: Micros = Micros::from_ms(135_100);
+const PAUSING: Micros = Micros::from_ms(140_100);
 /// Joint speed up to which the arm rests, rad/s.
 const RESTS: f64 = 0.02;
 /// Farthest a motion may begin from where the joints were told to be, rad.
@@ -144,6 +146,8 @@ pub(super) struct Watch {
     pausing: Option<Micros>,
     /// A person has told the session to move, since it last stood.
     allowed: bool,
+    /// The head was registered since the process began, and its poses came in time ever since.
+    registered: bool,
     /// A strike begun before the tick it is judged in.
     judged: usize,
     plant_breaks: u64,
@@ -181,9 +185,15 @@ impl Watch {
         self.allowed = true;
     }
 
+    /// The head was registered.
+    pub const fn registered(&mut self) {
+        self.registered = true;
+    }
+
     /// The process began anew: nothing is allowed, and no strike is under way.
     pub fn restarted(&mut self) {
         self.allowed = false;
+        self.registered = false;
         self.under_way = None;
         self.halted = None;
         self.stopping = None;
@@ -311,10 +321,15 @@ impl Watch {
         ) {
             self.allowed = false;
         }
+        let now = seen.now;
+        self.registered &= seen.head_at.is_some_and(|at| now.fresh(at, HEAD_LOST));
         let Some(followed) = seen.followed else {
             return;
         };
-        let now = seen.now;
+        let known = self.registered || state == State::Pausing;
+        self.check(Invariant::I2, known, now, || {
+            "the arm is sent over a head that was not registered since it was lost".to_owned()
+        });
         let moves = self.allowed && matches!(state, State::Approaching | State::Pausing);
         self.check(Invariant::I6, moves, now, || {
             format!("the arm is told to move in state {}", state.name())

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use nalgebra::{Isometry3, Translation3};
 use rand_chacha::ChaCha8Rng;
 use stipple_controller::ports::{JointState, Micros, NeedleReport, Stamped};
+use stipple_controller::stamps::Stamps;
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 
@@ -169,10 +170,10 @@ pub(super) struct Wire<T> {
     period: Micros,
     /// When each is due, when it was sent, and what.
     under_way: VecDeque<(Micros, Micros, T)>,
-    /// Only what was sent after what was delivered last is taken, as the node takes stamped messages.
-    in_order: bool,
-    /// When what was delivered last was sent.
-    delivered_sent: Option<Micros>,
+    /// Judges the stamps of what arrives, as the node does: what is late or out of order is not delivered.
+    stamps: Option<Stamps>,
+    /// As it was made.
+    judge: Option<Stamps>,
     delivered: Option<Stamped<T>>,
     /// True time at which the last value arrived that is finite and not the one before once more.
     news_at: Option<Micros>,
@@ -184,18 +185,20 @@ impl<T: Told> Wire<T> {
         Self {
             period,
             under_way: VecDeque::new(),
-            in_order: false,
-            delivered_sent: None,
+            stamps: None,
+            judge: None,
             delivered: None,
             news_at: None,
             sent: 0,
         }
     }
 
-    /// The same of messages whose stamps must rise.
-    pub fn in_order(period: Micros) -> Self {
+    /// The same of messages whose stamps must rise, and come no more than `late` later than the quickest.
+    pub fn in_time(period: Micros, late: Micros) -> Self {
+        let judge = Some(Stamps::new(late));
         Self {
-            in_order: true,
+            stamps: judge,
+            judge,
             ..Self::new(period)
         }
     }
@@ -213,7 +216,7 @@ impl<T: Told> Wire<T> {
     /// Forgets what was delivered, as a process that starts anew.
     pub fn forget(&mut self) {
         self.delivered = None;
-        self.delivered_sent = None;
+        self.stamps = self.judge;
         self.under_way.clear();
     }
 
@@ -241,12 +244,11 @@ impl<T: Told> Wire<T> {
         let before = self.news_at;
         while let Some(due) = self.under_way.iter().position(|(at, ..)| *at <= now) {
             if let Some((_, sent, value)) = self.under_way.remove(due) {
-                let late = self.delivered_sent.is_some_and(|last| sent <= last);
-                if self.in_order && late {
-                    continue;
+                let told = i128::from(sent.0) * 1_000;
+                let judged = self.stamps.as_mut().map(|stamps| stamps.look(told, stamp));
+                if judged.is_none_or(|judged| judged.is_ok()) {
+                    self.deliver(now, stamp, value);
                 }
-                self.delivered_sent = Some(sent);
-                self.deliver(now, stamp, value);
             }
         }
         Carried {
@@ -400,7 +402,7 @@ mod tests {
     fn where_stamps_must_rise_nothing_comes_twice_or_out_of_order() {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         for how in [Distortion::Duplicated, Distortion::Reordered] {
-            let mut wire = Wire::in_order(Micros::from_ms(2));
+            let mut wire = Wire::in_time(Micros::from_ms(2), Micros::from_ms(20));
             let mut seen = Vec::new();
             let mut last = 0;
             for k in 1..=200u64 {

@@ -131,29 +131,123 @@ fn a_head_that_moves_or_is_lost_stops_the_arm_on_its_way_to_the_station() {
     }
 }
 
-/// H3: high above the skin a motion may be off by more: its links keep farther away than its nose.
+/// H3: a head that turns about the dot is seen to have gone elsewhere; on the way to the station it may go nowhere.
 #[test]
-fn how_far_the_head_may_go_depends_on_the_height_of_the_tip() {
+fn how_far_the_head_may_go_is_asked_for_all_of_it() {
     let limits = Limits::HARDWARE;
-    assert!(
-        limits.free_displacement <= 0.5 * 10e-3,
-        "of the links' margin"
-    );
-    let cases = [
-        (2e-3, 0.9e-3, false),
-        (2e-3, 1.1e-3, true),
-        (limits.hover_zone, 1.1e-3, true),
-        (20e-3, 4.9e-3, false),
-        (20e-3, 5.1e-3, true),
+    let (near, far) = (limits.approach_displacement, limits.far_displacement);
+    // The links keep 10 mm from the head, the nose 1 mm.
+    assert!(far <= 0.5 * 10e-3 && near <= 1e-3);
+    let (less, more) = (0.99, 1.01);
+    let hop = [
+        (less * near, less * far, false),
+        (more * near, less * near, true),
+        (less * near, more * far, true),
     ];
-    for (height, displacement, turned_back) in cases {
-        for mut bench in [parking(), crate::bench::under_way()] {
-            bench.plant.height = Some(height);
+    let park = [
+        (less * near, less * near, false),
+        (more * near, less * near, true),
+        (0.0, more * near, true),
+    ];
+    type Begin = fn() -> Bench;
+    for (begin, cases) in [(crate::bench::under_way as Begin, hop), (parking, park)] {
+        for (displacement, far_displacement, turned_back) in cases {
+            let mut bench = begin();
             bench.plant.displacement = Some(displacement);
+            bench.plant.far_displacement = far_displacement;
             let cancelled = bench.tick(None).arm == ArmCommand::Cancel;
-            assert_eq!(cancelled, turned_back, "{height} m, {displacement} m");
+            assert_eq!(
+                cancelled, turned_back,
+                "{displacement} m, {far_displacement} m"
+            );
         }
     }
+}
+
+/// H1: half-way to somewhere along the needle need not be away from the head; there it is high enough already.
+#[test]
+fn an_arm_that_is_high_is_not_lifted() {
+    for (station, motions, waits) in [(true, 1, Waits::Parked), (false, 0, Waits::Lifted)] {
+        let mut bench = crate::bench::under_way();
+        bench.plant.station = station;
+        bench.plant.height = Some(Limits::HARDWARE.hover_zone);
+        assert_eq!(pause(&mut bench), (motions, waits));
+        bench.plant.height = None;
+        assert!(bench.finish());
+    }
+}
+
+/// An arm from which no way leads anywhere says nothing of a dot.
+#[test]
+fn an_arm_that_is_stuck_pauses_and_leaves_no_dot_out() {
+    let mut bench = reach(State::Dwelling);
+    bench.plant.stuck = true;
+    let mut message = Message::Working;
+    assert!(bench.until(2000, |o| {
+        message = o.message;
+        o.state == State::Paused
+    }));
+    assert_eq!(message, Message::Stuck);
+    bench.plant.stuck = false;
+    assert!(bench.finish());
+    let placed = |(_, o): &&(Dot, Outcome)| matches!(o, Outcome::Placed { .. });
+    assert_eq!(bench.outcomes.iter().filter(placed).count(), 5);
+}
+
+/// H3: after a loss of tracking the work starts, and goes on, over a head that was registered anew only.
+#[test]
+fn nothing_starts_or_goes_on_over_a_head_that_must_be_registered() {
+    let mut bench = Bench::new(3);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.plant.registered = false;
+    let out = bench.tick(Some(Command::Start));
+    assert_eq!(out.reply, Some(Err(Denied::Registration)));
+    let mut bench = reach(State::Dwelling);
+    pause(&mut bench);
+    bench.plant.registered = false;
+    let out = bench.tick(Some(Command::Resume));
+    assert_eq!(out.reply, Some(Err(Denied::Registration)));
+    assert!(!bench.until(1000, |o| o.state != State::Paused));
+    bench.plant.registered = true;
+    assert!(bench.finish());
+}
+
+/// Whoever asks for a pause on the way to the end gets one, and the end after it.
+#[test]
+fn a_pause_on_the_way_to_the_end_is_a_pause() {
+    let mut bench = Bench::new(2);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(bench.until(4000, |o| o.state == State::Pausing));
+    assert_eq!(bench.outcomes.len(), 2);
+    assert_eq!(pause(&mut bench).1, Waits::Parked);
+    bench.until(200, |_| false);
+    assert_eq!(bench.tick(Some(Command::Resume)).reply, Some(Ok(())));
+    assert!(bench.until(2000, |o| o.finished));
+}
+
+/// An arm that has made its lift and does not come to rest is not waited for as long as a lift may take.
+#[test]
+fn a_lift_that_never_comes_to_rest_is_a_fault_in_its_time() {
+    let limits = Limits::HARDWARE;
+    let mut bench = reach(State::Dwelling);
+    let mut follows = 0;
+    let mut out = bench.tick(Some(Command::Pause));
+    while follows == 0 {
+        follows += u32::from(matches!(out.arm, ArmCommand::Follow(_)));
+        out = bench.tick(None);
+    }
+    while bench.plant.arm.is_some() || bench.plant.pending.is_some() {
+        bench.tick(None);
+    }
+    bench.plant.nuisance = Nuisance::ArmTwitches;
+    let arrived = bench.plant.now;
+    assert!(bench.until(10_000, |o| o.fault == Some(Fault::PauseUnconfirmed)));
+    let took = bench.plant.now.since(arrived).unwrap();
+    assert!(
+        took <= limits.timeouts.stop.after(Micros::from_ms(100)),
+        "{took:?}"
+    );
 }
 
 /// H9: the operator is gone, and nothing goes on by itself, not even to the station.

@@ -31,9 +31,12 @@ pub struct Plant {
     pub station: bool,
     /// This leg off the head is refused, or never answered.
     pub no_way: Option<(Leg, WayOff)>,
-    /// How far the head is from where the motion was aimed, m, and the tip's height, m, where they are not the usual ones.
+    /// How far the head is from where the motion was aimed, m, at the dot and anywhere, and the tip's height, m.
     pub displacement: Option<f64>,
+    pub far_displacement: f64,
     pub height: Option<f64>,
+    pub stuck: bool,
+    pub registered: bool,
     pub todo: u32,
     pub refuse: BTreeSet<u32>,
     pub nuisance: Nuisance,
@@ -107,7 +110,10 @@ impl Plant {
             station: true,
             no_way: None,
             displacement: None,
+            far_displacement: 0.1e-3,
             height: None,
+            stuck: false,
+            registered: true,
             todo: dots,
             refuse: BTreeSet::new(),
             nuisance: Nuisance::None,
@@ -222,6 +228,7 @@ impl Plant {
                 } else {
                     self.displacement.unwrap_or(0.1e-3)
                 },
+                far_displacement: self.far_displacement,
             }),
             tip: front.map(|dot| TipSeen {
                 dot,
@@ -262,6 +269,8 @@ impl Plant {
             hop_refused: front.filter(|d| self.refuse.contains(&d.0)),
             way_off: self.way_off,
             station: self.station,
+            stuck: self.stuck,
+            registered: self.registered,
             record_failed: n == Nuisance::RecordFails,
             admitted: true,
             exhausted: self.todo == 0,

@@ -359,16 +359,19 @@ impl Desk {
                     show(&bar, &state);
                     let end = over(&state);
                     let kind = Kind::of(&state);
-                    let message = state.message.clone();
+                    let (message, must_register) = (state.message.clone(), state.must_register);
                     tally.take_state(*state);
                     if let Some(end) = end {
                         break end;
                     }
-                    match pauses.look(kind, tally.done(), Instant::now()) {
+                    match pauses.look(kind, tally.struck(), Instant::now()) {
                         Pause::None => {}
                         Pause::Wait => say(&bar, &format!("{message}; waiting for ~/resume")),
                         Pause::Resume => {
                             say(&bar, &format!("{message}; resuming"));
+                            if must_register {
+                                self.register().await?;
+                            }
                             let request = Resume::Request {
                                 asked_by: self.name.clone(),
                             };

@@ -132,11 +132,9 @@ impl Tally {
         }
     }
 
-    /// Dots that are done.
-    pub fn done(&self) -> u32 {
-        self.last
-            .as_ref()
-            .map_or(0, |s| s.placed + s.skipped + s.in_doubt)
+    /// Dots that were struck: one that was left out is no progress.
+    pub fn struck(&self) -> u32 {
+        self.last.as_ref().map_or(0, |s| s.placed + s.in_doubt)
     }
 
     /// Whether every dot of what was started is placed or skipped.
@@ -407,6 +405,6 @@ mod tests {
             ..Default::default()
         });
         assert!(tally.complete());
-        assert_eq!(tally.done(), 3);
+        assert_eq!(tally.struck(), 2);
     }
 }

@@ -3,10 +3,10 @@
 //! How old a message is, is judged by its arrival alone; a stamp is believed only where it speaks against the message. A sender whose
 //! clock goes back, or whose messages are held up, is as good as silent, and the core stops on silence.
 
-use r2r::builtin_interfaces::msg::Time;
 use stipple_core::Micros;
 
-/// After this silence a sender may begin anew with earlier stamps: it was restarted. Source: own, longer than any age the core acts on.
+/// After this silence a sender may begin anew with earlier stamps: it was restarted. Later ones tell nothing of a restart: they may as well
+/// be what was held up, and are late if they come late. Source: own, longer than any age the core acts on.
 const ANEW: Micros = Micros::from_ms(1000);
 
 /// How fast the quickest way here is forgotten, as a share of time: two clocks drift apart. Source: own, ten times a bad quartz.
@@ -57,14 +57,19 @@ impl Stamps {
         }
     }
 
-    /// Judges a message that arrived at `now`.
+    /// Forgets what came so far.
+    pub const fn begin_anew(&mut self) {
+        self.last = None;
+    }
+
+    /// Judges a message that its sender stamped with `stamp`, ns of any clock, and that arrived at `now`.
     ///
     /// # Errors
     /// Why it is not taken.
-    pub fn look(&mut self, stamp: &Time, now: Micros) -> Result<(), Untimely> {
-        let stamp = i128::from(stamp.sec) * 1_000_000_000 + i128::from(stamp.nanosec);
+    pub fn look(&mut self, stamp: i128, now: Micros) -> Result<(), Untimely> {
         let way = now.0 as f64 - stamp as f64 * 1e-3;
-        let Some(last) = self.last.filter(|last| !now.passed(last.arrived, ANEW)) else {
+        let goes_on = |last: &Seen| !now.passed(last.arrived, ANEW) || stamp > last.stamp;
+        let Some(last) = self.last.filter(goes_on) else {
             self.last = Some(Seen {
                 arrived: now,
                 stamp,
@@ -93,11 +98,8 @@ impl Stamps {
 mod tests {
     use super::*;
 
-    fn stamp(ms: i64) -> Time {
-        Time {
-            sec: (1_700_000_000 + ms.div_euclid(1000)) as i32,
-            nanosec: (ms.rem_euclid(1000) * 1_000_000) as u32,
-        }
+    fn stamp(ms: i64) -> i128 {
+        1_000_000 * (1_700_000_000_000 + i128::from(ms))
     }
 
     /// Feeds (stamp, arrival) in ms.
@@ -105,7 +107,7 @@ mod tests {
         let mut stamps = Stamps::new(Micros::from_ms(50));
         messages
             .iter()
-            .map(|(sent, arrived)| stamps.look(&stamp(*sent), Micros::from_ms(*arrived)))
+            .map(|(sent, arrived)| stamps.look(stamp(*sent), Micros::from_ms(*arrived)))
             .collect()
     }
 
@@ -140,7 +142,7 @@ mod tests {
     #[test]
     fn a_clock_that_steps_is_silence_until_the_sender_begins_anew() {
         let mut stamps = Stamps::new(Micros::from_ms(50));
-        let mut look = |sent: i64, at: u64| stamps.look(&stamp(sent), Micros::from_ms(at));
+        let mut look = |sent: i64, at: u64| stamps.look(stamp(sent), Micros::from_ms(at));
         assert_eq!(look(0, 10), Ok(()));
         assert_eq!(look(-1000, 26), Err(Untimely::OutOfOrder));
         assert_eq!(look(-984, 42), Err(Untimely::OutOfOrder));
@@ -151,15 +153,27 @@ mod tests {
         assert_eq!(look(-868, 1082), Err(Untimely::OutOfOrder));
     }
 
+    /// H4: what is held up for so long that nothing comes for a second is late all the same.
+    #[test]
+    fn a_stream_that_comes_late_after_a_silence_is_not_taken() {
+        let late = Err(Untimely::Late);
+        assert_eq!(
+            looked(&[(0, 10), (16, 1426), (32, 1442), (2000, 3400), (4000, 4010)]),
+            [Ok(()), late, late, late, Ok(())]
+        );
+        // In time after a silence is in time.
+        assert_eq!(looked(&[(0, 10), (1500, 1511)]), [Ok(()), Ok(())]);
+    }
+
     #[test]
     fn where_time_is_simulated_only_the_order_counts() {
         let mut stamps = Stamps::of_another_time();
         // Half as fast as real time.
         for k in 1..500u64 {
-            let look = stamps.look(&stamp(k as i64), Micros::from_ms(2 * k));
+            let look = stamps.look(stamp(k as i64), Micros::from_ms(2 * k));
             assert_eq!(look, Ok(()), "{k}");
         }
-        let again = stamps.look(&stamp(499), Micros::from_ms(1000));
+        let again = stamps.look(stamp(499), Micros::from_ms(1000));
         assert_eq!(again, Err(Untimely::OutOfOrder));
     }
 
@@ -169,7 +183,7 @@ mod tests {
         for k in 0..200_000u64 {
             // 100 ppm.
             let arrived = Micros(2000 * k + k / 5 + 5000);
-            assert_eq!(stamps.look(&stamp(2 * k as i64), arrived), Ok(()), "{k}");
+            assert_eq!(stamps.look(stamp(2 * k as i64), arrived), Ok(()), "{k}");
         }
     }
 }
