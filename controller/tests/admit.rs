@@ -127,6 +127,15 @@ fn broken_plans_are_refused_each_for_its_own_reason() {
         |p| p.station = p.station.map(|q| q.map(|angle| angle + 1e-4)),
         |e| matches!(e, AdmitError::Station(Elsewhere { .. })),
     );
+    // Whoever waits over the head is not off it.
+    check(
+        |p| {
+            let work = p.work_cell().unwrap();
+            p.station = p.first_hover(1);
+            p.cell.station = p.station.map(|q| work.base_from_tip(&q));
+        },
+        |e| matches!(e, AdmitError::Station(OverHead { .. })),
+    );
     let names = |n: &[&str]| n.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     assert!(check_arm(&names(&["a", "b"]), &names(&["b", "a"])).is_ok());
     assert!(check_arm(&names(&["a", "b"]), &names(&["a"])).is_err());

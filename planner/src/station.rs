@@ -64,7 +64,7 @@ pub enum StationError {
     },
     /// Whoever waits there is not off the head.
     #[error(
-        "[station] at xyz_mm = {at} is {height_mm:.0} mm above the head; move it to where the tip is at least {least_mm:.0} mm from it"
+        "[station] at xyz_mm = {at} has the tip {height_mm:.0} mm off the head (negative: inside); move it to where that is at least {least_mm:.0} mm"
     )]
     OverHead {
         /// Where it is, mm in the base frame.

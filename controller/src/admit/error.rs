@@ -221,7 +221,7 @@ pub enum DotFault {
     Blocked(String),
     /// Whoever waits there is not off the head.
     #[error(
-        "the tip is {height_mm:.0} mm above the head there, it must be at least {least_mm:.0} mm from it"
+        "the tip is {height_mm:.0} mm off the head there (negative: inside), it must be at least {least_mm:.0} mm"
     )]
     OverHead {
         /// Its distance from the head, mm; negative inside.
