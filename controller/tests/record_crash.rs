@@ -23,7 +23,7 @@ use stipple_controller::record::*;
 use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
 
-const KILLS: u64 = 1_000;
+const KILLS: u64 = 2_000;
 /// Dots of one record; then the next one is begun.
 const DOTS: u32 = 600;
 const CHILD: &str = "STIPPLE_KILLED_CHILD";

@@ -175,6 +175,11 @@ impl Core {
     }
 
     fn leg_is_over(&mut self, end: LegEnd, step: &mut Step<'_>) {
+        if self.after == After::GoOn {
+            self.lifted = true;
+            self.enter(State::Approaching, step.now);
+            return;
+        }
         let waits = match (self.off.leg, end) {
             (Leg::Lift, LegEnd::Made) if step.sensed.station => {
                 self.off = Off::begin(Leg::Park, step.now);
@@ -187,7 +192,7 @@ impl Core {
             (Leg::Park, LegEnd::Made) => Waits::Parked,
         };
         match self.after {
-            After::Pause => self.enter(State::Paused, step.now),
+            After::Pause | After::GoOn => self.enter(State::Paused, step.now),
             After::Finish => {
                 self.finished = true;
                 self.enter(State::Ready, step.now);

@@ -122,6 +122,8 @@ pub struct Timeouts {
     pub dwell: Micros,
     /// For the needle to be back in.
     pub retract: Micros,
+    /// For a restless head before the arm lifts off it.
+    pub restless: Micros,
     /// For a restless head before the session pauses.
     pub calm: Micros,
     /// For a pause to have the arm off the head: needle in, arm at rest, lift.
@@ -190,6 +192,7 @@ impl Limits {
             extend: Micros::from_ms(300),
             dwell: Micros::from_ms(1_000),
             retract: Micros::from_ms(500),
+            restless: Micros::from_ms(1_000),
             calm: Micros::from_ms(30_000),
             pause: Micros::from_ms(70_000),
             park: Micros::from_ms(60_000),

@@ -59,6 +59,8 @@ pub struct Core {
     /// The way off the head.
     pub(crate) off: Off,
     pub(crate) waits: Option<Waits>,
+    /// Lifted off a restless head, as far as that went, and not back yet.
+    pub(crate) lifted: bool,
     /// The last cancel.
     pub(crate) cancelled_at: Option<Micros>,
 }
@@ -93,6 +95,8 @@ pub(crate) struct Ending {
 pub(crate) enum After {
     Pause,
     Finish,
+    /// Back to the work: the arm only lifts, off a head that does not hold still.
+    GoOn,
 }
 
 /// How far the way off the head has come.
@@ -156,6 +160,7 @@ impl Core {
             after: After::Pause,
             off: Off::begin(Leg::Lift, Micros::ZERO),
             waits: None,
+            lifted: false,
             cancelled_at: None,
         }
     }
@@ -259,8 +264,8 @@ impl Core {
                 Ok(())
             }
             (Command::Pause, State::Pausing) => {
-                // On the way to the end, too: whoever asked for a pause waits for one.
-                if self.after == After::Finish {
+                // On the way to the end or off a restless head, too: whoever asked for a pause waits for one.
+                if self.after != After::Pause {
                     (self.after, self.message) = (After::Pause, Message::PauseAsked);
                 }
                 Ok(())
@@ -324,6 +329,7 @@ impl Core {
         self.attempts = 0;
         self.failures = 0;
         self.skips_in_row = 0;
+        self.lifted = false;
         self.message = Message::Working;
         self.enter(State::Approaching, now);
     }

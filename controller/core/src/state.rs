@@ -21,6 +21,7 @@
 /// * The needle is commanded out in `Extending` and `Dwelling` only, in every tick by a permit of that tick; in all other states every tick
 ///   commands it in.
 /// * The arm is told to follow a motion in `Approaching` and `Pausing` only, and only while the needle reports that it is in.
+/// * Off a head that does not hold still for a second the arm lifts, by way of `Pausing`, and waits in `Approaching` for it to calm down.
 /// * Every state that waits has a timeout; it leads on, to a pause or to a fault.
 /// * Start and resume need a live lease of the operator; the work goes on under that lease alone, and one that comes back resumes nothing.
 /// * `Stopped` and `Faulted` are left by clear-fault only, to `Safe`; from there `Ready`, when all is well. Clearing starts nothing.

@@ -43,6 +43,8 @@ impl Core {
             self.message = Message::AwaitingCalm;
             if now.passed(self.since, timeouts.calm) {
                 self.begin_pause(After::Pause, Message::HeadRestless, step);
+            } else if !self.lifted && now.passed(self.since, timeouts.restless) {
+                self.begin_pause(After::GoOn, Message::AwaitingCalm, step);
             } else {
                 self.leg_since = now;
             }
@@ -67,6 +69,7 @@ impl Core {
         };
         step.out.arm = ArmCommand::Follow(hop);
         self.moving = Some(hop);
+        self.lifted = false;
         self.message = Message::Working;
         self.leg_since = now;
     }

@@ -177,6 +177,48 @@ fn an_arm_that_is_high_is_not_lifted() {
     }
 }
 
+/// H3: retract first, then lift: the nose does not stay over a head that moves.
+#[test]
+fn the_arm_lifts_off_a_head_that_does_not_hold_still_and_comes_back_by_itself() {
+    let limits = Limits::HARDWARE;
+    let mut bench = reach(State::Dwelling);
+    bench.plant.nuisance = Nuisance::HeadFast;
+    let restless = bench.plant.now;
+    let (mut lifts, mut hops) = (0, 0);
+    bench.until(5000, |o| {
+        if let ArmCommand::Follow(_) = o.arm {
+            match o.state {
+                State::Pausing => lifts += 1,
+                _ => hops += 1,
+            }
+        }
+        lifts > 0
+    });
+    let took = bench.plant.now.since(restless).unwrap();
+    let soon = limits.timeouts.restless.after(Micros::from_ms(500));
+    assert!(took <= soon, "lifted after {took:?}");
+    // Once is enough, and it goes no farther.
+    bench.until(5000, |o| {
+        lifts += u32::from(matches!(o.arm, ArmCommand::Follow(_)));
+        false
+    });
+    assert_eq!(
+        (lifts, hops, bench.core.state()),
+        (1, 0, State::Approaching)
+    );
+    bench.plant.nuisance = Nuisance::None;
+    assert!(bench.until(4000, |o| o.finished), "nobody need resume it");
+    assert_eq!(bench.outcomes.len(), 5);
+    // A pause asked for meanwhile is one.
+    let mut bench = reach(State::Dwelling);
+    bench.plant.nuisance = Nuisance::HeadFast;
+    assert!(bench.until(2000, |o| o.state == State::Pausing));
+    bench.tick(Some(Command::Pause));
+    assert!(bench.until(10_000, |o| o.state == State::Paused));
+    bench.plant.nuisance = Nuisance::None;
+    assert!(bench.finish());
+}
+
 /// An arm from which no way leads anywhere says nothing of a dot.
 #[test]
 fn an_arm_that_is_stuck_pauses_and_leaves_no_dot_out() {
