@@ -64,7 +64,8 @@ impl Core {
     }
 
     fn guard_head(&self, now: Micros, sensed: &Sensed) -> Option<Fault> {
-        (self.state.working() && !self.head_fresh(now, sensed)).then_some(Fault::HeadLost)
+        let known = self.head_fresh(now, sensed) && sensed.registered;
+        (self.state.working() && !known).then_some(Fault::HeadLost)
     }
 
     /// The lease under which the work was started still holds. A pause and what is stopped need none: both only wait.

@@ -175,6 +175,10 @@ impl Core {
     }
 
     fn leg_is_over(&mut self, end: LegEnd, step: &mut Step<'_>) {
+        if self.after == After::GoOn && !step.sensed.registered {
+            // It was lost meanwhile: going on is for the operator to say, once it is registered.
+            (self.after, self.message) = (After::Pause, Message::HeadRestless);
+        }
         if self.after == After::GoOn {
             self.lifted = true;
             self.enter(State::Approaching, step.now);

@@ -209,6 +209,16 @@ fn the_arm_lifts_off_a_head_that_does_not_hold_still_and_comes_back_by_itself() 
     bench.plant.nuisance = Nuisance::None;
     assert!(bench.until(4000, |o| o.finished), "nobody need resume it");
     assert_eq!(bench.outcomes.len(), 5);
+    // One that is lost meanwhile is registered before the work goes on.
+    let mut bench = reach(State::Dwelling);
+    bench.plant.nuisance = Nuisance::HeadFast;
+    assert!(bench.until(2000, |o| o.state == State::Pausing));
+    (bench.plant.nuisance, bench.plant.registered) = (Nuisance::None, false);
+    assert!(bench.until(4000, |o| o.state == State::Paused));
+    let out = bench.tick(Some(Command::Resume));
+    assert_eq!(out.reply, Some(Err(Denied::Registration)));
+    bench.plant.registered = true;
+    assert!(bench.finish());
     // A pause asked for meanwhile is one.
     let mut bench = reach(State::Dwelling);
     bench.plant.nuisance = Nuisance::HeadFast;
@@ -252,6 +262,13 @@ fn nothing_starts_or_goes_on_over_a_head_that_must_be_registered() {
     assert!(!bench.until(1000, |o| o.state != State::Paused));
     bench.plant.registered = true;
     assert!(bench.finish());
+    for state in [State::Approaching, State::Verifying, State::Dwelling] {
+        let mut bench = reach(state);
+        bench.plant.registered = false;
+        let out = bench.tick(None);
+        assert_eq!(out.fault, Some(Fault::HeadLost), "{state:?}");
+        assert_eq!(out.needle, NeedleCommand::Retract);
+    }
 }
 
 /// Whoever asks for a pause on the way to the end gets one, and the end after it.
