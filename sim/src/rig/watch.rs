@@ -322,7 +322,9 @@ impl Watch {
             self.allowed = false;
         }
         let now = seen.now;
-        self.registered &= seen.head_at.is_some_and(|at| now.fresh(at, HEAD_LOST));
+        // Of a pose that is stuck a process that stood still meanwhile sees no more than that it is another one.
+        self.registered &= seen.head_at.is_some_and(|at| now.fresh(at, HEAD_LOST))
+            || lasts(self.until.blind_head, now);
         let Some(followed) = seen.followed else {
             return;
         };
