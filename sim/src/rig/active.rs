@@ -4,9 +4,9 @@ use nalgebra::Vector3;
 use stipple_controller::ports::Micros;
 use stipple_core::NeedleState;
 
+use super::Rig;
 use super::excuse::Excuses;
 use super::wire::Carried;
-use super::{Rig, blinded};
 use crate::chance::{normal, uniform};
 use crate::fault::{
     ArmFault, Blind, Distortion, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
@@ -269,13 +269,13 @@ impl Rig {
         let moves = self.kinds().any(|(n, kind)| {
             matches!(kind, Kind::Head(_)) && self.setup.faults.get(n).is_some_and(|f| just(f.start))
         }) || self.put_back_at.is_some_and(just);
+        let misregistered = Blind {
+            head: self.misregistered,
+            ..Blind::default()
+        };
+        let hidden = self.kinds().map(|(n, kind)| kind.blinds(self.saw_begin(n)));
         Excuses {
-            blind: blinded(self.kinds().map(|(n, kind)| kind.blinds(self.saw_begin(n)))).or(
-                Blind {
-                    head: self.misregistered,
-                    ..Blind::default()
-                },
-            ),
+            blind: hidden.fold(misregistered, Blind::or),
             arm: self.kinds().any(|(_, kind)| {
                 matches!(
                     kind,

@@ -26,7 +26,7 @@ use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::plan::Plan;
 
-use crate::fault::{ArmFault, Blind, Fault, Kind, NeedleFault, Signal, latest};
+use crate::fault::{ArmFault, Fault, Kind, NeedleFault, Signal, latest};
 use crate::plant::{DeviceCommand, Plant, PlantConfig, home};
 use crate::run::RunError;
 
@@ -497,9 +497,4 @@ impl Rig {
         let now = self.now;
         self.watch.check(invariant, holds, now, what);
     }
-}
-
-/// What a set of faults hides.
-fn blinded(blinds: impl Iterator<Item = Blind>) -> Blind {
-    blinds.fold(Blind::default(), Blind::or)
 }
