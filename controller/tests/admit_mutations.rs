@@ -253,7 +253,7 @@ const MUTATIONS: &[Mutation] = &[
         name: "a keep-out that holds nothing",
         change: |p, l| {
             // From none at all to what would no longer hold an eye.
-            let radius = Length::from_mm(l.between(-1.0, 4.9));
+            let radius = Length::from_mm(l.between(-1.0, 2.9));
             p.keep_outs[l.0.below(4) as usize].radius = radius;
         },
         reasons: &["no_keep_out"],
