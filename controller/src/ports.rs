@@ -32,6 +32,8 @@ pub struct NeedleReport {
     pub axial_force: f64,
     /// Nonce of the permit of the strike under way, or of the last one; 0 before the first.
     pub permit: u64,
+    /// The cartridge that is fitted is the sitting's, or there is no sitting yet to have one.
+    pub ours: bool,
 }
 
 /// Why a command could not be handed over. What became of a motion that was handed over is told by [`ArmPort::status`].
@@ -81,7 +83,7 @@ pub trait ArmPort {
 
 /// The needle.
 ///
-/// * [`NeedlePort::command`] is called in every tick; the device retracts by itself when 50 ms pass without one.
+/// * [`NeedlePort::command`] is called in every tick; the device retracts by itself without one, and is in after 50 ms.
 /// * An extension belongs to the permit whose nonce it carries; the device takes each nonce for one strike, and none that is not larger
 ///   than the last.
 pub trait NeedlePort {

@@ -4,7 +4,7 @@
 //! start, and whenever it was lost, the head itself is looked at. What comes of it is a correction,
 //! `base_from_head = base_from_tracked · tracked_from_head`, which holds until tracking is lost again.
 
-use stipple_model::frames::{Base, Head, Point, Transform};
+use stipple_model::frames::{Base, Direction, Head, Point, Transform};
 use stipple_model::plan::Plan;
 use stipple_model::registration::{AlignError, Limits, Refusal, Target};
 use stipple_model::units::Length;
@@ -105,7 +105,8 @@ impl Registrar {
     /// A head that cannot be searched.
     pub fn new(plan: &Plan) -> Result<Self, AlignError> {
         Ok(Self {
-            target: Target::new(&plan.head)?,
+            // The plane between the ears, by the head's own frame.
+            target: Target::new(&plan.head)?.with_mirror(Point::origin(), Direction::y()),
             dots: plan.dots.iter().map(|dot| dot.position).collect(),
         })
     }

@@ -73,10 +73,7 @@ impl Bench {
 
     /// Height of the tip above the skin as it really is, m.
     fn height(&self) -> f64 {
-        let base_from_tip = self.planner.base_from_tip(&self.plant.arm.state().position);
-        let head_from_base = self.plant.tracker.truth(self.plant.now).inverse();
-        self.planner
-            .height(&(head_from_base * base_from_tip.origin()), 0.01)
+        self.plant.height(&self.planner, 0.01)
     }
 }
 

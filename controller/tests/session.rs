@@ -350,8 +350,19 @@ fn a_head_that_moves_draws_the_needle_back_and_a_tracker_that_falls_silent_stops
     let view = bench.until(20.0, |v| v.progress.placed >= 8);
     assert_eq!(view.fault, None);
     bench.plant.tracker.lost = true;
-    let view = bench.until(0.2, |v| v.state == State::Faulted);
-    assert_eq!(view.fault, Some(Fault::HeadLost));
+    let view = bench.until(0.2, |v| v.fault.is_some());
+    assert_eq!(
+        (view.fault, view.state),
+        (Some(Fault::HeadLost), State::Pausing)
+    );
+    let height = |bench: &Bench| bench.plant.height(&bed.planner, 0.1);
+    let low = height(&bench);
+    let view = bench.until(10.0, |v| v.state == State::Faulted);
+    assert_eq!(
+        (view.fault, view.waits),
+        (Some(Fault::HeadLost), Some(Waits::Lifted))
+    );
+    assert!(low < 10e-3 && height(&bench) > 20e-3, "lifted off the head");
     bench.plant.tracker.lost = false;
     bench.until(0.5, |v| v.state == State::Faulted);
     bench.session.command(Command::ClearFault);

@@ -19,6 +19,8 @@ pub enum Fault {
     LeaseLost,
     /// The needle device reports a fault.
     NeedleFault,
+    /// The needle device reports another cartridge than was agreed on, or none.
+    OtherCartridge,
     /// The needle is out without a permit.
     NeedleOut,
     /// The needle did not come in.
@@ -68,6 +70,9 @@ pub enum Reaction {
     RetractHold,
     /// Retract and cancel the arm's motion, again until the arm rests.
     RetractCancel,
+    /// The same, and once the needle is in and the arm at rest the arm lifts off the head before it holds: what has failed is neither of
+    /// them. Whatever goes wrong on that way ends it.
+    RetractLift,
 }
 
 /// What makes the fault go away.
@@ -125,13 +130,14 @@ table! {
     TickGap "tick_gap" RetractCancel OperatorOnceHealthy "H10" "the control loop missed more than two cycles";
     BadNumber "bad_number" RetractCancel OperatorOnceHealthy "H13" "an input holds a number that is not finite or cannot be";
     JointsStale "joints_stale" RetractCancel OperatorOnceHealthy "H5" "no joint state in time";
-    HeadLost "head_lost" RetractCancel OperatorOnceHealthy "H4" "no plausible head pose in time";
+    HeadLost "head_lost" RetractLift OperatorOnceHealthy "H4" "no plausible head pose in time";
     NeedleSilent "needle_silent" RetractCancel OperatorOnceHealthy "H9" "no needle state in time";
     LeaseLost "lease_lost" RetractCancel OperatorOnceHealthy "H9" "the operator's lease was lost: their heartbeat did not arrive in time, or changed hands";
     NeedleFault "needle_fault" RetractCancel OperatorOnceHealthy "H8" "the needle device reports a fault";
+    OtherCartridge "other_cartridge" RetractCancel OperatorOnceHealthy "H8" "the needle device reports another cartridge than the sitting's, or none: fit the sitting's, or begin a sitting with this one";
     NeedleOut "needle_out" RetractCancel OperatorOnceHealthy "H1" "the needle is out though it was not told to be";
     NeedleStuck "needle_stuck" RetractCancel OperatorOnceHealthy "H10" "the needle does not report that it is in: do not move the arm, free it by hand";
-    ForceHigh "force_high" RetractCancel OperatorOnceHealthy "H2" "the force along the needle is too high";
+    ForceHigh "force_high" RetractLift OperatorOnceHealthy "H2" "the force along the needle is too high";
     ArmMovedNeedleOut "arm_moved_needle_out" RetractCancel OperatorOnceHealthy "H12" "the arm moved while the needle was out";
     JointTooFast "joint_too_fast" RetractCancel OperatorOnceHealthy "H12" "a joint was faster than its limit";
     AccelerationHigh "acceleration_high" RetractCancel OperatorOnceHealthy "H12" "a joint sped up or slowed down by more than its limit";
@@ -145,8 +151,8 @@ table! {
     ArmFailed "arm_failed" RetractCancel OperatorOnceHealthy "H12" "the arm failed the same motion again and again";
     ArmTimeout "arm_timeout" RetractCancel OperatorOnceHealthy "H9" "a motion did not end in time";
     HopLate "hop_late" RetractHold OperatorOnceHealthy "H10" "a motion was not computed in time";
-    IntentLate "intent_late" RetractHold OperatorOnceHealthy "H6" "the record did not confirm an intent in time";
-    RecordFailed "record_failed" RetractCancel Reload "H11" "the record cannot be written";
+    IntentLate "intent_late" RetractLift OperatorOnceHealthy "H6" "the record did not confirm an intent in time";
+    RecordFailed "record_failed" RetractLift Reload "H11" "the record cannot be written";
     PauseUnconfirmed "pause_unconfirmed" RetractCancel OperatorOnceHealthy "H14" "the pause could not be completed in time";
     StopUnconfirmed "stop_unconfirmed" RetractCancel OperatorOnceHealthy "H14" "needle in and arm at rest were not confirmed in time: use the hardware stop";
 }

@@ -17,11 +17,16 @@ impl Core {
         self.guard_clock(now)
             .or_else(|| (!sensed.sound()).then_some(Fault::BadNumber))
             .or_else(|| self.guard_needle(now, sensed))
-            .or_else(|| sensed.record_failed.then_some(Fault::RecordFailed))
+            .or_else(|| self.anew(sensed.record_failed, Fault::RecordFailed))
             .or_else(|| self.guard_arm(now, sensed))
             .or_else(|| self.guard_head(now, sensed))
             .or_else(|| self.guard_motion(now, sensed))
             .or_else(|| self.guard_lease(now, sensed))
+    }
+
+    /// The fault, unless it is the one that is being reacted to.
+    fn anew(&self, holds: bool, fault: Fault) -> Option<Fault> {
+        (holds && self.fault != Some(fault)).then_some(fault)
     }
 
     fn guard_clock(&self, now: Micros) -> Option<Fault> {
@@ -42,11 +47,15 @@ impl Core {
             return (self.state.working() || self.state == State::Pausing)
                 .then_some(Fault::NeedleSilent);
         };
-        if needle.force > self.limits.axial_force {
-            return Some(Fault::ForceHigh);
+        let too_much = needle.force > self.limits.axial_force;
+        if let Some(fault) = self.anew(too_much, Fault::ForceHigh) {
+            return Some(fault);
         }
         if needle.state == NeedleState::Fault && self.state != State::Stopping {
             return Some(Fault::NeedleFault);
+        }
+        if !needle.ours && self.state.working() {
+            return Some(Fault::OtherCartridge);
         }
         let out = needle.extension > self.limits.needle_in;
         if out && self.strike.is_none() && self.state != State::Stopping {

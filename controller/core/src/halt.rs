@@ -34,8 +34,12 @@ impl Core {
         self.abandon_motion(step);
         self.after = after;
         self.message = message;
-        self.enter(State::Pausing, step.now);
-        self.off = Off::begin(Leg::Lift, step.now);
+        self.lift_off(step.now);
+    }
+
+    pub(crate) fn lift_off(&mut self, now: Micros) {
+        self.enter(State::Pausing, now);
+        self.off = Off::begin(Leg::Lift, now);
     }
 
     pub(crate) fn pause(&mut self, step: &mut Step<'_>) {
@@ -185,7 +189,7 @@ impl Core {
             return;
         }
         let waits = match (self.off.leg, end) {
-            (Leg::Lift, LegEnd::Made) if step.sensed.station => {
+            (Leg::Lift, LegEnd::Made) if step.sensed.station && self.after != After::Fault => {
                 self.off = Off::begin(Leg::Park, step.now);
                 self.leg_since = step.now;
                 self.hop_since = step.now;
@@ -201,6 +205,7 @@ impl Core {
                 self.finished = true;
                 self.enter(State::Ready, step.now);
             }
+            After::Fault => self.enter(State::Faulted, step.now),
         }
         self.waits = Some(waits);
     }
@@ -231,7 +236,7 @@ impl Core {
     pub(crate) fn hold_still(&mut self, step: &mut Step<'_>) {
         let told = self
             .fault
-            .is_some_and(|f| f.row().reaction == Reaction::RetractCancel);
+            .is_some_and(|f| f.row().reaction != Reaction::RetractHold);
         if told || self.ending.is_some() {
             self.cancel_until_rest(step);
         }

@@ -18,7 +18,7 @@ pub struct Limits {
     pub head_age_strike: Micros,
     /// Oldest head pose before everything stops. Source: H4.
     pub head_age: Micros,
-    /// Oldest needle state. Source: H10, the needle's own watchdog has the same time.
+    /// Oldest needle state. Source: H10, after as long a silence the needle is in by itself.
     pub needle_age: Micros,
     /// Oldest heartbeat of the operator's lease. Source: H9.
     pub lease_age: Micros,
@@ -202,8 +202,8 @@ impl Limits {
         },
     };
 
-    /// For simulated hardware on a machine without real time: joint states to 60 ms, ticks to 40 ms apart (still within the needle's own
-    /// 50 ms watchdog), needle states to 100 ms, head poses to 80 ms for a strike and 200 ms before a stop. All else as
+    /// For simulated hardware on a machine without real time: joint states to 60 ms, ticks to 40 ms apart (as long as the needle waits before
+    /// it draws in by itself), needle states to 100 ms, head poses to 80 ms for a strike and 200 ms before a stop. All else as
     /// [`Limits::HARDWARE`]. Whoever uses it says so in the report.
     pub const LOOSE_CLOCK: Self = Self {
         tick_gap: Micros::from_ms(40),

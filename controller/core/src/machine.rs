@@ -97,6 +97,8 @@ pub(crate) enum After {
     Finish,
     /// Back to the work: the arm only lifts, off a head that does not hold still.
     GoOn,
+    /// The fault that is latched: the arm only lifts.
+    Fault,
 }
 
 /// How far the way off the head has come.
@@ -265,8 +267,12 @@ impl Core {
             }
             (Command::Pause, State::Pausing) => {
                 // On the way to the end or off a restless head, too: whoever asked for a pause waits for one.
-                if self.after != After::Pause {
-                    (self.after, self.message) = (After::Pause, Message::PauseAsked);
+                match self.after {
+                    After::Fault => return Err(Denied::State),
+                    After::Pause => {}
+                    After::Finish | After::GoOn => {
+                        (self.after, self.message) = (After::Pause, Message::PauseAsked);
+                    }
                 }
                 Ok(())
             }
@@ -316,6 +322,9 @@ impl Core {
             return Err(Denied::NotAdmitted);
         }
         self.healthy(step.now, step.sensed)?;
+        if !step.sensed.needle.is_some_and(|needle| needle.ours) {
+            return Err(Denied::Cartridge);
+        }
         if !self.head_fresh(step.now, step.sensed) {
             return Err(Denied::Head);
         }
@@ -337,20 +346,28 @@ impl Core {
     /// Latches a fault: the needle goes in, the arm's motion ends, a strike under way is accounted for with what is known.
     pub(crate) fn fail(&mut self, fault: Fault, step: &mut Step<'_>) {
         // The first fault is the cause; what follows from it does not hide it.
+        let first = self.fault.is_none();
         let fault = *self.fault.get_or_insert(fault);
+        let reaction = fault.row().reaction;
         self.cut_short(Doubt::Fault(fault));
         if self.strike.is_some() {
             // From here on the needle is told to go in; a report from before knows nothing of that.
             self.retract_since = self.retract_since.or(Some(step.now));
         }
-        self.settle_strike(step);
         self.abandon_motion(step);
-        if fault.row().reaction == Reaction::RetractCancel {
+        if reaction != Reaction::RetractHold {
             self.cancel(step);
         }
         step.out.needle = NeedleCommand::Retract;
         self.message = Message::Fault;
-        self.enter(State::Faulted, step.now);
+        let may_move = self.state.working() || self.state == State::Pausing;
+        if reaction == Reaction::RetractLift && first && may_move {
+            self.after = After::Fault;
+            self.lift_off(step.now);
+        } else {
+            self.settle_strike(step);
+            self.enter(State::Faulted, step.now);
+        }
     }
 
     /// The hop of the first target no longer starts where the arm stands, and the motion under way is no longer wanted.

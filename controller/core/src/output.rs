@@ -267,6 +267,8 @@ pub enum Denied {
     Registration,
     /// There is no fresh needle state, or the needle is not in.
     Needle,
+    /// The needle device reports another cartridge than was agreed on, or none.
+    Cartridge,
     /// No operator's lease is held.
     Lease,
     /// What failed does not come back; the plan must be loaded again.
@@ -285,6 +287,7 @@ impl Denied {
             Self::Head => "no fresh head pose",
             Self::Registration => "the head must be registered first",
             Self::Needle => "the needle does not report that it is in",
+            Self::Cartridge => Fault::OtherCartridge.row().text,
             Self::Lease => "no operator's lease is held: the operator's heartbeat does not arrive",
             Self::Reload => "what failed does not come back; load the plan again",
         }

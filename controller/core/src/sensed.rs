@@ -185,6 +185,8 @@ pub struct NeedleSeen {
     pub force: f64,
     /// Nonce of the permit of the strike under way or the last one; 0 before the first.
     pub permit: u64,
+    /// The cartridge is the one that was agreed on.
+    pub ours: bool,
 }
 
 /// The operator's lease: somebody is there who watches.

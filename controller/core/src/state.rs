@@ -22,6 +22,7 @@
 ///   commands it in.
 /// * The arm is told to follow a motion in `Approaching` and `Pausing` only, and only while the needle reports that it is in.
 /// * Off a head that does not hold still for a second the arm lifts, by way of `Pausing`, and waits in `Approaching` for it to calm down.
+/// * On a fault of neither arm nor needle the arm lifts, by way of `Pausing`, before it holds in `Faulted`; any other fault ends that way.
 /// * Every state that waits has a timeout; it leads on, to a pause or to a fault.
 /// * Start and resume need a live lease of the operator; the work goes on under that lease alone, and one that comes back resumes nothing.
 /// * `Stopped` and `Faulted` are left by clear-fault only, to `Safe`; from there `Ready`, when all is well. Clearing starts nothing.
@@ -44,7 +45,7 @@ pub enum State {
     Dwelling,
     /// The needle goes in.
     Retracting,
-    /// On the way to a pause, or to the end: needle in, arm at rest, lift, and on to the station.
+    /// On the way to a pause or to the end: needle in, arm at rest, lift, and on to the station. After some faults, too: up, no farther.
     Pausing,
     /// Needle in, arm at rest, off the head.
     Paused,

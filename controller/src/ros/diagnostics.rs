@@ -133,17 +133,24 @@ impl Watched {
 
     fn needle(&self, now: Micros, rate: f64) -> DiagnosticStatus {
         let (mut level, mut text, mut values) = input(&self.inputs.needle, now, rate);
+        let (cartridge, ours) = self.inputs.cartridge.reported();
         if let Some(report) = self.inputs.needle.latest().map(|latest| latest.value) {
             if level == OK && report.state == NeedleState::Fault {
                 (level, text) = (ERROR, "the device reports a fault".to_owned());
             } else if level == OK && report.axial_force.abs() > self.limits.axial_force {
                 (level, text) = (ERROR, "pressed harder than allowed".to_owned());
+            } else if level == OK && !ours {
+                (level, text) = (
+                    WARN,
+                    "another cartridge than the sitting's, or none".to_owned(),
+                );
             }
             values.extend([
                 ("state", format!("{:?}", report.state).to_lowercase()),
                 ("extension_mm", format!("{:.3}", report.extension * 1e3)),
                 ("axial_force_n", format!("{:.2}", report.axial_force)),
                 ("permit", report.permit.to_string()),
+                ("cartridge", cartridge),
             ]);
         }
         self.status("needle/state", (level, text, values))
@@ -198,7 +205,7 @@ impl Watched {
     fn session(&self, view: &SessionView) -> DiagnosticStatus {
         let (fault, progress) = (view.fault.map(stipple_core::Fault::row), view.progress);
         let level = match view.state {
-            State::Faulted => ERROR,
+            _ if fault.is_some() => ERROR,
             State::Paused | State::Stopped => WARN,
             _ if progress.in_doubt > 0 => WARN,
             _ => OK,
@@ -214,8 +221,7 @@ impl Watched {
             ("remaining", progress.remaining().to_string()),
             ("head", view.registered.text().to_owned()),
         ];
-        let text = fault.map_or_else(|| view.text().into_owned(), |row| row.text.to_owned());
-        self.status("session", (level, text, values))
+        self.status("session", (level, view.text().into_owned(), values))
     }
 
     /// How well the head lies on the planned one: by the last look at it, or, before there was one, by the sitting's registration.

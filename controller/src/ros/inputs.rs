@@ -12,6 +12,7 @@ use stipple_core::{Limits, NeedleState};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 
+use super::cartridge::Fitted;
 use super::program::Clock;
 use super::scan::{ScanError, Scans};
 use crate::lease::{Heard, Lease};
@@ -96,6 +97,8 @@ pub struct Inputs {
     pub needle: Slot<NeedleReport>,
     /// The head.
     pub head: Slot<Transform<Base, Head>>,
+    /// The needle device's cartridge.
+    pub cartridge: Fitted,
     /// The operator's lease.
     lease: Mutex<Lease>,
     /// Scans of the head.
@@ -117,6 +120,7 @@ impl Inputs {
             joints: Slot::default(),
             needle: Slot::default(),
             head: Slot::default(),
+            cartridge: Fitted::default(),
             lease: Mutex::new(Lease::new(limits.lease_age)),
             scans: Mutex::default(),
             joints_in_time: Mutex::new(Stamps::new(limits.joints_age)),
@@ -200,7 +204,8 @@ impl Inputs {
     /// Takes a needle report. One that makes no sense, comes late or out of order is dropped.
     pub fn take_needle(&self, message: &stipple::NeedleState) {
         let in_time = self.in_time(&self.needle_in_time, &message.header.stamp);
-        let report = needle_of(message).filter(|_| in_time);
+        let ours = self.cartridge.report(&message.cartridge);
+        let report = needle_of(message, ours).filter(|_| in_time);
         self.needle.put(report, &self.clock);
     }
 
@@ -280,7 +285,7 @@ fn joints_of(message: &msg::JointState, names: &[String]) -> Option<JointState> 
     (position.is_finite() && velocity.is_finite()).then_some(JointState { position, velocity })
 }
 
-fn needle_of(message: &stipple::NeedleState) -> Option<NeedleReport> {
+fn needle_of(message: &stipple::NeedleState, ours: bool) -> Option<NeedleReport> {
     let state = match message.state {
         s if s == stipple::NeedleState::RETRACTED as u8 => NeedleState::Retracted,
         s if s == stipple::NeedleState::EXTENDING as u8 => NeedleState::Extending,
@@ -294,6 +299,7 @@ fn needle_of(message: &stipple::NeedleState) -> Option<NeedleReport> {
         extension: message.extension,
         axial_force: message.axial_force,
         permit: message.permit,
+        ours,
     })
 }
 

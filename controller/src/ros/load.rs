@@ -108,6 +108,8 @@ pub struct Shown {
     pub done: BTreeMap<DotId, DotState>,
     /// What the sitting's registration left, mm; none without a sitting.
     pub residual_mm: Option<f64>,
+    /// The sitting's cartridge; none without a sitting.
+    pub cartridge: Option<String>,
 }
 
 /// A plan in use.
@@ -245,6 +247,9 @@ impl Loader {
             self.registrar.replace(Some(registrar));
             self.inputs.set_names(loaded.session.joint_names());
             self.inputs.begin_anew();
+            self.inputs
+                .cartridge
+                .agree(loaded.shown.cartridge.as_deref());
             self.shown.send_replace(Some(Arc::clone(&loaded.shown)));
             self.errands
                 .send(Errand::Install(loaded))
@@ -475,6 +480,7 @@ fn begin(
         cell: Arc::clone(new.admitted.cell()),
         done: done.clone(),
         residual_mm: record.sitting().map(|s| s.registration.residual_mm),
+        cartridge: record.sitting().map(|s| s.cartridge.id.clone()),
     };
     // Microseconds since 1970 rise faster than strikes are made, so a later start has larger numbers; the device has the last word,
     // should the wall clock have gone back.

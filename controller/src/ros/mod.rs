@@ -14,6 +14,7 @@
 
 pub mod arm;
 pub mod cancel;
+pub mod cartridge;
 pub mod cycle;
 pub mod description;
 pub mod desk;

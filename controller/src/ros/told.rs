@@ -181,8 +181,9 @@ fn number(state: State) -> u8 {
 }
 
 /// What the operator reads, with the key before it when it is about a pause.
-fn message(state: State, paused_by: PausedBy, text: &str) -> String {
-    let key = match (state, paused_by) {
+fn message(view: &SessionView, paused_by: PausedBy, text: &str) -> String {
+    let key = match (view.state, paused_by) {
+        _ if view.fault.is_some() => "",
         (State::Pausing | State::Paused, PausedBy::Session) => PAUSE_OWN,
         (State::Pausing | State::Paused, PausedBy::Operator) => PAUSE_ASKED,
         _ => "",
@@ -192,7 +193,6 @@ fn message(state: State, paused_by: PausedBy, text: &str) -> String {
 
 fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg::SessionState {
     let fault = view.fault.map(stipple_core::Fault::row);
-    let text = fault.map_or_else(|| what_is_wanted(view), |f| f.text.into());
     let progress = view.progress;
     msg::SessionState {
         header: header(),
@@ -209,7 +209,7 @@ fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg:
         has_dot: view.dot.is_some(),
         dot: view.dot.map_or(0, |dot| dot.0),
         fault: fault.map_or_else(String::new, |f| f.name.to_owned()),
-        message: message(view.state, paused_by, &text),
+        message: message(view, paused_by, &what_is_wanted(view)),
         must_register: view.registered.wanted(),
         finished: view.finished,
     }

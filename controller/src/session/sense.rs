@@ -42,6 +42,7 @@ impl Session {
                 extension: r.value.extension,
                 force: r.value.axial_force,
                 permit: r.value.permit,
+                ours: r.value.ours,
             }),
             operator: ports.operator.lease().map(|lease| LeaseSeen {
                 at: lease.arrived,

@@ -70,11 +70,14 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    /// Why it stands where it stands and, in a pause, where the arm waits; for the operator.
+    /// Why it stands where it stands and, in a pause or after a fault, where the arm waits; for the operator.
     #[must_use]
     pub fn text(&self) -> Cow<'static, str> {
-        let text = self.message.text();
-        match self.waits.filter(|_| self.state == State::Paused) {
+        let text = self
+            .fault
+            .map_or(self.message.text(), |fault| fault.row().text);
+        let waits = matches!(self.state, State::Paused | State::Faulted);
+        match self.waits.filter(|_| waits) {
             Some(waits) => format!("{text}; {}", waits.text()).into(),
             None => text.into(),
         }

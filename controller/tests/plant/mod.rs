@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nalgebra::{UnitQuaternion, Vector3};
 use stipple_controller::admit::{Admitted, admit, layer_motions};
-use stipple_controller::hops::CellPlanner;
+use stipple_controller::hops::{CellPlanner, Kinematics as _};
 use stipple_controller::ports::*;
 use stipple_controller::record::Binding;
 use stipple_core::{NeedleCommand, NeedleState};
@@ -263,6 +263,7 @@ impl NeedlePort for Needle {
             extension: self.extension,
             axial_force: 0.2,
             permit: self.permit,
+            ours: true,
         };
         Some(Stamped {
             value,
@@ -378,6 +379,13 @@ pub struct Plant {
 }
 
 impl Plant {
+    /// Height of the tip above the skin as it really is, m, up to `most`.
+    pub fn height(&self, planner: &CellPlanner, most: f64) -> f64 {
+        let base_from_tip = planner.base_from_tip(&self.arm.state().position);
+        let head_from_base = self.tracker.truth(self.now).inverse();
+        planner.height(&(head_from_base * base_from_tip.origin()), most)
+    }
+
     pub fn new(bed: &Bed) -> Self {
         use stipple_controller::hops::Kinematics as _;
         let plan = Arc::clone(bed.admitted.plan());

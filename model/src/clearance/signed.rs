@@ -239,7 +239,9 @@ impl WorkCell {
             let sphere = &self.bodies[top.body].spheres.spheres[top.node as usize];
             let last = top.done || sphere.children == 0 || sphere.loss <= COARSE * top.gap;
             let nose = last && top.gap < NOSE_EXACT;
-            if exact > 0 && !top.exact && (nose || sphere.loss <= TELLING * top.gap) {
+            // What was gone through stands for more than its nearest sphere, and is not known better by asking about that one.
+            let asks = exact > 0 && !top.exact && !top.done;
+            if asks && (nose || sphere.loss <= TELLING * top.gap) {
                 exact -= 1;
                 let away = self.field.exact(&at(top.body, sphere)) - sphere.radius;
                 if away > 0.0 && away + sphere.loss < most.gap {

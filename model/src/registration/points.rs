@@ -10,7 +10,7 @@ use super::quality::{self, Fit};
 use super::step::{Pair, cutoff, step};
 use super::surface::Surface;
 use super::{AlignError, Alignment, Overlap, Side};
-use crate::frames::{Frame, Point, Transform};
+use crate::frames::{Direction, Frame, Point, Transform};
 use crate::mesh::SurfaceMesh;
 use crate::units::{Area, Length};
 
@@ -27,7 +27,18 @@ const PACK: usize = 128;
 /// A surface made ready for points to be laid onto it.
 pub struct Target<F> {
     surface: Surface,
+    /// A point and the normal of the mirror plane, in the surface's own place.
+    mirror: Option<(Vector3<f64>, Vector3<f64>)>,
     frame: PhantomData<F>,
+}
+
+/// Points as they have come to lie.
+struct Laid {
+    pose: Isometry3<f64>,
+    fit: Fit,
+    rounds: usize,
+    step: f64,
+    converged: bool,
 }
 
 impl<F: Frame> Target<F> {
@@ -38,15 +49,23 @@ impl<F: Frame> Target<F> {
     pub fn new(mesh: &SurfaceMesh<F>) -> Result<Self, AlignError> {
         Ok(Self {
             surface: Surface::new(mesh, Side::Fixed, false)?,
+            mirror: None,
             frame: PhantomData,
         })
+    }
+
+    /// The same with a plane, by a point and the normal, that the surface is about symmetric to: mirrored points are found out.
+    #[must_use]
+    pub fn with_mirror(mut self, point: Point<F>, normal: Direction<F>) -> Self {
+        self.mirror = Some((point.raw() - self.surface.middle, normal.raw()));
+        self
     }
 
     /// Lays points onto the surface, starting at `start`, which must be right within a centimetre or so.
     ///
     /// What lies farther than a centimetre from the surface in the end counts neither way: shoulders, chair, the arm. Of the overlap,
     /// `of_moving` is the share of the rest that fits, and the area is that of the 20 mm cubes of the surface that points fit in.
-    /// Mirror images and other poses are not looked for.
+    /// Other poses are not looked for, mirror images only with [`Target::with_mirror`].
     ///
     /// # Errors
     /// Points or a start that are not finite, or nothing of the surface among the points.
@@ -60,14 +79,39 @@ impl<F: Frame> Target<F> {
         whole(points.iter().all(Point::is_finite), "a point")?;
         let points: Vec<Vector3<f64>> = points.iter().map(Point::raw).collect();
         let to = Translation3::from(-self.surface.middle);
-        let mut pose = to * start.raw();
         let nothing = || AlignError::NothingMet { starts: 1 };
+        let laid = self.settle(&points, to * start.raw()).ok_or_else(nothing)?;
+        let covers = |image: &Laid| image.fit.overlap.area.m2() > 0.8 * laid.fit.overlap.area.m2();
+        let image = self.mirror.and_then(|(point, normal)| {
+            let flipped = |p: &Vector3<f64>| {
+                let at = (laid.pose * Point3::from(*p)).coords;
+                at - normal * (2.0 * normal.dot(&(at - point)))
+            };
+            let image: Vec<Vector3<f64>> = points.iter().map(flipped).collect();
+            self.settle(&image, Isometry3::identity()).filter(covers)
+        });
+        let fit = &laid.fit;
+        Ok(Alignment {
+            fixed_from_moving: Transform::from_raw(to.inverse() * laid.pose),
+            residual: fit.residual,
+            overlap: fit.overlap,
+            observability: quality::observability(&self.surface, fit).ok_or_else(nothing)?,
+            rounds: laid.rounds,
+            last_step: Length::from_m(laid.step),
+            converged: laid.converged,
+            rival: None,
+            mirrored: image.map(|image| image.fit.residual.rms),
+        })
+    }
+
+    /// Lets points come to rest on the surface; `None` where there is nothing of it.
+    fn settle(&self, points: &[Vector3<f64>], mut pose: Isometry3<f64>) -> Option<Laid> {
         let (mut rounds, mut size, mut still) = (0, f64::INFINITY, 0.0);
         for (reach, enough) in REACH.into_iter().zip(STILL) {
             (rounds, size, still) = (0, f64::INFINITY, enough);
             while rounds < ROUNDS && size > still {
-                let met = self.meet(&points, &pose, reach);
-                let (motion, length) = step(&met, cutoff(&met)).ok_or_else(nothing)?;
+                let met = self.meet(points, &pose, reach);
+                let (motion, length) = step(&met, cutoff(&met))?;
                 pose = motion * pose;
                 pose.rotation.renormalize();
                 size = length;
@@ -75,18 +119,12 @@ impl<F: Frame> Target<F> {
             }
         }
         let [.., reach] = REACH;
-        let met = self.meet(&points, &pose, reach);
-        let fit = self.judge(&met).ok_or_else(nothing)?;
-        Ok(Alignment {
-            fixed_from_moving: Transform::from_raw(to.inverse() * pose),
-            residual: fit.residual,
-            overlap: fit.overlap,
-            observability: quality::observability(&self.surface, &fit).ok_or_else(nothing)?,
+        Some(Laid {
+            fit: self.judge(&self.meet(points, &pose, reach))?,
+            pose,
             rounds,
-            last_step: Length::from_m(size),
+            step: size,
             converged: size <= still,
-            rival: None,
-            mirrored: None,
         })
     }
 

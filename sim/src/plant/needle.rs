@@ -8,19 +8,22 @@ use stipple_core::{NeedleCommand, NeedleState};
 pub struct NeedleConfig {
     /// Farthest the needle comes out, metres.
     pub stroke: f64,
-    /// Fastest it goes, out and in, m/s.
+    /// Fastest it is driven, out and in, m/s.
     pub top_speed: f64,
-    /// Silence after which it goes in by itself.
+    /// Silence after which it springs in by itself.
     pub watchdog: Micros,
+    /// How fast it springs in, m/s.
+    pub spring_speed: f64,
 }
 
 impl Default for NeedleConfig {
     fn default() -> Self {
-        // Watchdog: hazard H10.
+        // Hazard H10: in within 50 ms of silence, however far out: the spring takes 10 of them for the whole stroke.
         Self {
             stroke: 5e-3,
             top_speed: 0.15,
-            watchdog: Micros::from_ms(50),
+            watchdog: Micros::from_ms(40),
+            spring_speed: 0.5,
         }
     }
 }
@@ -214,11 +217,10 @@ impl SimNeedle {
     pub fn step(&mut self, now: Micros) {
         let dt = now.since(self.now).map_or(0.0, Micros::s);
         self.now = now;
-        if self.heard.is_none_or(|heard| {
-            now.since(heard)
-                .is_none_or(|silence| silence > self.config.watchdog)
-        }) {
-            self.draw_in();
+        let heard = self.heard.and_then(|heard| now.since(heard));
+        if heard.is_none_or(|silence| silence > self.config.watchdog) {
+            self.target = 0.0;
+            self.speed = self.config.spring_speed;
         }
         let way = self.speed * self.condition.speed * dt;
         let inward = if self.condition.jammed { 0.0 } else { way };
@@ -253,6 +255,7 @@ impl SimNeedle {
             extension: self.extension,
             axial_force: self.force,
             permit,
+            ours: true,
         };
         let sequence = self.report.map_or(0, |r| r.sequence) + 1;
         self.report = Some(Stamped {
@@ -310,12 +313,12 @@ mod tests {
             needle.extension()
         );
         needle.take(&out(1));
-        step(&mut needle, 50);
+        step(&mut needle, 40);
         assert_eq!(state(&needle), NeedleState::Extended);
-        // The last command is 50 ms old: not yet silence; 2 ms later it is, and 3 mm take 20 ms.
+        // The last command is 40 ms old: not yet silence; 2 ms later it is, and 3 mm take 6 ms.
         step(&mut needle, 2);
         assert_eq!(state(&needle), NeedleState::Retracting);
-        step(&mut needle, 20);
+        step(&mut needle, 4);
         assert_eq!(state(&needle), NeedleState::Retracted);
         assert!(!needle.is_out());
     }

@@ -390,6 +390,7 @@ mod tests {
             extension: 3e-3,
             axial_force: 0.5,
             permit: 4,
+            ours: true,
         };
         let force = |how| distorted_force(&report, how, None).axial_force;
         assert_eq!(force(Distortion::Off), 0.0);

@@ -41,6 +41,7 @@ fn hardware(space: &str, ending: &Ending) -> (Vec<String>, Vec<JoinHandle<()>>) 
         head: Micros::from_ms(16),
         needle: Micros::from_ms(2),
         scan: Micros::from_ms(1_000),
+        cartridge: "simulated".to_owned(),
     };
     let mut node = node("sim", space);
     let names: Vec<String> = cell.arm().joints().iter().map(|j| j.name.clone()).collect();
@@ -59,6 +60,7 @@ fn hardware(space: &str, ending: &Ending) -> (Vec<String>, Vec<JoinHandle<()>>) 
             scan: config.scan,
             head_latency: Micros::ZERO,
             base_frame: config.base_frame,
+            cartridge: config.cartridge.clone(),
         },
         orders,
         strikes: None,

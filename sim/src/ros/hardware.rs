@@ -51,6 +51,8 @@ pub struct Telling {
     pub head_latency: Micros,
     /// Frame of the head poses.
     pub base_frame: String,
+    /// The number of the needle's cartridge.
+    pub cartridge: String,
 }
 
 /// What comes in.
@@ -276,7 +278,7 @@ impl Hardware {
             axial_force: report.value.axial_force,
             permit: report.value.permit,
             strikes: needle.strikes(),
-            cartridge: "simulated".to_owned(),
+            cartridge: self.telling.cartridge.clone(),
         })
     }
 }

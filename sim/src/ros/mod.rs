@@ -65,6 +65,7 @@ struct Config {
     head: Micros,
     needle: Micros,
     scan: Micros,
+    cartridge: String,
 }
 
 impl Config {
@@ -79,6 +80,7 @@ impl Config {
             head: period(given.number("head_pose_rate", 60.0, 10.0..=240.0)?),
             needle: period(given.number("needle_state_rate", 500.0, 50.0..=1000.0)?),
             scan: period(given.number("scan_rate", 1.0, 0.1..=10.0)?),
+            cartridge: given.text("cartridge", "simulated")?,
         };
         given.finish()?;
         Ok(config)
@@ -124,6 +126,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             scan: config.scan,
             head_latency: plant_config.tracker.latency,
             base_frame: config.base_frame,
+            cartridge: config.cartridge,
         },
         orders,
         strikes,

@@ -353,3 +353,32 @@ fn a_lease_lasts_half_a_second() {
         (Fault::LeaseLost, Some(Micros::from_ms(502)))
     );
 }
+
+/// H8: with another cartridge than the sitting's nothing starts and nothing goes on.
+#[test]
+fn nothing_is_struck_with_another_cartridge() {
+    let mut bench = Bench::new(3);
+    bench.plant.nuisance = Nuisance::OtherCartridge;
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    let out = bench.tick(Some(Command::Start));
+    assert_eq!(out.reply, Some(Err(Denied::Cartridge)));
+    for state in [State::Approaching, State::Hovering, State::Dwelling] {
+        let mut bench = reach(state);
+        bench.plant.nuisance = Nuisance::OtherCartridge;
+        let out = bench.tick(None);
+        assert_eq!(
+            (out.fault, &out.needle),
+            (Some(Fault::OtherCartridge), &NeedleCommand::Retract)
+        );
+        assert!(bench.finish());
+    }
+    // In a break it may be out; the work goes on with the right one only.
+    let mut bench = reach(State::Dwelling);
+    bench.tick(Some(Command::Pause));
+    assert!(bench.until(4_000, |o| o.state == State::Paused));
+    bench.plant.nuisance = Nuisance::OtherCartridge;
+    let out = bench.tick(Some(Command::Resume));
+    assert_eq!(out.reply, Some(Err(Denied::Cartridge)));
+    assert!(!bench.until(500, |o| o.state != State::Paused));
+    assert!(bench.finish());
+}

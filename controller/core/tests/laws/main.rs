@@ -9,6 +9,7 @@
 mod arm;
 mod bench;
 mod hazards;
+mod lifting;
 mod parking;
 mod plant;
 

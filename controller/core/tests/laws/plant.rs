@@ -77,6 +77,7 @@ pub enum Nuisance {
     OffPath,
     Elsewhere,
     NoMotion,
+    OtherCartridge,
     LeaseSilent,
     LeaseOfAnother,
     Slip,
@@ -256,6 +257,7 @@ impl Plant {
                 } else {
                     self.permit
                 },
+                ours: n != Nuisance::OtherCartridge,
             }),
             operator: Some(LeaseSeen {
                 at: if n == Nuisance::LeaseSilent {
