@@ -42,6 +42,8 @@ pub enum Kind {
     Needle(NeedleFault),
     /// The person.
     Head(HeadFault),
+    /// The scanner.
+    Scan(ScanFault),
     /// The record's disk.
     Record(RecordFault),
     /// The process that runs the controller.
@@ -90,6 +92,8 @@ pub enum Distortion {
     Permuted,
     /// One joint is not told of.
     Missing,
+    /// Everything comes in time, and its stamp is later by so many microseconds than it was told, or earlier.
+    Restamped(i64),
 }
 
 /// Numbers that cannot be.
@@ -139,6 +143,25 @@ pub enum ArmFault {
     Preempted,
     /// The action server is gone, forgets everything, and comes back under the same name.
     Restarted,
+    /// The arm's controller is not active: what it followed ends, and goals are rejected.
+    Deactivated,
+    /// Somebody else leads the arm elsewhere, and it goes on saying that it follows what it was told.
+    Diverted,
+}
+
+/// What the scanner brings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ScanFault {
+    /// No scan.
+    Off,
+    /// The scan before, once more.
+    Stuck,
+    /// Numbers that are none, or cannot be.
+    Garbage(Garbage),
+    /// All points are off by so much, metres.
+    Wrong(f64),
+    /// Only this share of it, 0 to 1, from one side.
+    Cut(f64),
 }
 
 /// What the needle device does.
@@ -172,6 +195,8 @@ pub enum RecordFault {
     Unsynced,
     /// Writes take so much longer.
     Slow(Micros),
+    /// A write is on the disk in part only when the process is killed; it is started again half a second later.
+    Torn,
 }
 
 /// What happens to the process.
@@ -247,6 +272,8 @@ impl Kind {
                     ArmFault::MovesOn => "moves_on",
                     ArmFault::Preempted => "preempted",
                     ArmFault::Restarted => "restarted",
+                    ArmFault::Deactivated => "deactivated",
+                    ArmFault::Diverted => "diverted",
                 },
             ),
             Self::Needle(fault) => (
@@ -260,6 +287,8 @@ impl Kind {
             ),
             Self::Head(HeadFault::Jerk(_)) => ("head", "jerk"),
             Self::Head(HeadFault::Drift(_)) => ("head", "drift"),
+            Self::Scan(fault) => ("scan", fault.name()),
+            Self::Record(RecordFault::Torn) => ("record", "torn"),
             Self::Record(RecordFault::Full) => ("record", "full"),
             Self::Record(RecordFault::Unsynced) => ("record", "unsynced"),
             Self::Record(RecordFault::Slow(_)) => ("record", "slow"),
@@ -331,6 +360,10 @@ impl Kind {
             )
         };
         match self {
+            // Stamps that go back by more than may be late are as good as silence.
+            Self::Signal(signal, Distortion::Restamped(by)) if is_past(signal, by) => {
+                Self::Signal(signal, Distortion::Off).figure()
+            }
             Self::Signal(Signal::Joints, Distortion::Off | Distortion::Missing)
             | Self::Arm(ArmFault::Restarted) => figure(20, "H5"),
             Self::Signal(Signal::HeadPose, Distortion::Off | Distortion::Stuck) => {
@@ -381,6 +414,20 @@ impl Distortion {
             Self::Reordered => "reordered",
             Self::Permuted => "permuted",
             Self::Missing => "missing",
+            Self::Restamped(by) if by < 0 => "past",
+            Self::Restamped(_) => "future",
+        }
+    }
+}
+
+impl ScanFault {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Stuck => "stuck",
+            Self::Garbage(garbage) => Distortion::Garbage(garbage).name(),
+            Self::Wrong(_) => "wrong",
+            Self::Cut(_) => "cut",
         }
     }
 }
@@ -402,6 +449,11 @@ impl fmt::Display for Fault {
             self.length.s()
         )
     }
+}
+
+/// Whether a stamp that is off by so many microseconds makes its message later than it may be.
+const fn is_past(signal: Signal, by: i64) -> bool {
+    by < 0 && by.unsigned_abs() > latest(signal).0
 }
 
 /// What of a signal comes later than that, against the quickest of it, is not taken. Source: as the node, the ages of the core.
