@@ -244,6 +244,19 @@ fn each_guard_that_is_taken_out_is_missed() {
 }
 
 #[test]
+fn an_intent_that_is_not_awaited_is_found() {
+    let slow = Kind::Record(RecordFault::Slow(Micros::from_ms(1_000)));
+    let says = "its intent is not in the record";
+    caught(&case(
+        "intent-not-awaited",
+        slow,
+        1_000,
+        Invariant::I3,
+        says,
+    ));
+}
+
+#[test]
 fn guards_that_stand_behind_each_other_are_missed_together() {
     for case in TOGETHER {
         let number = caught(case);

@@ -113,12 +113,6 @@ fn a_permit_that_is_kept_is_found() {
 }
 
 #[test]
-fn an_intent_that_is_not_awaited_is_found() {
-    let found = found("intent-not-awaited", 12);
-    assert!(found.contains(&Invariant::I3), "{found:?}");
-}
-
-#[test]
 fn an_old_pose_with_a_new_stamp_is_found() {
     let found = found("stamp-renewed", 60);
     assert!(found.contains(&Invariant::I2), "{found:?}");
