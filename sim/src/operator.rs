@@ -4,7 +4,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use stipple_controller::ports::Micros;
 use stipple_controller::session::{Selection, StartError};
-use stipple_core::{Clears, Command, Denied, Fault, State};
+use stipple_core::{Clears, Command, Denied, Fault, Message, State};
 
 use crate::chance::uniform;
 use crate::rig::Rig;
@@ -122,7 +122,13 @@ impl Operator {
     fn act(&mut self, rig: &mut Rig, state: State, selection: Selection) {
         match state {
             State::Ready => self.start(rig, selection),
-            State::Paused => rig.command(Command::Resume),
+            State::Paused => {
+                // As the screen says.
+                if rig.view().message == Message::Stuck {
+                    rig.free_arm();
+                }
+                rig.command(Command::Resume);
+            }
             State::Faulted | State::Stopped => {
                 let reload = rig
                     .view()

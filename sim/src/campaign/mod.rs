@@ -12,6 +12,8 @@ use stipple_model::clearance::CellError;
 
 use crate::run::RunError;
 
+#[cfg(test)]
+mod guard_tests;
 mod sample;
 mod session;
 mod sum;

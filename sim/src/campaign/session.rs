@@ -80,7 +80,7 @@ const fn needs_files(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::Process(ProcessFault::Killed)
-            | Kind::Record(RecordFault::Full | RecordFault::Unsynced)
+            | Kind::Record(RecordFault::Full | RecordFault::Unsynced | RecordFault::Torn)
             | Kind::ClockStep(_)
     )
 }
@@ -93,10 +93,20 @@ pub fn run_session(
     plans: &Plans,
     seed: u64,
     sabotage: Option<Sabotage>,
+    log: Option<&mut dyn FnMut(&str)>,
+) -> Result<Ended, CampaignError> {
+    run_with(plans, seed, faults(seed), sabotage, log)
+}
+
+/// The same with these faults in place of those drawn by chance.
+pub(super) fn run_with(
+    plans: &Plans,
+    seed: u64,
+    mut faults: Vec<Fault>,
+    sabotage: Option<Sabotage>,
     mut log: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Ended, CampaignError> {
     let sample = plans.sample(seed)?;
-    let mut faults = faults(seed);
     faults.sort_by_key(|fault| fault.start);
     if let Some(log) = &mut log {
         for fault in &faults {

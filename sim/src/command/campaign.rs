@@ -19,6 +19,7 @@ use stipple_sim::campaign::{Campaign, Ended, Plans, Sabotage, Sum, run_session};
   stipple-sim campaign --sessions 10000 --seed 7 --json > campaign.json
   stipple-sim campaign --replay 1234567890123456789
   stipple-sim campaign --sessions 50 --sabotage permit-kept     (must find breaks)
+  stipple-sim campaign --sessions 50 --sabotage joints-age      (a guard of the core; likewise)
   stipple-sim campaign head.plan --sessions 100")]
 pub struct Args {
     /// Run the first layer of this plan instead of generated ones
@@ -44,10 +45,12 @@ pub struct Args {
 }
 
 fn sabotage(name: &str) -> Result<Sabotage, String> {
-    let known = Sabotage::ALL.into_iter().find(|s| s.name() == name);
-    known.ok_or_else(|| {
-        let names: Vec<&str> = Sabotage::ALL.iter().map(|s| s.name()).collect();
-        format!("one of {}", names.join(", "))
+    Sabotage::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Sabotage::names().collect();
+        format!(
+            "one of {}; guards may be joined by +, as in gap-min+gap-max",
+            names.join(", ")
+        )
     })
 }
 

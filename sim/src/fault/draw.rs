@@ -5,7 +5,7 @@ use stipple_controller::ports::Micros;
 
 use super::{
     ArmFault, Distortion, Fault, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
-    RecordFault, Signal,
+    RecordFault, ScanFault, Signal,
 };
 use crate::chance::uniform;
 
@@ -49,7 +49,8 @@ pub fn fault(rng: &mut impl Rng, start: Micros) -> Fault {
     let length = match kind {
         Kind::Process(ProcessFault::Killed) => ms(rng, 200.0, 3_000.0),
         Kind::Process(ProcessFault::Stalled) => ms(rng, 50.0, 5_000.0),
-        Kind::ClockStep(_) | Kind::Record(RecordFault::Full | RecordFault::Unsynced) => {
+        Kind::ClockStep(_)
+        | Kind::Record(RecordFault::Full | RecordFault::Unsynced | RecordFault::Torn) => {
             Micros::ZERO
         }
         Kind::Head(HeadFault::Drift(_)) => ms(rng, 100.0, 1_000.0),
@@ -80,7 +81,7 @@ impl IntoLength for (f64, f64) {
 }
 
 fn kind(rng: &mut impl Rng) -> Kind {
-    match below(rng, 17) {
+    match below(rng, 18) {
         0..=6 => signal(rng),
         7..=8 => Kind::Arm(one_of(
             rng,
@@ -92,6 +93,8 @@ fn kind(rng: &mut impl Rng) -> Kind {
                 ArmFault::MovesOn,
                 ArmFault::Preempted,
                 ArmFault::Restarted,
+                ArmFault::Deactivated,
+                ArmFault::Diverted,
             ],
         )),
         9..=10 => needle(rng),
@@ -99,6 +102,7 @@ fn kind(rng: &mut impl Rng) -> Kind {
         13 => record(rng),
         14 => process(rng),
         15 => lease(rng),
+        16 => Kind::Scan(scan(rng)),
         _ => match below(rng, 3) {
             0 => Kind::ClockStep(one_of(rng, 1_000_000, &[-1_000_000])),
             _ => Kind::MotionsLate(ms(rng, 10.0, 2_000.0)),
@@ -117,20 +121,20 @@ fn signal(rng: &mut impl Rng) -> Kind {
     } else {
         2.0
     };
-    let how = match below(rng, 11) {
+    let how = match below(rng, 12) {
         0 => Distortion::Off,
         1 => Distortion::Stuck,
-        2..=3 => Distortion::Garbage(one_of(
-            rng,
-            Garbage::NotANumber,
-            &[Garbage::Infinite, Garbage::Huge, Garbage::Thousandfold],
-        )),
+        2..=3 => Distortion::Garbage(garbage(rng)),
         4 => Distortion::Wrong(wrong(rng, signal)),
         5 => Distortion::Slow(2 + below(rng, 30) as u32),
         6 => Distortion::Delayed(ms(rng, period_ms, 200.0)),
         7 => Distortion::Intermittent(uniform(rng, 0.1, 0.95)),
         8 => Distortion::Duplicated,
         9 => Distortion::Reordered,
+        10 if signal != Signal::Force => {
+            let by = uniform(rng, 60e3, 2e6) as i64;
+            Distortion::Restamped(one_of(rng, by, &[-by]))
+        }
         _ if signal == Signal::Joints => one_of(rng, Distortion::Permuted, &[Distortion::Missing]),
         _ => Distortion::Off,
     };
@@ -149,6 +153,24 @@ fn wrong(rng: &mut impl Rng, signal: Signal) -> f64 {
     uniform(rng, low, high)
 }
 
+fn garbage(rng: &mut impl Rng) -> Garbage {
+    one_of(
+        rng,
+        Garbage::NotANumber,
+        &[Garbage::Infinite, Garbage::Huge, Garbage::Thousandfold],
+    )
+}
+
+fn scan(rng: &mut impl Rng) -> ScanFault {
+    match below(rng, 5) {
+        0 => ScanFault::Off,
+        1 => ScanFault::Stuck,
+        2 => ScanFault::Garbage(garbage(rng)),
+        3 => ScanFault::Wrong(uniform(rng, 1e-3, 50e-3)),
+        _ => ScanFault::Cut(uniform(rng, 0.05, 0.9)),
+    }
+}
+
 fn lease(rng: &mut impl Rng) -> Kind {
     Kind::Lease(match below(rng, 6) {
         0 => LeaseFault::Off,
@@ -161,10 +183,11 @@ fn lease(rng: &mut impl Rng) -> Kind {
 }
 
 fn needle(rng: &mut impl Rng) -> Kind {
-    Kind::Needle(match below(rng, 4) {
+    Kind::Needle(match below(rng, 5) {
         0 => NeedleFault::StuckOut,
         1 => NeedleFault::Slow(uniform(rng, 0.02, 0.5)),
         2 => NeedleFault::Own,
+        3 => NeedleFault::OtherCartridge,
         _ => NeedleFault::Silent,
     })
 }
@@ -177,8 +200,9 @@ fn head(rng: &mut impl Rng) -> Kind {
 }
 
 fn record(rng: &mut impl Rng) -> Kind {
-    Kind::Record(match below(rng, 3) {
+    Kind::Record(match below(rng, 4) {
         0 => RecordFault::Full,
+        2 => RecordFault::Torn,
         1 => RecordFault::Unsynced,
         _ => RecordFault::Slow(ms(rng, 20.0, 1_500.0)),
     })
@@ -206,11 +230,11 @@ mod tests {
         let to = Micros::from_ms(3_600_000);
         let drawn = faults(&mut rng, Micros::from_ms(1_000), to, Micros::from_ms(1_000));
         let kinds: BTreeSet<String> = drawn.iter().map(|f| f.kind.to_string()).collect();
-        // 4 signals with 12 ways each, 2 more for joints, 7 of the arm, 4 of the needle, 2 of the head, 3 of the record, 3 of the
-        // process, 6 of the lease, the clock and the motions.
+        // 4 signals with 12 ways each, 2 more for joints, stamps in the past and in the future for all but the force, 9 of the arm, 5 of
+        // the needle, 2 of the head, 8 of the scanner, 4 of the record, 3 of the process, 6 of the lease, the clock and the motions.
         assert_eq!(
             kinds.len(),
-            4 * 12 + 2 + 7 + 4 + 2 + 3 + 3 + 6 + 2,
+            4 * 12 + 2 + 2 * 3 + 9 + 5 + 2 + 8 + 4 + 3 + 6 + 2,
             "{kinds:?}"
         );
         assert!((3_000..7_000).contains(&drawn.len()), "{}", drawn.len());

@@ -18,7 +18,7 @@ use stipple_model::files::read_limited;
 
 use super::{
     ArmFault, Distortion, Fault, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
-    RecordFault, Signal,
+    RecordFault, ScanFault, Signal,
 };
 
 /// Largest file that is read, bytes.
@@ -186,12 +186,18 @@ impl<'a> Parameters<'a> {
         Ok(Micros((self.take("delay_ms", 0.0, 60e3)? * 1e3) as u64))
     }
 
+    /// µs.
+    fn stamp_off(&mut self) -> Result<i64, FaultError> {
+        Ok((self.take("step_s", 0.001, 60.0)? * 1e6) as i64)
+    }
+
     fn fault(mut self) -> Result<Fault, FaultError> {
         let start = in_range("start_s", self.row.start_s, 0.0, 1e6)?;
         let kind = self.kind()?;
         let at_once = matches!(
             kind,
-            Kind::ClockStep(_) | Kind::Record(RecordFault::Full | RecordFault::Unsynced)
+            Kind::ClockStep(_)
+                | Kind::Record(RecordFault::Full | RecordFault::Unsynced | RecordFault::Torn)
         );
         let length = if at_once {
             0.0
@@ -234,9 +240,19 @@ impl<'a> Parameters<'a> {
             ("arm", "moves_on") => Kind::Arm(ArmFault::MovesOn),
             ("arm", "preempted") => Kind::Arm(ArmFault::Preempted),
             ("arm", "restarted") => Kind::Arm(ArmFault::Restarted),
+            ("arm", "deactivated") => Kind::Arm(ArmFault::Deactivated),
+            ("arm", "diverted") => Kind::Arm(ArmFault::Diverted),
+            ("scan", "off") => Kind::Scan(ScanFault::Off),
+            ("scan", "stuck") => Kind::Scan(ScanFault::Stuck),
+            ("scan", "wrong") => {
+                Kind::Scan(ScanFault::Wrong(self.take("by_mm", -1e3, 1e3)? * 1e-3))
+            }
+            ("scan", "cut") => Kind::Scan(ScanFault::Cut(self.take("share", 0.0, 1.0)?)),
+            ("scan", _) => Kind::Scan(ScanFault::Garbage(garbage(kind).ok_or_else(unknown)?)),
             ("needle", "stuck_out") => Kind::Needle(NeedleFault::StuckOut),
             ("needle", "slow") => Kind::Needle(NeedleFault::Slow(self.take("share", 0.001, 1.0)?)),
             ("needle", "own_fault") => Kind::Needle(NeedleFault::Own),
+            ("needle", "other_cartridge") => Kind::Needle(NeedleFault::OtherCartridge),
             ("needle", "silent") => Kind::Needle(NeedleFault::Silent),
             ("head", "jerk") => Kind::Head(HeadFault::Jerk(self.take("by_mm", 0.0, 100.0)? * 1e-3)),
             ("head", "drift") => {
@@ -244,6 +260,7 @@ impl<'a> Parameters<'a> {
                 Kind::Head(HeadFault::Drift(speed * 1e-3))
             }
             ("record", "full") => Kind::Record(RecordFault::Full),
+            ("record", "torn") => Kind::Record(RecordFault::Torn),
             ("record", "unsynced") => Kind::Record(RecordFault::Unsynced),
             ("record", "slow") => Kind::Record(RecordFault::Slow(self.delay()?)),
             ("process", "killed") => Kind::Process(ProcessFault::Killed),
@@ -265,10 +282,6 @@ impl<'a> Parameters<'a> {
         let how = match kind {
             "off" => Distortion::Off,
             "stuck" => Distortion::Stuck,
-            "nan" => Distortion::Garbage(Garbage::NotANumber),
-            "infinite" => Distortion::Garbage(Garbage::Infinite),
-            "huge" => Distortion::Garbage(Garbage::Huge),
-            "thousandfold" => Distortion::Garbage(Garbage::Thousandfold),
             "wrong" => Distortion::Wrong(self.take(by, -1e4, 1e4)? * unit),
             "slow" if signal != Signal::Force => {
                 Distortion::Slow(self.take("every", 2.0, 1e4)? as u32)
@@ -281,10 +294,25 @@ impl<'a> Parameters<'a> {
             "reordered" if signal != Signal::Force => Distortion::Reordered,
             "permuted" if signal == Signal::Joints => Distortion::Permuted,
             "missing" if signal == Signal::Joints => Distortion::Missing,
-            _ => return Err(FaultError::Kind(self.row.kind.clone())),
+            "past" if signal != Signal::Force => Distortion::Restamped(-self.stamp_off()?),
+            "future" if signal != Signal::Force => Distortion::Restamped(self.stamp_off()?),
+            _ => match garbage(kind) {
+                Some(garbage) => Distortion::Garbage(garbage),
+                None => return Err(FaultError::Kind(self.row.kind.clone())),
+            },
         };
         Ok(Kind::Signal(signal, how))
     }
+}
+
+fn garbage(kind: &str) -> Option<Garbage> {
+    Some(match kind {
+        "nan" => Garbage::NotANumber,
+        "infinite" => Garbage::Infinite,
+        "huge" => Garbage::Huge,
+        "thousandfold" => Garbage::Thousandfold,
+        _ => return None,
+    })
 }
 
 fn in_range(key: &'static str, value: f64, least: f64, most: f64) -> Result<f64, FaultError> {

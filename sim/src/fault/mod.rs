@@ -42,6 +42,8 @@ pub enum Kind {
     Needle(NeedleFault),
     /// The person.
     Head(HeadFault),
+    /// The scanner.
+    Scan(ScanFault),
     /// The record's disk.
     Record(RecordFault),
     /// The process that runs the controller.
@@ -90,6 +92,8 @@ pub enum Distortion {
     Permuted,
     /// One joint is not told of.
     Missing,
+    /// Everything comes in time, and its stamp is later by so many microseconds than it was told, or earlier.
+    Restamped(i64),
 }
 
 /// Numbers that cannot be.
@@ -139,6 +143,25 @@ pub enum ArmFault {
     Preempted,
     /// The action server is gone, forgets everything, and comes back under the same name.
     Restarted,
+    /// The arm's controller is not active: what it followed ends, and goals are rejected.
+    Deactivated,
+    /// Somebody else leads the arm elsewhere, and it goes on saying that it follows what it was told.
+    Diverted,
+}
+
+/// What the scanner brings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ScanFault {
+    /// No scan.
+    Off,
+    /// The scan before, once more.
+    Stuck,
+    /// Numbers that are none, or cannot be.
+    Garbage(Garbage),
+    /// All points are off by so much, metres.
+    Wrong(f64),
+    /// Only this share of it, 0 to 1, from one side.
+    Cut(f64),
 }
 
 /// What the needle device does.
@@ -150,6 +173,8 @@ pub enum NeedleFault {
     Slow(f64),
     /// It reports a fault of its own, and goes in.
     Own,
+    /// It reports another cartridge than was agreed on.
+    OtherCartridge,
     /// It neither hears nor tells.
     Silent,
 }
@@ -172,6 +197,8 @@ pub enum RecordFault {
     Unsynced,
     /// Writes take so much longer.
     Slow(Micros),
+    /// A write is on the disk in part only when the process is killed; it is started again half a second later.
+    Torn,
 }
 
 /// What happens to the process.
@@ -247,6 +274,8 @@ impl Kind {
                     ArmFault::MovesOn => "moves_on",
                     ArmFault::Preempted => "preempted",
                     ArmFault::Restarted => "restarted",
+                    ArmFault::Deactivated => "deactivated",
+                    ArmFault::Diverted => "diverted",
                 },
             ),
             Self::Needle(fault) => (
@@ -255,11 +284,14 @@ impl Kind {
                     NeedleFault::StuckOut => "stuck_out",
                     NeedleFault::Slow(_) => "slow",
                     NeedleFault::Own => "own_fault",
+                    NeedleFault::OtherCartridge => "other_cartridge",
                     NeedleFault::Silent => "silent",
                 },
             ),
             Self::Head(HeadFault::Jerk(_)) => ("head", "jerk"),
             Self::Head(HeadFault::Drift(_)) => ("head", "drift"),
+            Self::Scan(fault) => ("scan", fault.name()),
+            Self::Record(RecordFault::Torn) => ("record", "torn"),
             Self::Record(RecordFault::Full) => ("record", "full"),
             Self::Record(RecordFault::Unsynced) => ("record", "unsynced"),
             Self::Record(RecordFault::Slow(_)) => ("record", "slow"),
@@ -331,6 +363,10 @@ impl Kind {
             )
         };
         match self {
+            // Stamps that go back by more than may be late are as good as silence.
+            Self::Signal(signal, Distortion::Restamped(by)) if is_past(signal, by) => {
+                Self::Signal(signal, Distortion::Off).figure()
+            }
             Self::Signal(Signal::Joints, Distortion::Off | Distortion::Missing)
             | Self::Arm(ArmFault::Restarted) => figure(20, "H5"),
             Self::Signal(Signal::HeadPose, Distortion::Off | Distortion::Stuck) => {
@@ -342,7 +378,7 @@ impl Kind {
             Self::Signal(Signal::NeedleState, Distortion::Off)
             | Self::Needle(NeedleFault::Silent) => figure(50, "H10"),
             Self::Signal(Signal::Force, Distortion::Wrong(by)) if by > 10.0 => figure(20, "H2"),
-            Self::Needle(NeedleFault::Own) => figure(20, "H8"),
+            Self::Needle(NeedleFault::Own | NeedleFault::OtherCartridge) => figure(20, "H8"),
             Self::Lease(LeaseFault::Off | LeaseFault::Stolen) => figure(500, "H9"),
             Self::Head(_) => figure(30, "H3"),
             Self::Process(ProcessFault::Stalled | ProcessFault::Killed) => figure(50, "H10"),
@@ -381,6 +417,20 @@ impl Distortion {
             Self::Reordered => "reordered",
             Self::Permuted => "permuted",
             Self::Missing => "missing",
+            Self::Restamped(by) if by < 0 => "past",
+            Self::Restamped(_) => "future",
+        }
+    }
+}
+
+impl ScanFault {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Stuck => "stuck",
+            Self::Garbage(garbage) => Distortion::Garbage(garbage).name(),
+            Self::Wrong(_) => "wrong",
+            Self::Cut(_) => "cut",
         }
     }
 }
@@ -402,6 +452,11 @@ impl fmt::Display for Fault {
             self.length.s()
         )
     }
+}
+
+/// Whether a stamp that is off by so many microseconds makes its message later than it may be.
+const fn is_past(signal: Signal, by: i64) -> bool {
+    by < 0 && by.unsigned_abs() > latest(signal).0
 }
 
 /// What of a signal comes later than that, against the quickest of it, is not taken. Source: as the node, the ages of the core.

@@ -251,6 +251,12 @@ impl Plant {
         self.kinematics.forward(self.arm.true_position()) * self.flange_from_tip
     }
 
+    /// How far a point of the head is from the approved patch, metres; infinite without one. Looks at every triangle of it.
+    #[must_use]
+    pub fn patch_distance(&self, at: &Point<Head>) -> f64 {
+        self.skin.patch_distance(at)
+    }
+
     /// The strikes so far that have ended.
     #[must_use]
     pub fn strikes(&self) -> &[Strike] {
@@ -353,7 +359,7 @@ impl Plant {
         // Hazard H2: the cap is on what the needle does, not only on what it is told.
         self.invariants.check(
             Broken::TooDeep,
-            depth <= limits::DEPTH_CAP.m() + 0.2e-3,
+            depth <= limits::DEPTH_CAP.m(),
             self.now,
             dot,
         );

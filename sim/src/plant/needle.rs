@@ -78,6 +78,8 @@ pub struct Condition {
     pub speed: f64,
     /// It reports a fault of its own, goes in, and takes no extension.
     pub at_fault: bool,
+    /// Another cartridge is fitted than was agreed on.
+    pub other_cartridge: bool,
 }
 
 impl Default for Condition {
@@ -87,6 +89,7 @@ impl Default for Condition {
             jammed: false,
             speed: 1.0,
             at_fault: false,
+            other_cartridge: false,
         }
     }
 }
@@ -255,7 +258,7 @@ impl SimNeedle {
             extension: self.extension,
             axial_force: self.force,
             permit,
-            ours: true,
+            ours: !self.condition.other_cartridge,
         };
         let sequence = self.report.map_or(0, |r| r.sequence) + 1;
         self.report = Some(Stamped {

@@ -1,6 +1,6 @@
 //! The simulated skin: where the needle meets it, how it gives, how it pushes back.
 
-use parry3d::query::Ray;
+use parry3d::query::{PointQuery as _, Ray};
 use parry3d::shape::{CompositeShapeRef, TriMesh, TriMeshBuilderError};
 use stipple_model::frames::{Direction, Head, Point, Tip, Transform};
 use stipple_model::mesh::SurfaceMesh;
@@ -98,6 +98,20 @@ impl Skin {
             point: from + axis * way,
             in_patch,
         })
+    }
+
+    /// How far a point is from the approved triangles, metres; infinite without one.
+    #[must_use]
+    pub fn patch_distance(&self, at: &Point<Head>) -> f64 {
+        let raw = stipple_model::to_parry_vector(&at.raw());
+        let approved = (0u32..).zip(&self.approved).filter(|(_, is)| **is);
+        let distance = |number: u32| {
+            let near = self.mesh.triangle(number).project_local_point(raw, false);
+            (near.point - raw).length()
+        };
+        approved
+            .map(|(number, _)| distance(number))
+            .fold(f64::INFINITY, f64::min)
     }
 }
 

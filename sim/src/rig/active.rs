@@ -10,12 +10,15 @@ use super::wire::Carried;
 use crate::chance::{normal, uniform};
 use crate::fault::{
     ArmFault, Blind, Distortion, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
-    RecordFault, Signal,
+    RecordFault, ScanFault, Signal,
 };
 use crate::plant::Condition;
 
 /// A jump of the head's pose shows within two of the tracker's periods, or not at all.
 const JUMP_SHOWS: Micros = Micros::from_ms(40);
+
+/// So long after a torn write the process is started again.
+const DOWN: Micros = Micros::from_ms(500);
 
 /// What a fault of the head did, to be undone at its end.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,13 @@ impl Rig {
         })
     }
 
+    pub(super) fn scan_fault(&self) -> Option<ScanFault> {
+        self.kinds().find_map(|(_, kind)| match kind {
+            Kind::Scan(how) => Some(how),
+            _ => None,
+        })
+    }
+
     pub(super) fn lease_fault(&self) -> Option<(usize, LeaseFault)> {
         self.kinds().find_map(|(n, kind)| match kind {
             Kind::Lease(how) => Some((n, how)),
@@ -65,6 +75,10 @@ impl Rig {
 
     /// Begins what is due, and lets what lasts do what it does in this tick.
     pub(super) fn begin_faults(&mut self) {
+        if self.desk.as_ref().is_some_and(super::Desk::is_torn) {
+            self.kill();
+            self.idle(DOWN);
+        }
         let mut preempts = false;
         while let Some(fault) = self
             .setup
@@ -116,7 +130,9 @@ impl Rig {
                 let by = speed * length.s();
                 self.moved.push(Moved { number, by });
             }
-            Kind::Record(fault @ (RecordFault::Full | RecordFault::Unsynced)) => {
+            Kind::Record(
+                fault @ (RecordFault::Full | RecordFault::Unsynced | RecordFault::Torn),
+            ) => {
                 if let Some(desk) = &mut self.desk {
                     desk.failing = Some(fault);
                 }
@@ -167,6 +183,10 @@ impl Rig {
                     at_fault: true,
                     ..condition
                 },
+                Kind::Needle(NeedleFault::OtherCartridge) => Condition {
+                    other_cartridge: true,
+                    ..condition
+                },
                 _ => condition,
             })
     }
@@ -199,7 +219,9 @@ impl Rig {
                 // What is not finite is dropped: it shows as silence.
                 Kind::Signal(
                     _,
-                    Distortion::Off | Distortion::Garbage(Garbage::NotANumber | Garbage::Infinite)
+                    Distortion::Off
+                        | Distortion::Restamped(_)
+                        | Distortion::Garbage(Garbage::NotANumber | Garbage::Infinite)
                 ) | Kind::Lease(_)
                     | Kind::Arm(ArmFault::Restarted)
                     | Kind::Needle(NeedleFault::Silent)
@@ -218,6 +240,7 @@ impl Rig {
         let out = self.plant.needle.goes_out();
         let report = self.wires.needle.delivered();
         let tells = report.is_some_and(|r| r.value.state == NeedleState::Fault);
+        let other = report.is_some_and(|r| !r.value.ours);
         let failed = self.desk.as_ref().is_some_and(super::Desk::told_failed);
         let shown: Vec<(usize, Kind)> = self
             .kinds()
@@ -226,6 +249,7 @@ impl Rig {
                 Kind::Process(ProcessFault::Stalled | ProcessFault::Killed) => !ticked && out,
                 // What is stuck or lost on the way does not tell of it.
                 Kind::Needle(NeedleFault::Own) => ticked && tells,
+                Kind::Needle(NeedleFault::OtherCartridge) => ticked && other,
                 Kind::Record(RecordFault::Full | RecordFault::Unsynced) => failed,
                 _ => false,
             })
@@ -284,6 +308,7 @@ impl Rig {
                             | ArmFault::MovesOn
                             | ArmFault::Silent
                             | ArmFault::Preempted
+                            | ArmFault::Diverted
                     )
                 )
             }),

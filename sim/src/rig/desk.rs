@@ -1,6 +1,7 @@
 //! The session's services in virtual time: motions and notes take as long as they are said to, and may fail.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::Micros;
@@ -8,6 +9,7 @@ use stipple_controller::record::{Record, RecordError};
 use stipple_controller::services::{Answer, InlineServices, Note, Request, Services, WallClock};
 use stipple_model::plan::DotId;
 
+use super::restart::Files;
 use super::sabotage::Sabotage;
 use crate::fault::RecordFault;
 
@@ -50,6 +52,10 @@ pub(super) struct Desk {
     /// A write failed and the session was told so.
     told_failed: bool,
     sabotage: Option<Sabotage>,
+    /// Where the record's files are, for a write that is torn.
+    path: Option<PathBuf>,
+    /// What the files were before the write that is torn.
+    torn: Option<Files>,
     /// A dot whose intent is confirmed without being written.
     pub forgotten: Option<DotId>,
 }
@@ -60,6 +66,7 @@ impl Desk {
         record: Record,
         latency: Latency,
         sabotage: Option<Sabotage>,
+        path: Option<PathBuf>,
     ) -> Self {
         Self {
             inner: InlineServices::new(planner, record, WallClock { at_zero_us: 0 }),
@@ -74,6 +81,8 @@ impl Desk {
             failed: false,
             told_failed: false,
             sabotage,
+            path,
+            torn: None,
             forgotten: None,
         }
     }
@@ -117,6 +126,10 @@ impl Desk {
             return;
         }
         let failing = self.failing.take();
+        if failing == Some(RecordFault::Torn) {
+            self.tear(request);
+            return;
+        }
         if failing != Some(RecordFault::Full) {
             self.inner.ask(request);
         }
@@ -128,6 +141,27 @@ impl Desk {
             return;
         }
         self.collect();
+    }
+
+    /// The write is the last thing the process does: nobody hears of it.
+    fn tear(&mut self, request: Request) {
+        self.failed = true;
+        let before = self.path.as_deref().map(Files::read).transpose();
+        if matches!(before, Ok(Some(_))) {
+            self.inner.ask(request);
+            while self.inner.answer().is_some() {}
+        }
+        self.torn = Some(before.ok().flatten().unwrap_or_default());
+    }
+
+    /// Whether a write was torn, which ends the process.
+    pub const fn is_torn(&self) -> bool {
+        self.torn.is_some()
+    }
+
+    /// The record's files before the write that was torn.
+    pub const fn take_torn(&mut self) -> Option<Files> {
+        self.torn.take()
     }
 
     fn collect(&mut self) {

@@ -29,6 +29,8 @@ pub(super) struct ArmLine {
     forgotten: Option<HopId>,
     last: Option<HopId>,
     others: u64,
+    /// Somebody else leads the arm in the place of what it was told.
+    led: bool,
     /// Motions are numbered anew by every process; the arm knows each by a number of its own, as by a goal's UUID.
     epoch: u64,
     /// What this tick commanded, for whoever watches.
@@ -59,6 +61,10 @@ impl ArmLine {
         self.cancelled = false;
         match fault {
             Some(ArmFault::Preempted) if began => self.preempt(arm, rng),
+            Some(ArmFault::Diverted) if began => self.divert(arm, rng),
+            Some(ArmFault::Deactivated) if began => {
+                let _ = arm.cancel();
+            }
             Some(ArmFault::Restarted) if began => {
                 // The arm's own controller stops when its goal is gone.
                 let _ = arm.cancel();
@@ -70,18 +76,38 @@ impl ArmLine {
         }
     }
 
-    /// Somebody else has the arm move, by a little from where it is.
-    fn preempt(&mut self, arm: &mut SimArm, rng: &mut ChaCha8Rng) {
+    /// A way of somebody else's, by at most `by` (rad) from where the arm is.
+    fn way(arm: &SimArm, by: f64, rng: &mut ChaCha8Rng) -> Option<Trajectory> {
         let from = *arm.true_position();
         let mut to = from;
         for q in to.as_mut_slice() {
-            *q += uniform(rng, -0.05, 0.05);
+            *q += uniform(rng, -by, by);
         }
-        let limits = arm.limits();
         let mut way = Trajectory::resting(from);
-        if way.push(to, &limits, 0.0, 1.0).is_err() {
-            return;
+        way.push(to, &arm.limits(), 0.0, 1.0).ok()?;
+        Some(way)
+    }
+
+    /// Somebody else leads the arm elsewhere; the motion under way, if there is one, is told as going on.
+    fn divert(&mut self, arm: &mut SimArm, rng: &mut ChaCha8Rng) {
+        let under_way = arm.elapsed().is_some();
+        if let Some(way) = Self::way(arm, 0.3, rng)
+            && arm.divert(Reference::Law(Box::new(way))).is_ok()
+        {
+            self.led = under_way;
         }
+    }
+
+    /// Whether the arm follows somebody else's course in the place of what it was told.
+    pub const fn diverted(&self) -> bool {
+        self.led
+    }
+
+    /// Somebody else has the arm move, by a little from where it is.
+    fn preempt(&mut self, arm: &mut SimArm, rng: &mut ChaCha8Rng) {
+        let Some(way) = Self::way(arm, 0.05, rng) else {
+            return;
+        };
         self.others += 1;
         let hop = HopId(OTHERS + self.others);
         let tolerances = arm.tolerances();
@@ -109,12 +135,13 @@ impl ArmLine {
         });
         match self.fault {
             Some(ArmFault::Restarted) => return Err(PortError::NotConnected),
-            Some(ArmFault::Rejected) => {
+            Some(ArmFault::Rejected | ArmFault::Deactivated) => {
                 self.told = Some((hop, MotionStatus::Failed(ArmFailure::Rejected)));
             }
             Some(ArmFault::Silent) => self.told = Some((hop, MotionStatus::Active)),
             fault => {
                 arm.follow(self.goal(hop), trajectory)?;
+                self.led = false;
                 self.told = None;
                 self.endless = (fault == Some(ArmFault::ResultLost)).then_some(hop);
             }
@@ -129,7 +156,10 @@ impl ArmLine {
             Some(ArmFault::Restarted) => return Err(PortError::NotConnected),
             Some(ArmFault::CancelIgnored | ArmFault::Silent) => return Ok(()),
             Some(ArmFault::MovesOn) => {}
-            _ => arm.cancel()?,
+            _ => {
+                arm.cancel()?;
+                self.led = false;
+            }
         }
         if let Some(last) = self.last
             && matches!(self.status(arm, last), MotionStatus::Active)

@@ -16,29 +16,33 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use stipple_controller::admit::Admitted;
 use stipple_controller::hops::CellPlanner;
-use stipple_controller::ports::{ArmPort as _, JointState, Micros, NeedleReport, Ports};
+use stipple_controller::ports::{JointState, Micros, NeedleReport, Ports};
 use stipple_controller::record::{Record, RecordError};
 use stipple_controller::registration::{Registrar, RegistrationError};
 use stipple_controller::session::{Progress, Selection, Session, SessionView, StartError};
 use stipple_core::{Command, Message};
 use stipple_model::clearance::WorkCell;
-use stipple_model::frames::{Base, Head, Transform};
+use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::plan::Plan;
 
-use crate::fault::{ArmFault, Fault, Kind, NeedleFault, Signal, latest};
+use crate::fault::{Fault, Signal, latest};
 use crate::plant::{DeviceCommand, Plant, PlantConfig, home};
 use crate::run::RunError;
 
 mod active;
 mod beat;
+mod carry;
 mod desk;
 mod excuse;
+mod guards;
 mod line;
 mod reaction;
 mod registering;
 mod restart;
 mod sabotage;
+mod still;
+mod truth;
 mod watch;
 mod wire;
 
@@ -123,6 +127,8 @@ pub(crate) struct Rig {
     refused_scans: u32,
     /// A scan of the head that waits for the next pose of it.
     scanned: Option<Scanned>,
+    /// The points of the last scan, for a scanner that brings them once more.
+    last_scan: Vec<Point<Base>>,
     /// The head was registered while a fault told where it is.
     misregistered: bool,
     rng: ChaCha8Rng,
@@ -168,6 +174,7 @@ impl Rig {
                 record,
                 setup.latency,
                 setup.sabotage,
+                setup.record.clone(),
             )),
             cell,
             planner,
@@ -194,6 +201,7 @@ impl Rig {
             unregistered: None,
             refused_scans: 0,
             scanned: None,
+            last_scan: Vec::new(),
             misregistered: false,
             rng,
             watch: Watch::default(),
@@ -227,64 +235,6 @@ impl Rig {
         self.look(ticked);
         self.end_faults();
         self.view
-    }
-
-    /// The signals of this tick, from the plant to the ports.
-    fn carry(&mut self) {
-        let (now, stamp) = (self.now, self.stamp());
-        let off = self.fault_of(|kind| kind == Kind::Arm(ArmFault::Restarted));
-        let joints = self.distortion(Signal::Joints);
-        let head = self.distortion(Signal::HeadPose);
-        let needle = self.distortion(Signal::NeedleState);
-        let force = self.distortion(Signal::Force);
-        let mute = self.fault_of(|kind| kind == Kind::Needle(NeedleFault::Silent));
-        let rng = &mut self.rng;
-        let arm = self.plant.arm.joint_state().map(|s| s.value);
-        let how = joints.map(|(_, how)| how);
-        let joints_carried =
-            self.wires
-                .joints
-                .carry(now, stamp, arm.filter(|_| off.is_none()), how, rng);
-        let pose = self.plant.tracker.latest().filter(|l| l.arrived == now);
-        let how = head.map(|(_, how)| how);
-        let head_carried = self
-            .wires
-            .head
-            .carry(now, stamp, pose.map(|p| p.value), how, rng);
-        let before = self.wires.needle.delivered().map(|d| d.value);
-        let report = self.plant.needle.report_now().map(|r| {
-            force.map_or(r.value, |(_, how)| {
-                wire::distorted_force(&r.value, how, before.as_ref())
-            })
-        });
-        let how = needle.map(|(_, how)| how);
-        let needle_carried =
-            self.wires
-                .needle
-                .carry(now, stamp, report.filter(|_| mute.is_none()), how, rng);
-        let lease = self.lease_fault();
-        let how = lease.map(|(_, how)| how);
-        let beat = self.wires.beat.carry(now, stamp, how, &mut self.rng);
-        // A force that does not arrive does not show.
-        let force_arrives = self
-            .wires
-            .needle
-            .delivered()
-            .is_some_and(|d| d.arrived == stamp)
-            && needle.is_none();
-        for (number, carried) in [
-            (lease.map(|(n, _)| n), beat),
-            (joints.map(|(n, _)| n), joints_carried),
-            (head.map(|(n, _)| n), head_carried),
-            (needle.map(|(n, _)| n), needle_carried),
-            (off, joints_carried.showing(true)),
-            (mute, needle_carried.showing(true)),
-            (force.map(|(n, _)| n), needle_carried.showing(force_arrives)),
-        ] {
-            if let Some(number) = number {
-                self.show_carried(number, carried);
-            }
-        }
     }
 
     fn tick_session(&mut self) {
@@ -343,6 +293,8 @@ impl Rig {
             report_at: wires.needle.news_at(),
             lease_at: wires.beat.heard_at(),
             excuses,
+            field: self.cell.field(),
+            diverted: self.arm_line.diverted(),
         });
         self.show_what_is_seen(ticked);
         if !ticked {
@@ -352,7 +304,7 @@ impl Rig {
             stopped: ticked && !self.view.state.working(),
             faulted: ticked && self.view.fault.is_some(),
             retracted: ticked && !matches!(needle, Some(DeviceCommand::Extend { .. })),
-            drawn_in: !self.plant.needle.goes_out(),
+            drawn_in: !self.plant.needle.is_out(),
         };
         for late in self.reactions.look(self.now, reacted) {
             let (now, figure) = (self.now, late.figure);

@@ -4,11 +4,16 @@ use stipple_controller::ports::Micros;
 use stipple_controller::registration::{HeadScan, Registrar, Registration, Tracked};
 use stipple_model::frames::{Base, Head, Point, Transform};
 
-use super::{Rig, Sabotage};
-use crate::fault::Signal;
+use super::wire::spoilt;
+use super::{Invariant, Rig, Sabotage};
+use crate::fault::{ScanFault, Signal};
 
 /// Longest from a pose to the scan, and from there to the next pose. Source: as the node's.
 const APART: Micros = Micros::from_ms(50);
+
+/// Farthest that a head may be from where it is registered when nothing lied, m. Source: own, the 0.5 mm that it may have moved by, the
+/// 0.5 mm by which the scan may not fit, and the tracker's noise and delay.
+const REGISTERED: f64 = 1.2e-3;
 
 /// A scan with the last pose before it.
 #[derive(Debug)]
@@ -16,6 +21,8 @@ pub(super) struct Scanned {
     at: Micros,
     points: Vec<Point<Base>>,
     before: Transform<Base, Head>,
+    /// It may be laid onto the head where that is not, and nothing shows it.
+    lies: bool,
 }
 
 impl Rig {
@@ -26,12 +33,60 @@ impl Rig {
         if let Some(tracked) = self.wires.head.delivered().filter(|_| fresh)
             && self.scanned.is_none()
         {
+            let fault = self.scan_fault();
+            // What is not finite is no point of a scan, as in the node.
+            let finite = |p: &Point<Base>| p.is_finite();
+            let points: Vec<_> = self.looked(fault).into_iter().filter(finite).collect();
+            if points.is_empty() {
+                self.refused_scans += 1;
+                return;
+            }
             self.scanned = Some(Scanned {
                 at: self.now,
-                points: self.plant.scan(),
+                points,
                 before: tracked.value,
+                lies: matches!(fault, Some(ScanFault::Stuck | ScanFault::Wrong(_))),
             });
         }
+    }
+
+    /// What the scanner brings.
+    fn looked(&mut self, fault: Option<ScanFault>) -> Vec<Point<Base>> {
+        if fault == Some(ScanFault::Stuck) {
+            return self.last_scan.clone();
+        }
+        let mut points = self.plant.scan();
+        self.last_scan.clone_from(&points);
+        match fault {
+            Some(ScanFault::Off) => points.clear(),
+            Some(ScanFault::Garbage(garbage)) => {
+                let spoil = |p: &mut Point<Base>| {
+                    *p = Point::from_raw(p.raw().map(|x| spoilt(x, garbage)));
+                };
+                points.iter_mut().for_each(spoil);
+            }
+            Some(ScanFault::Wrong(by)) => {
+                let shift = |p: &mut Point<Base>| {
+                    *p = Point::from_raw(p.raw() + nalgebra::Vector3::x() * by);
+                };
+                points.iter_mut().for_each(shift);
+            }
+            Some(ScanFault::Cut(share)) => {
+                points.sort_by(|a, b| a.raw().y.total_cmp(&b.raw().y));
+                points.truncate((points.len() as f64 * share) as usize);
+            }
+            Some(ScanFault::Stuck) | None => {}
+        }
+        points
+    }
+
+    /// How far the head is from where it is registered, at the first dot, metres.
+    fn registered_off(&self, tracked: &Transform<Base, Head>, by: &Registration) -> f64 {
+        let told = *tracked * by.tracked_from_head;
+        let dot = self.plan().dots.first().map(|dot| dot.position);
+        dot.map_or(0.0, |dot| {
+            (told * dot).distance(&(*self.plant.head.pose() * dot))
+        })
     }
 
     /// Registers the head by the scan that waits, once the next pose has come.
@@ -62,7 +117,7 @@ impl Rig {
             self.registrar = Registrar::new(self.admitted.plan()).ok();
         }
         let scan = HeadScan {
-            points: scanned.points,
+            points: scanned.points.clone(),
             tracked: Tracked {
                 before: scanned.before,
                 after: after.value,
@@ -70,8 +125,16 @@ impl Rig {
         };
         match self.registrar.as_ref().map(|r| r.register(&scan)) {
             Some(Ok(registration)) if self.session.register(registration).is_ok() => {
-                self.misregistered = self.distortion(Signal::HeadPose).is_some();
+                self.misregistered = scanned.lies || self.distortion(Signal::HeadPose).is_some();
                 self.watch.registered();
+                let off = self.registered_off(&after.value, &registration);
+                let (right, now) = (self.misregistered || off <= REGISTERED, self.now);
+                self.watch.check(Invariant::I2, right, now, || {
+                    format!(
+                        "the head is registered {:.2} mm beside where it is",
+                        off * 1e3
+                    )
+                });
             }
             Some(Err(refused)) => {
                 self.unregistered = Some(refused);

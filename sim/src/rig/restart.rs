@@ -14,6 +14,7 @@ use stipple_model::plan::DotId;
 use super::desk::Desk;
 use super::sabotage::{Sabotage, limits};
 use super::{Rig, Setup, view_of};
+use crate::chance::uniform;
 use crate::run::RunError;
 
 /// The record of a plan, at its path or in memory.
@@ -54,36 +55,78 @@ pub(super) fn session(
     )?)
 }
 
-/// The files of a record.
-fn files(record: &Path) -> [PathBuf; 3] {
-    ["", "-wal", ".head"].map(|suffix| {
-        let mut name = record.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    })
+/// The files of a record and what is in them: itself, its log, and the note beside it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Files([Option<Vec<u8>>; 3]);
+
+impl Files {
+    fn paths(record: &Path) -> [PathBuf; 3] {
+        ["", "-wal", ".head"].map(|suffix| {
+            let mut name = record.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        })
+    }
+
+    /// As they are now.
+    pub fn read(record: &Path) -> std::io::Result<Self> {
+        let [a, b, c] = Self::paths(record).map(|file| match std::fs::read(file) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        });
+        Ok(Self([a?, b?, c?]))
+    }
+
+    fn write(&self, record: &Path) -> std::io::Result<()> {
+        for (file, bytes) in Self::paths(record).iter().zip(&self.0) {
+            match bytes {
+                Some(bytes) => std::fs::write(file, bytes)?,
+                None => match std::fs::remove_file(file) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(error);
+                    }
+                    _ => {}
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// As they were before a write whose log is there in part: what it changed is new up to the given share, 0 to 1.
+    fn torn(self, after: &Self, share: f64) -> Self {
+        let [record, old, note] = self.0;
+        let new = after
+            .0
+            .get(1)
+            .and_then(Option::as_deref)
+            .unwrap_or_default();
+        let mut log = old.unwrap_or_default();
+        let differs = |at: &usize| log.get(*at) != new.get(*at);
+        let first = (0..new.len()).find(differs).unwrap_or(new.len());
+        let last = (0..new.len())
+            .rev()
+            .find(differs)
+            .map_or(first, |at| at + 1);
+        let cut = first + ((last - first) as f64 * share) as usize;
+        let kept = log.split_off(cut.min(log.len()));
+        log.truncate(first);
+        log.extend(new.get(first..cut).unwrap_or_default());
+        log.extend(kept);
+        Self([record, Some(log), note])
+    }
 }
 
-/// What a killed process leaves of a record: its files as they are now, and not as they are once it is closed in order.
-fn drop_as_killed(desk: Desk, path: &Path) -> std::io::Result<()> {
-    let left: Vec<(PathBuf, Option<Vec<u8>>)> = files(path)
-        .into_iter()
-        .map(|file| match std::fs::read(&file) {
-            Ok(bytes) => Ok((file, Some(bytes))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((file, None)),
-            Err(error) => Err(error),
-        })
-        .collect::<Result<_, _>>()?;
+/// What a killed process leaves of a record: its files as they are now, and not as they are once it is closed in order. A write that was torn
+/// is there up to that share of it.
+fn drop_as_killed(mut desk: Desk, path: &Path, share: f64) -> std::io::Result<()> {
+    let now = Files::read(path)?;
+    let left = match desk.take_torn() {
+        Some(before) => before.torn(&now, share),
+        None => now,
+    };
     drop(desk);
-    for (file, bytes) in left {
-        match bytes {
-            Some(bytes) => std::fs::write(&file, bytes)?,
-            None => match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            },
-        }
-    }
-    Ok(())
+    left.write(path)
 }
 
 impl Rig {
@@ -92,8 +135,9 @@ impl Rig {
         let Some(desk) = self.desk.take() else {
             return;
         };
+        let share = uniform(&mut self.rng, 0.0, 1.0);
         let left = match &self.setup.record {
-            Some(path) => drop_as_killed(desk, path).map(|()| None),
+            Some(path) => drop_as_killed(desk, path, share).map(|()| None),
             None => Ok(Some(desk.into_record())),
         };
         let now = self.now;
@@ -136,6 +180,7 @@ impl Rig {
                 record,
                 self.setup.latency,
                 self.setup.sabotage,
+                self.setup.record.clone(),
             );
             desk.forgotten = forgotten;
             Ok((session, desk))

@@ -1,13 +1,14 @@
 //! What must be caught: a safety function taken out, so that it shows whether the checks see it.
 
-use stipple_controller::ports::Micros;
 use stipple_core::Limits;
+
+use super::guards::Opened;
 
 /// A safety function that is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
-    /// The guards' figures are opened wide.
-    LimitsOpen,
+    /// Guards' figures are opened wide.
+    LimitsOpen(Opened),
     /// The needle's port goes on sending the last extension after it was told to retract.
     PermitKept,
     /// An intent counts as on the disk as soon as it is asked for.
@@ -20,48 +21,37 @@ pub enum Sabotage {
     LossForgotten,
 }
 
-impl Sabotage {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::LimitsOpen,
-        Self::PermitKept,
-        Self::IntentNotAwaited,
-        Self::StampRenewed,
-        Self::DotForgotten,
-        Self::LossForgotten,
-    ];
+/// Those that are no guard's figure, by their names on the command line.
+const OTHERS: [(&str, Sabotage); 6] = [
+    ("limits-open", Sabotage::LimitsOpen(Opened::ALL)),
+    ("permit-kept", Sabotage::PermitKept),
+    ("intent-not-awaited", Sabotage::IntentNotAwaited),
+    ("stamp-renewed", Sabotage::StampRenewed),
+    ("dot-forgotten", Sabotage::DotForgotten),
+    ("loss-forgotten", Sabotage::LossForgotten),
+];
 
-    /// Its name on the command line.
+impl Sabotage {
+    /// Its names on the command line.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let guards = super::guards::GUARDS.iter().map(|guard| guard.name);
+        OTHERS.iter().map(|(name, _)| *name).chain(guards)
+    }
+
+    /// The one of that name; guards that are opened together are joined by `+`.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LimitsOpen => "limits-open",
-            Self::PermitKept => "permit-kept",
-            Self::IntentNotAwaited => "intent-not-awaited",
-            Self::StampRenewed => "stamp-renewed",
-            Self::DotForgotten => "dot-forgotten",
-            Self::LossForgotten => "loss-forgotten",
-        }
+    pub fn named(name: &str) -> Option<Self> {
+        let other = OTHERS.iter().find(|(known, _)| *known == name);
+        let guards = || Opened::named(name).map(Self::LimitsOpen);
+        other.map(|(_, sabotage)| *sabotage).or_else(guards)
     }
 }
 
 /// The guards' figures of a session.
 pub(super) fn limits(sabotage: Option<Sabotage>) -> Limits {
-    if sabotage != Some(Sabotage::LimitsOpen) {
-        return Limits::HARDWARE;
+    let mut limits = Limits::HARDWARE;
+    if let Some(Sabotage::LimitsOpen(opened)) = sabotage {
+        opened.open(&mut limits);
     }
-    Limits {
-        joints_age: Micros::from_ms(10_000),
-        head_age_strike: Micros::from_ms(10_000),
-        head_age: Micros::from_ms(10_000),
-        needle_age: Micros::from_ms(10_000),
-        lease_age: Micros::from_ms(10_000),
-        head_displacement: 1.0,
-        head_speed: 10.0,
-        axial_force: 1e3,
-        lateral_verify: 5e-3,
-        lateral_stroke: 5e-3,
-        approach_displacement: 1.0,
-        ..Limits::HARDWARE
-    }
+    limits
 }

@@ -9,24 +9,28 @@ use stipple_controller::ports::{JointState, Micros, NeedleReport, Stamped};
 use stipple_controller::record::DotState;
 use stipple_controller::session::SessionView;
 use stipple_core::State;
+use stipple_model::clearance::HeadField;
 use stipple_model::frames::{Base, Head, Point, Transform};
+use stipple_model::joints::Joints;
 use stipple_model::plan::{DotId, Plan};
 
 use super::desk::Desk;
 use super::excuse::{Excuses, Until, lasts};
 use super::line::Followed;
-use crate::plant::{Break, Broken, DeviceCommand, Plant, Strike};
+use super::still::HeadSpeed;
+use super::truth::Moved;
+use crate::plant::{Broken, DeviceCommand, Plant};
 
 /// What must hold, whatever goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Invariant {
-    /// No strike outside the approved patch.
+    /// No strike outside the approved patch, and no tip where it may not be.
     I1,
     /// No strike on stale or unsafe input: what the strike rests on was delivered fresh and safe, and the needle met the skin as planned.
     I2,
     /// Each dot is struck at most once, and its intent is in the record before.
     I3,
-    /// Joint steps are within what the joints may do.
+    /// Joint steps are within what the joints may do, and the tip's speed within what it may have.
     I4,
     /// From any state a stop is reached within its time.
     I5,
@@ -40,7 +44,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// What of it did not hold, by the plant's word.
-    const fn of(broken: Broken) -> Self {
+    pub(super) const fn of(broken: Broken) -> Self {
         match broken {
             Broken::StrikeOffPatch => Self::I1,
             Broken::StruckTwice | Broken::PiercedTwice => Self::I3,
@@ -80,12 +84,8 @@ const JUMP: f64 = 30e-3;
 const HEAD_LOST: Micros = Micros::from_ms(102);
 /// Within that time of being seen the needle is told to go in. Source: H3.
 const DISPLACED_TIME: Micros = Micros::from_ms(30);
-/// Farthest from its dot that a strike may be when nothing lied, m, and its largest angle. Source: own, twice what a stroke may be off by
-/// the controller's own measure; H1 and a degree for the skin's triangles.
-const LATERAL: f64 = 1e-3;
-const ANGLE: f64 = 16.0 * std::f64::consts::PI / 180.0;
-/// Within that time of the last extension the needle is really in: device's silence, stroke at its top speed and a margin. Source: H10.
-const NEEDLE_IN: Micros = Micros::from_ms(120);
+/// Within that time of the last extension the needle is really in: the 50 ms of H10, and what a command may be under way.
+const NEEDLE_IN: Micros = Micros::from_ms(60);
 /// Within that time of a stop or a fault the arm really rests. Source: own, braking from its top speed takes half of it.
 const ARM_RESTS: Micros = Micros::from_ms(1_000);
 /// Longest stop and pause, those of the core's own timeouts and a margin.
@@ -114,6 +114,10 @@ pub(super) struct Seen<'a> {
     pub report_at: Option<Micros>,
     pub lease_at: Option<Micros>,
     pub excuses: Excuses,
+    /// How far the head is, everywhere.
+    pub field: &'a HeadField,
+    /// The arm follows a course that nobody told the controller of.
+    pub diverted: bool,
 }
 
 /// The strike under way.
@@ -138,7 +142,19 @@ pub(super) struct Watch {
     pub failures: Vec<Failure>,
     /// Strikes made while something lied to the controller.
     pub blind_strikes: u64,
-    until: Until,
+    pub(super) until: Until,
+    /// How the arm was seen to move.
+    pub(super) moved: Moved,
+    /// How fast the head was.
+    pub(super) head_speed: HeadSpeed,
+    /// The last tick of the session, and whether it worked in it.
+    pub(super) ticked: Option<(Micros, bool)>,
+    /// The end of the motion that was told last.
+    pub(super) goal: Option<Joints>,
+    /// The state, and since when.
+    pub(super) step: Option<(State, Micros)>,
+    /// Since when the arm is told to move with the needle out.
+    pub(super) moves_out: Option<Micros>,
     under_way: Option<UnderWay>,
     last_extension: Option<Micros>,
     halted: Option<Micros>,
@@ -149,12 +165,12 @@ pub(super) struct Watch {
     /// The head was registered since the process began, and its poses came in time ever since.
     registered: bool,
     /// A strike begun before the tick it is judged in.
-    judged: usize,
-    plant_breaks: u64,
+    pub(super) judged: usize,
+    pub(super) plant_breaks: u64,
 }
 
 /// The moment, or none when the condition does not hold.
-fn since(holds: bool, before: Option<Micros>, now: Micros) -> Option<Micros> {
+pub(super) fn since(holds: bool, before: Option<Micros>, now: Micros) -> Option<Micros> {
     holds.then(|| before.unwrap_or(now))
 }
 
@@ -198,6 +214,9 @@ impl Watch {
         self.halted = None;
         self.stopping = None;
         self.pausing = None;
+        self.ticked = None;
+        self.step = None;
+        self.goal = None;
     }
 
     /// When the head that is delivered was first seen to have gone during the strike under way.
@@ -209,11 +228,13 @@ impl Watch {
     pub fn look(&mut self, seen: &Seen<'_>) {
         self.until.note(seen.now, seen.excuses);
         if seen.ticked {
+            self.look_at_stillness(seen);
             self.look_at_strike(seen);
             self.look_at_motion(seen);
             self.look_at_stop(seen);
         }
         self.look_at_needle(seen);
+        self.look_at_arm(seen);
         self.look_at_truth(seen);
     }
 
@@ -249,6 +270,9 @@ impl Watch {
                     dot.0
                 )
             });
+        }
+        if begins {
+            self.look_at_begin(seen);
         }
         self.check(Invariant::I6, self.allowed, now, || {
             "the needle is told to go out and nobody has told the session to start".to_owned()
@@ -398,73 +422,6 @@ impl Watch {
             || lasts(self.until.needle, now);
         self.check(Invariant::I5, in_time, now, || {
             "the needle is out though it was not told to be".to_owned()
-        });
-    }
-
-    /// What the plant saw.
-    fn look_at_truth(&mut self, seen: &Seen<'_>) {
-        let (now, plant) = (seen.now, seen.plant);
-        let found = plant.invariants();
-        let fresh = found.breaks - self.plant_breaks;
-        self.plant_breaks = found.breaks;
-        self.checks += 3;
-        let kept = found.first.len() as u64;
-        for broken in found.first.iter().skip(kept.saturating_sub(fresh) as usize) {
-            self.take_break(broken, now);
-        }
-        while let Some(strike) = plant.strikes().get(self.judged) {
-            self.judged += 1;
-            self.judge(strike);
-        }
-    }
-
-    fn take_break(&mut self, found: &Break, now: Micros) {
-        let invariant = Invariant::of(found.broken);
-        let until = &self.until;
-        let lasts = |until| lasts(until, now);
-        let where_it_is = lasts(until.blind_head) || lasts(until.blind_joints);
-        let excused = match found.broken {
-            Broken::StrikeOffPatch => where_it_is,
-            // A needle that is jammed in a head that moves: only a spring and a depth stop help.
-            Broken::TooDeep => where_it_is || lasts(until.head_moved) || lasts(until.needle),
-            Broken::StruckTwice => lasts(until.needle),
-            // A head that is thrown off the needle and back: no command came between.
-            Broken::PiercedTwice => {
-                lasts(until.head_moved) || lasts(until.blind_head) || lasts(until.needle)
-            }
-            // A motion that begins where the joints are not is the arm's own controller's to refuse.
-            Broken::JointTooFast => lasts(until.blind_joints),
-            Broken::MovedNeedleOut => {
-                lasts(until.arm) || lasts(until.blind_joints) || lasts(until.blind_needle)
-            }
-        };
-        self.check(invariant, excused, now, || {
-            let dot = found
-                .dot
-                .map_or_else(String::new, |d| format!(", dot {}", d.0));
-            format!("{:?}{dot}", found.broken)
-        });
-    }
-
-    /// I2: the needle met the skin where it should.
-    fn judge(&mut self, strike: &Strike) {
-        let at = strike.at;
-        let until = &self.until;
-        let lied = lasts(until.blind_head, at) || lasts(until.blind_joints, at);
-        if lied {
-            self.blind_strikes += 1;
-        }
-        let right = lied
-            || lasts(until.head_moved, at)
-            || lasts(until.arm, at)
-            || (strike.lateral <= LATERAL && strike.angle <= ANGLE);
-        self.check(Invariant::I2, right, at, || {
-            format!(
-                "dot {} was struck {:.2} mm beside it at {:.1}°",
-                strike.dot.0,
-                strike.lateral * 1e3,
-                strike.angle.to_degrees()
-            )
         });
     }
 }

@@ -32,7 +32,7 @@ pub(super) trait Told: Copy + PartialEq {
     fn is_finite(&self) -> bool;
 }
 
-fn spoilt(value: f64, garbage: Garbage) -> f64 {
+pub(super) fn spoilt(value: f64, garbage: Garbage) -> f64 {
     match garbage {
         Garbage::NotANumber => f64::NAN,
         Garbage::Infinite => f64::INFINITY,
@@ -298,6 +298,11 @@ impl<T: Told> Wire<T> {
                 (now, value)
             }
             Distortion::Reordered => (later(uniform(rng, 0.0, 3.0 * period)), value),
+            Distortion::Restamped(by) => {
+                let told = Micros(now.0.saturating_add_signed(by));
+                self.under_way.push_back((now, told, value));
+                return true;
+            }
             Distortion::Permuted => (now, value.permuted()),
             Distortion::Missing => (now, value.lacking()),
         };
