@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use crate::machine::Core;
-use crate::sensed::{MotionSeen, Sensed, TipNear};
+use crate::sensed::{Leg, MotionSeen, Sensed, TipNear};
 use crate::state::State;
 use crate::time::Micros;
 
@@ -70,6 +70,11 @@ impl Core {
             .is_some_and(|distance| distance < self.limits.keep_out)
         {
             return Some(Fault::KeepOutNear);
+        }
+        // The head came nearer, and the arm is on its way off it: nothing is safer than to go on.
+        let leads_away = self.state == State::Pausing && self.off.leg == Leg::Lift;
+        if leads_away && near.approach <= 0.0 {
+            return None;
         }
         if near.height < self.limits.tip_lowest {
             return Some(Fault::TipTooNear);

@@ -67,8 +67,8 @@ struct Tip {
     head_excused: bool,
 }
 
-/// Whether the tip leaves the head with half of its speed or more: in a pause it lifts so, wherever the head has gone, and is as fast as the
-/// head that the controller knew of let it be.
+/// Whether the tip leaves the head with half of its speed or more: in a pause it lifts so, wherever the head has gone. It may begin as low as
+/// the head has come to it, and is as fast as the head that the controller knew of let it be.
 fn leads_away(field: &HeadField, tip: &Tip) -> bool {
     let rises = (field.exact(&tip.now) - field.exact(&tip.before)) / TICK.s();
     rises >= 0.5 * tip.speed
@@ -140,10 +140,11 @@ impl Watch {
         }
         let field = seen.field;
         let bound = field.lower(&tip.now);
+        let lifts = seen.view.state == State::Pausing && leads_away(field, tip);
         let hovering = tip.speed > HOVERING
             && bound < HOVER_ZONE
             && field.exact(&tip.now) < HOVER_ZONE
-            && !(seen.view.state == State::Pausing && leads_away(field, tip));
+            && !lifts;
         let near = bound < NEAR_SKIN;
         let height = if near { field.exact(&tip.now) } else { bound };
         let nearing =
@@ -159,8 +160,8 @@ impl Watch {
             free,
             hovering,
             nearing,
-            height < LOWEST,
-            off_patch,
+            height < LOWEST && !lifts,
+            off_patch && !lifts,
             keep_out,
         ]
     }
