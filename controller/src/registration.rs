@@ -4,6 +4,9 @@
 //! start, and whenever it was lost, the head itself is looked at. What comes of it is a correction,
 //! `base_from_head = base_from_tracked · tracked_from_head`, which holds until tracking is lost again.
 
+use std::sync::{Mutex, PoisonError};
+
+use stipple_core::Micros;
 use stipple_model::frames::{Base, Direction, Head, Point, Transform};
 use stipple_model::plan::Plan;
 use stipple_model::registration::{AlignError, Limits, Refusal, Target};
@@ -25,6 +28,8 @@ pub const STILL: Length = Length::from_mm(0.5);
 /// Where the tracker put the head, without any correction, last before a scan and first after it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tracked {
+    /// When the pose before the scan came, by the controller's clock.
+    pub at: Micros,
     /// Before.
     pub before: Transform<Base, Head>,
     /// After.
@@ -49,16 +54,19 @@ pub struct Registration {
     pub residual: Length,
     /// How far the correction moves the dot that it moves farthest.
     pub moved: Length,
+    /// No later than this, by the controller's clock, the scanner looked.
+    pub looked: Micros,
 }
 
 impl Registration {
-    /// A head that is exactly where it is tracked.
+    /// A head that is exactly where it is tracked, and was looked at then.
     #[must_use]
-    pub fn exact() -> Self {
+    pub fn exact(looked: Micros) -> Self {
         Self {
             tracked_from_head: Transform::identity(),
             residual: Length::ZERO,
             moved: Length::ZERO,
+            looked,
         }
     }
 }
@@ -72,6 +80,11 @@ pub enum RegistrationError {
     /// It does not fit well enough.
     #[error("the head is not registered: {0}")]
     Refused(#[from] Refusal),
+    /// The scanner has not looked anew.
+    #[error(
+        "the scanner brings the scan once more that the head was registered by: it has not looked anew"
+    )]
+    Repeated,
     /// Nobody knows where the head was tracked when the scan was taken.
     #[error(
         "the head moved by {moved_mm:.1} mm while it was scanned: scan it again when it is still"
@@ -96,6 +109,8 @@ pub enum RegistrationError {
 pub struct Registrar {
     target: Target<Head>,
     dots: Vec<Point<Head>>,
+    /// The points that the head was registered by last: no scanner sees the same twice.
+    last: Mutex<Vec<Point<Base>>>,
 }
 
 impl Registrar {
@@ -108,6 +123,7 @@ impl Registrar {
             // The plane between the ears, by the head's own frame.
             target: Target::new(&plan.head)?.with_mirror(Point::origin(), Direction::y()),
             dots: plan.dots.iter().map(|dot| dot.position).collect(),
+            last: Mutex::default(),
         })
     }
 
@@ -117,7 +133,11 @@ impl Registrar {
     /// Why it does not register the head.
     pub fn register(&self, scan: &HeadScan) -> Result<Registration, RegistrationError> {
         let some = evenly(&scan.points, POINTS);
-        let Tracked { before, after } = scan.tracked;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == some {
+            return Err(RegistrationError::Repeated);
+        }
+        let Tracked { at, before, after } = scan.tracked;
         let moved = self.farthest(&(before.inverse() * after));
         if moved.is_nan() || moved > STILL.m() {
             return Err(RegistrationError::Moved {
@@ -135,10 +155,12 @@ impl Registrar {
                 most_mm: FARTHEST.mm(),
             });
         }
+        *last = some;
         Ok(Registration {
             tracked_from_head,
             residual: laid.residual.rms,
             moved: Length::from_m(moved),
+            looked: at,
         })
     }
 }

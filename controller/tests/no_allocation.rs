@@ -173,7 +173,9 @@ impl Bench {
     fn start(&mut self) {
         self.until(|v| v.state == State::Ready);
         if self.session.registered().wanted() {
-            self.session.register(Registration::exact()).unwrap();
+            self.session
+                .register(Registration::exact(self.plant.now))
+                .unwrap();
             self.until(|v| v.state == State::Ready);
         }
         for _ in 0..2 {

@@ -28,6 +28,14 @@ const WALL: WallClock = WallClock {
     at_zero_us: 1_700_000_000_000_000,
 };
 
+/// A head that lies within so many mm where it is tracked, as scanned at this moment.
+fn registration(bench: &Bench, residual: f64) -> Registration {
+    Registration {
+        residual: Length::from_mm(residual),
+        ..Registration::exact(bench.plant.now)
+    }
+}
+
 struct Bench {
     session: Session,
     plant: Plant,
@@ -240,18 +248,13 @@ fn a_head_that_was_lost_in_a_break_is_registered_before_the_work_goes_on() {
     for _ in 0..500 {
         assert_eq!(bench.tick().state, State::Paused);
     }
-    let registration = |residual: f64| Registration {
-        tracked_from_head: Transform::identity(),
-        residual: Length::from_mm(residual),
-        moved: Length::ZERO,
-    };
-    assert_eq!(bench.session.register(registration(0.4)), Ok(()));
+    assert_eq!(bench.session.register(registration(&bench, 0.4)), Ok(()));
     bench.until(1.0, |v| v.registered == Registered::Done);
     // What was lost once stays to be known as well as after a loss.
     for _ in 0..250 {
         bench.tick();
     }
-    let coarse = bench.session.register(registration(0.9));
+    let coarse = bench.session.register(registration(&bench, 0.9));
     assert!(matches!(coarse, Err(RegisterError::Residual { .. })));
     bench.session.command(Command::Resume);
     assert_eq!(bench.tick().reply, Some(Ok(())));
@@ -363,6 +366,7 @@ fn a_head_that_moves_draws_the_needle_back_and_a_tracker_that_falls_silent_stops
         (Some(Fault::HeadLost), Some(Waits::Lifted))
     );
     assert!(low < 10e-3 && height(&bench) > 20e-3, "lifted off the head");
+    let lost = bench.plant.now;
     bench.plant.tracker.lost = false;
     bench.until(0.5, |v| v.state == State::Faulted);
     bench.session.command(Command::ClearFault);
@@ -378,15 +382,12 @@ fn a_head_that_moves_draws_the_needle_back_and_a_tracker_that_falls_silent_stops
         Err(StartError::NotRegistered(Registered::Lost)),
         "{refused:?}"
     );
-    let registration = |residual: f64| Registration {
-        tracked_from_head: Transform::identity(),
-        residual: Length::from_mm(residual),
-        moved: Length::ZERO,
-    };
     // H3: after a loss 0.5 mm.
-    let coarse = bench.session.register(registration(0.6));
+    let before = Registration::exact(lost);
+    assert_eq!(bench.session.register(before), Err(RegisterError::Before));
+    let coarse = bench.session.register(registration(&bench, 0.6));
     assert!(matches!(coarse, Err(RegisterError::Residual { .. })));
-    assert_eq!(bench.session.register(registration(0.4)), Ok(()));
+    assert_eq!(bench.session.register(registration(&bench, 0.4)), Ok(()));
     bench.start(None);
     bench.until(60.0, |v| v.finished);
     let dots: BTreeSet<u32> = bench.plant.strikes.iter().map(|s| s.0).collect();

@@ -224,7 +224,8 @@ impl Inputs {
         let in_time = self.in_time(&self.head_in_time, &message.header.stamp);
         let pose = pose_of(message).filter(|_| in_time);
         if let Some(pose) = &pose {
-            self.scans().take_pose(&message.header.stamp, pose);
+            let now = self.clock.now();
+            self.scans().take_pose(&message.header.stamp, pose, now);
         }
         self.head.put(pose, &self.clock);
     }

@@ -45,7 +45,8 @@ pub enum ScanError {
 /// What came over the topic last, and where the head was tracked lately.
 #[derive(Debug, Default)]
 pub struct Scans {
-    poses: VecDeque<(i64, Transform<Base, Head>)>,
+    /// Stamp, ns, and arrival of each.
+    poses: VecDeque<(i64, Micros, Transform<Base, Head>)>,
     last: Option<Kept>,
     taken: u64,
 }
@@ -62,11 +63,11 @@ fn nanoseconds(stamp: &Time) -> i64 {
 
 impl Scans {
     /// Remembers where the head was tracked.
-    pub fn take_pose(&mut self, stamp: &Time, pose: &Transform<Base, Head>) {
+    pub fn take_pose(&mut self, stamp: &Time, pose: &Transform<Base, Head>, now: Micros) {
         if self.poses.len() >= POSES {
             self.poses.pop_front();
         }
-        self.poses.push_back((nanoseconds(stamp), *pose));
+        self.poses.push_back((nanoseconds(stamp), now, *pose));
     }
 
     /// Keeps a scan, in the place of the one before. It is read when somebody asks for it: here it would hold up the other topics.
@@ -113,11 +114,12 @@ impl Scans {
     /// Where the head was tracked about a moment, ns.
     fn tracked_at(&self, at: i64) -> Result<Tracked, ScanError> {
         let near = |stamp: i64| stamp.saturating_sub(at).saturating_abs() <= APART_NS;
-        let poses = || self.poses.iter().filter(|(stamp, _)| near(*stamp));
-        let before = poses().rev().find(|(stamp, _)| *stamp <= at);
-        let after = poses().find(|(stamp, _)| *stamp >= at);
+        let poses = || self.poses.iter().filter(|(stamp, ..)| near(*stamp));
+        let before = poses().rev().find(|(stamp, ..)| *stamp <= at);
+        let after = poses().find(|(stamp, ..)| *stamp >= at);
         match (before, after) {
-            (Some((_, before)), Some((_, after))) => Ok(Tracked {
+            (Some((_, came, before)), Some((.., after))) => Ok(Tracked {
+                at: *came,
                 before: *before,
                 after: *after,
             }),
@@ -189,6 +191,7 @@ mod tests {
     use super::*;
 
     const STILL_AT: fn() -> Tracked = || Tracked {
+        at: Micros::ZERO,
         before: Transform::identity(),
         after: Transform::identity(),
     };
@@ -270,10 +273,15 @@ mod tests {
         let now = Micros::from_ms;
         assert_eq!(scans.latest("base", now(0)), Err(ScanError::None));
         for k in 0..20u32 {
-            scans.take_pose(&stamp(10 * k), &pose(f64::from(k)));
+            scans.take_pose(
+                &stamp(10 * k),
+                &pose(f64::from(k)),
+                now(10 * u64::from(k) + 3),
+            );
         }
         scans.take(at(112), now(300));
         let about = Tracked {
+            at: now(113),
             before: pose(11.0),
             after: pose(12.0),
         };

@@ -73,6 +73,9 @@ pub enum RegisterError {
         /// Allowed.
         limit_mm: f64,
     },
+    /// What it was before the loss says nothing of after it.
+    #[error("the head was scanned before tracking was lost: scan it again")]
+    Before,
     /// Scan and pose would not be of one moment.
     #[error("the head moves at {speed_mm_s:.0} mm/s: scan it again when it is still")]
     Moving {
@@ -90,6 +93,8 @@ pub(super) struct Keeping {
     fresh: bool,
     /// Tracking was lost at some time: the head stays to be known as well as after that.
     was_lost: bool,
+    /// The last tick in which it was lost.
+    lost_at: Option<Micros>,
 }
 
 impl Keeping {
@@ -149,6 +154,13 @@ impl Session {
                 speed_mm_s: speed * 1e3,
             });
         }
+        let after_loss = self
+            .keeping
+            .lost_at
+            .is_none_or(|at| registration.looked > at);
+        if !after_loss {
+            return Err(RegisterError::Before);
+        }
         let residual = registration.residual;
         if self.keeping.was_lost && residual > RESIDUAL_AFTER_LOSS {
             return Err(RegisterError::Residual {
@@ -161,6 +173,7 @@ impl Session {
             correction: Some(registration),
             fresh: true,
             was_lost: self.keeping.was_lost,
+            lost_at: self.keeping.lost_at,
         };
         // The corrected head is somewhere else than the one before, which is no movement.
         self.filter = HeadFilter::new(self.config.head);
@@ -180,6 +193,11 @@ impl Session {
             .filter
             .good_at()
             .is_some_and(|at| now.passed(at, self.config.limits.head_age.after(Micros(1))));
+        // Before the first tick of a session that begins after a loss it was lost, too.
+        let still_lost = self.keeping.was_lost && self.keeping.lost_at.is_none();
+        if lost || still_lost {
+            self.keeping.lost_at = Some(now);
+        }
         if lost {
             self.keeping.state = Registered::Lost;
             self.keeping.was_lost = true;

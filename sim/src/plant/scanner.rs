@@ -71,6 +71,7 @@ impl SimScanner {
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng as _;
+    use stipple_controller::ports::Micros;
     use stipple_controller::registration::{
         HeadScan, Registrar, Registration, RegistrationError, Tracked,
     };
@@ -94,6 +95,7 @@ mod tests {
             let scan = HeadScan {
                 points: scanner.scan(&head),
                 tracked: Tracked {
+                    at: Micros::ZERO,
                     before: tracked(before),
                     after: tracked(after),
                 },
@@ -124,5 +126,28 @@ mod tests {
             matches!(far, Err(RegistrationError::TooFar { moved_mm, .. }) if (11.0..13.0).contains(moved_mm)),
             "{far:?}"
         );
+    }
+
+    /// H3: a scanner that has not looked anew says nothing of where the head is now.
+    #[test]
+    fn a_scan_that_is_brought_once_more_registers_nothing() {
+        let (plan, _) = small_plan(4);
+        let registrar = Registrar::new(&plan).unwrap();
+        let rng = ChaCha8Rng::seed_from_u64(3);
+        let mut scanner = SimScanner::new(&plan.head, ScannerConfig::default(), rng);
+        let head = plan.cell.base_from_head;
+        let mut scan = |at| HeadScan {
+            points: scanner.scan(&head),
+            tracked: Tracked {
+                at,
+                before: head,
+                after: head,
+            },
+        };
+        let (first, second) = (scan(Micros(1)), scan(Micros(2)));
+        assert_eq!(registrar.register(&first).unwrap().looked, Micros(1));
+        let again = registrar.register(&first);
+        assert!(matches!(again, Err(RegistrationError::Repeated)));
+        registrar.register(&second).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! The head is scanned, and registered once the tracker has told where it was after that.
 
-use stipple_controller::ports::Micros;
+use stipple_controller::ports::{Micros, Stamped};
 use stipple_controller::registration::{HeadScan, Registrar, Registration, Tracked};
 use stipple_model::frames::{Base, Head, Point, Transform};
 
@@ -20,7 +20,7 @@ const REGISTERED: f64 = 1.2e-3;
 pub(super) struct Scanned {
     at: Micros,
     points: Vec<Point<Base>>,
-    before: Transform<Base, Head>,
+    before: Stamped<Transform<Base, Head>>,
     /// It may be laid onto the head where that is not, and nothing shows it.
     lies: bool,
 }
@@ -44,7 +44,7 @@ impl Rig {
             self.scanned = Some(Scanned {
                 at: self.now,
                 points,
-                before: tracked.value,
+                before: tracked,
                 lies: matches!(fault, Some(ScanFault::Stuck | ScanFault::Wrong(_))),
             });
         }
@@ -95,7 +95,7 @@ impl Rig {
             && self.session.registered().wanted()
         {
             // Taken only while all rests and the head is tracked; then it is asked for again.
-            let _ = self.session.register(Registration::exact());
+            let _ = self.session.register(Registration::exact(self.stamp()));
         }
         let news = self.wires.head.news_at();
         let Some(scanned) = self.scanned.as_ref() else {
@@ -119,7 +119,8 @@ impl Rig {
         let scan = HeadScan {
             points: scanned.points.clone(),
             tracked: Tracked {
-                before: scanned.before,
+                at: scanned.before.arrived,
+                before: scanned.before.value,
                 after: after.value,
             },
         };
