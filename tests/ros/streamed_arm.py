@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Works dots off with an arm that is led point by point over its controller's topic, under another name than the usual and in a namespace of
-its own: stops, goes on, loses its controller in the middle, and goes on again, with no dot twice. Holds that no goal is sent, that a stop and
-a dead controller leave the arm at rest, and that no point follows a stop."""
+"""H9: Works dots off with an arm that is led point by point over its controller's topic, under another name than the usual and in a
+namespace of its own: stops, goes on, loses its controller in the middle, and goes on again, with no dot twice. Holds that no goal is sent,
+that a stop and a dead controller leave the arm at rest, and that no point follows a stop."""
 
 import time
 
