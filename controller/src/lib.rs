@@ -11,6 +11,10 @@
 //! * [`stream`]: a motion led point by point, for arms that take no whole ones.
 //! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
+// Tests in here share their plant with those beside it.
+#[cfg(test)]
+extern crate self as stipple_controller;
+
 pub mod admit;
 pub mod hazards;
 pub mod head;

@@ -9,6 +9,7 @@
 )]
 
 mod chance;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,9 +17,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use chance::Chance;
+use steps::{Step, Steps, durability, spin};
 use stipple_controller::record::*;
 use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
@@ -40,58 +41,57 @@ const PLACED: DotOutcome = DotOutcome::Placed {
     depth_m: 6e-4,
 };
 
-fn open(path: &Path) -> Record {
-    // What a kill leaves behind is the same with and without fsync: what was written is with the system.
-    Record::open(path, binding(), Durability::ProcessCrash, 1).unwrap()
+fn open_with(path: &Path, durability: Durability) -> Record {
+    Record::open(path, binding(), durability, 1).unwrap()
 }
 
-/// Works dots off as a session does, and kills itself somewhere: `step` counts the journal's steps, the kill comes some microseconds after
-/// one of them has begun, wherever the write has got to by then.
+fn open(path: &Path) -> Record {
+    open_with(path, Durability::ProcessCrash)
+}
+
+/// Works dots off as a session does, and kills itself somewhere, wherever a write has got to by then.
 fn work_until_killed(folder: &Path, seed: u64) {
     let mut chance = Chance(seed);
-    let step = Arc::new(AtomicU64::new(0));
-    let (at, spins) = (chance.below(90), chance.below(20_000));
-    let seen = Arc::clone(&step);
-    std::thread::spawn(move || {
-        while seen.load(Ordering::Relaxed) < at {
-            std::thread::yield_now();
-        }
-        for _ in 0..spins {
-            std::hint::spin_loop();
-        }
-        let _ =
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-    });
-    let next = || {
-        step.fetch_add(1, Ordering::Relaxed);
+    let steps = Arc::new(Steps::none(folder, &mut chance));
+    let (seen, place) = (Arc::clone(&steps), folder.to_owned());
+    std::thread::spawn(move || seen.kill(&place, seed));
+    // Long enough to be hit, as with a needle that takes its time.
+    let rest = |step: Step| {
+        steps.begin(step);
+        spin(500);
     };
     let mut needle = fs::File::options()
         .create(true)
         .append(true)
         .open(folder.join("needle"))
         .unwrap();
-    let mut record = open(&folder.join("record.sqlite"));
+    steps.begin(Step::Opening);
+    let mut record = open_with(&folder.join("record.sqlite"), durability(seed));
     let done = record.dots().unwrap();
     for dot in (0..DOTS).map(DotId).filter(|dot| !done.contains_key(dot)) {
-        next();
         if dot.0 % 5 == 4 {
+            steps.begin(Step::Skipping);
             let skipped = DotOutcome::Skipped { reason: "gap" };
             record.outcome(dot, 1, &skipped, 2).unwrap();
             continue;
         }
+        steps.begin(Step::Intending);
         record.intent(dot, 1, 2).unwrap();
-        next();
         if chance.below(7) == 0 {
+            steps.begin(Step::Withdrawing);
             record.withdraw(dot).unwrap();
+            steps.begin(Step::Noting);
             record.event("pause", "paused by the operator", 2).unwrap();
-            next();
+            steps.begin(Step::Intending);
             record.intent(dot, 1, 2).unwrap();
         }
-        next();
+        rest(Step::Intended);
         // One write of four bytes: it is there or it is not.
         needle.write_all(&dot.0.to_le_bytes()).unwrap();
-        next();
+        rest(Step::Struck);
+        steps.begin(Step::Placing);
         record.outcome(dot, 1, &PLACED, 2).unwrap();
+        rest(Step::Placed);
     }
     // All done: nothing is left to be killed in.
     drop(record);
@@ -120,6 +120,7 @@ fn struck_in(folder: &Path) -> Vec<u32> {
         .collect()
 }
 
+/// H6: a process that is killed thousands of times, in every step of the journal, and in each of them with full sync, too.
 #[test]
 fn killed_thousands_of_times_no_dot_is_struck_twice_and_none_is_lost() {
     if let Ok(child) = std::env::var(CHILD) {
@@ -129,6 +130,7 @@ fn killed_thousands_of_times_no_dot_is_struck_twice_and_none_is_lost() {
     let kills: u64 = std::env::var("STIPPLE_KILLS").map_or(KILLS, |n| n.parse().unwrap());
     let root = tempfile::tempdir().unwrap();
     let (mut killed, mut records, mut doubts, mut strikes, mut seed) = (0, 0u32, 0, 0, 0);
+    let mut hits = BTreeMap::from(Step::ALL.map(|step| (step, [0; 2])));
     while killed < kills {
         records += 1;
         let folder = root.path().join(records.to_string());
@@ -151,7 +153,11 @@ fn killed_thousands_of_times_no_dot_is_struck_twice_and_none_is_lost() {
                 status.signal() == Some(9) || status.code() == Some(0),
                 "child {seed}: {status}"
             );
-            killed += u64::from(status.signal() == Some(9));
+            if status.signal() == Some(9) {
+                killed += 1;
+                let sure = usize::from(durability(seed) == Durability::PowerCut);
+                hits.entry(Step::last(&folder)).or_default()[sure] += 1;
+            }
             let verified = match verify(&path, None) {
                 Ok(verified) => {
                     verified.unwrap_or_else(|broken| panic!("kill {killed}, seed {seed}: {broken}"))
@@ -207,6 +213,13 @@ fn killed_thousands_of_times_no_dot_is_struck_twice_and_none_is_lost() {
         "no kill came between intent and outcome: the test shows nothing"
     );
     eprintln!("{killed} kills, {records} records, {strikes} strikes, {doubts} dots in doubt");
+    for (step, [plain, sure]) in hits {
+        eprintln!("{step:?}: {plain} kills, {sure} with full sync");
+        assert!(
+            plain + sure >= kills / 50 && sure >= kills / 100,
+            "{step:?} was hit by too few kills: {plain}, {sure} with full sync"
+        );
+    }
 }
 
 /// All files of a record at a moment.

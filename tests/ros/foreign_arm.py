@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Drives an arm that nobody here wrote (foreign_server.py: ROS's own action server) through all that such arms do wrong: goals taken on
+"""H9: Drives an arm that nobody here wrote (foreign_server.py: ROS's own action server) through all that such arms do wrong: goals taken on
 late, refused, or taken on and forgotten; results that are lost; cancels that are answered before the arm rests, or refused; other people's
 goals and topic messages in between; servers that begin anew under the same name; joint states that lack a joint. Each time the needle goes
-in and stays in, the fault has its name, nothing of ours moves the arm afterwards and nothing resumes by itself, and the session then goes on
-with no dot twice. Joint states come in an order of their own with a gripper among them, feedback never.
+in and stays in, the fault has its name, nothing of ours moves the arm afterwards and nothing resumes by itself, and the session then goes
+on with no dot twice. Joint states come in an order of their own with a gripper among them, feedback never.
 
 Head, tracker and needle are the simulator's, whose own arm plays no part."""
 

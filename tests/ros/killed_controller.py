@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Kills the controller with SIGKILL in the middle of a session, restarts it and goes on, several times. Holds that the needle
-goes in by itself, that a restart moves nothing, that no dot is struck twice and none is lost, and that each kill leaves at most
-one dot in doubt."""
+"""H6, H10: Kills the controller with SIGKILL in the middle of a session, restarts it and goes on, several times. Holds that the needle goes
+in by itself, that a restart moves nothing, that no dot is struck twice and none is lost, and that each kill leaves at most one dot in
+doubt."""
 
 import random
 import time

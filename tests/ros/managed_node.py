@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Leads the controller's life as a lifecycle manager does. Holds that its states and transitions are those of ROS's own lifecycle
+"""H14: Leads the controller's life as a lifecycle manager does. Holds that its states and transitions are those of ROS's own lifecycle
 node; that unconfigured it loads nothing and inactive it starts nothing; that a transition that does not lead on is refused; that
-deactivating in mid-session ends it as a stop does, needle in and arm still, and that activating again moves nothing; that the session
-then goes on with every dot once; and that clean-up gives the record free and a shut-down node takes nothing any more."""
+deactivating in mid-session ends it as a stop does, needle in and arm still, and that activating again moves nothing; that the session then
+goes on with every dot once; and that clean-up gives the record free and a shut-down node takes nothing any more."""
 
 from rclpy.lifecycle import LifecycleNode
 from stipple_msgs.msg import SessionState

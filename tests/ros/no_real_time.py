@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""With limits for hardware the node does not start where threads are not scheduled in real time and memory is not locked, and says so in
-one line; by its flag it starts, and diagnostics, whoever loads a plan, and the record are told."""
+"""H10: With limits for hardware the node does not start where threads are not scheduled in real time and memory is not locked, and says so
+in one line; by its flag it starts, and diagnostics, whoever loads a plan, and the record are told."""
 
 from diagnostic_msgs.msg import DiagnosticArray
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Pauses, resumes, stops, clears and starts again by service calls, and holds that a pause and a stop leave the needle in and the
-arm still, that a cleared stop moves nothing by itself, and that the session then finishes with every dot once."""
+"""H14: Pauses, resumes, stops, clears and starts again by service calls, and holds that a pause and a stop leave the needle in and the arm
+still, that a cleared stop moves nothing by itself, and that the session then finishes with every dot once."""
 
 from stipple_msgs.msg import SessionState
 

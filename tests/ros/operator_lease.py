@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Holds that nothing starts without the operator's heartbeat; that a session whose heartbeat stops ends with the lease's fault,
-needle in and arm at rest; that another sender cannot take the lease over meanwhile and a heartbeat that comes back moves nothing;
-and that the session then goes on, by clear and start alone, with no dot twice."""
+"""H9, H15: Holds that nothing starts without the operator's heartbeat; that a session whose heartbeat stops ends with the lease's fault,
+needle in and arm at rest; that another sender cannot take the lease over meanwhile and a heartbeat that comes back moves nothing; and that
+the session then goes on, by clear and start alone, with no dot twice."""
 
 import time
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Holds that nothing starts before the head was registered by a scan, that a scan which is none, or of another frame, registers nothing,
-that a tracker which is off is told and put right, and that after a loss of tracking the head must be registered anew."""
+"""H3: Holds that nothing starts before the head was registered by a scan, that a scan which is none, or of another frame, registers
+nothing, that a tracker which is off is told and put right, and that after a loss of tracking the head must be registered anew."""
 
 import time
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Offers descriptions of the arm: none, one nobody can read, one that is slower, one that is longer, the right one. Holds that only an arm
-described as planned for is loaded on and started on, each refusal in one line that says what differs; that nothing offered is told; and
+"""H7: Offers descriptions of the arm: none, one nobody can read, one that is slower, one that is longer, the right one. Holds that only an
+arm described as planned for is loaded on and started on, each refusal in one line that says what differs; that nothing offered is told; and
 that a session is stopped, needle in and arm still, when another arm turns up in the middle."""
 
 from std_msgs.msg import String

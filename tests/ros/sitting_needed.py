@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""With limits for hardware the node takes no plan whose record has no sitting, and takes it once one has begun: a registered client, a
+"""H8: With limits for hardware the node takes no plan whose record has no sitting, and takes it once one has begun: a registered client, a
 fresh cartridge, a pigment lot. Nothing starts while the needle device reports another cartridge than the sitting's, and the work is done with
 the right one."""
 

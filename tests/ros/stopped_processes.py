@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stops the simulated hardware, then the controller, with SIGSTOP in the middle of a session, lets them go on, and holds that each
+"""H10: Stops the simulated hardware, then the controller, with SIGSTOP in the middle of a session, lets them go on, and holds that each
 time the needle goes in, the session faults and starts nothing by itself, and that it then finishes with every dot once."""
 
 import os

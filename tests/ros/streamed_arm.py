@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Works dots off with an arm that is led point by point over its controller's topic, under another name than the usual and in a namespace of
+"""H9: Works dots off with an arm that is led point by point over its controller's topic, under another name than the usual and in a namespace of
 its own: stops, goes on, loses its controller in the middle, and goes on again, with no dot twice. Holds that no goal is sent, that a stop and
 a dead controller leave the arm at rest, that no point follows a stop, and that an arm which somebody else leads astray stops the session."""
 

@@ -1,5 +1,5 @@
-//! The controller's table of hazards is whole: every hazard has a row, every row tests that exist, every test that names a hazard its row, and
-//! every fault of the core the row of its hazard.
+//! The controller's table of hazards is whole: every hazard has a row, every row tests that exist, every test that names a hazard its row, every
+//! program over ROS 2 in a row names its hazard, and every fault of the core has the row of its hazard.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
@@ -99,6 +99,12 @@ fn marks(source: &str) -> BTreeMap<String, BTreeSet<usize>> {
     found
 }
 
+/// The hazards that a program over ROS 2 begins with: `"""H4, H5: …`.
+fn mark(source: &str) -> BTreeSet<usize> {
+    let (_, text) = source.split_once("\"\"\"").unwrap_or_default();
+    hazards(text.lines().next().unwrap_or_default())
+}
+
 /// `H4, H5: …` is 4 and 5; any other beginning is none.
 fn hazards(comment: &str) -> BTreeSet<usize> {
     let (front, _) = comment.split_once(':').unwrap_or_default();
@@ -135,6 +141,10 @@ fn wrong(table: &str, read: impl Fn(&str) -> Option<String>, files: &[String]) -
             };
             if !there {
                 wrong.push(format!("H{number}: there is no test {test}"));
+            } else if test.ends_with(".py")
+                && !mark(&read(test).unwrap_or_default()).contains(&number)
+            {
+                wrong.push(format!("{test} does not name H{number}"));
             }
         }
     }
@@ -156,8 +166,16 @@ fn wrong(table: &str, read: impl Fn(&str) -> Option<String>, files: &[String]) -
         wrong.extend(strange.map(|fault| format!("H{number}: there is no fault {fault}")));
     }
     for path in files {
-        for (name, numbers) in read(path).map(|source| marks(&source)).unwrap_or_default() {
-            let test = format!("{path}::{name}");
+        let source = read(path).unwrap_or_default();
+        let tests = if path.ends_with(".py") {
+            vec![(path.clone(), mark(&source))]
+        } else {
+            let marks = marks(&source).into_iter();
+            marks
+                .map(|(name, numbers)| (format!("{path}::{name}"), numbers))
+                .collect()
+        };
+        for (test, numbers) in tests {
             for number in numbers {
                 if !rows
                     .get(&number)
@@ -179,7 +197,7 @@ fn sources() -> Vec<String> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 pending.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
+            } else if path.extension().is_some_and(|e| e == "rs" || e == "py") {
                 let path = path.strip_prefix(root()).unwrap();
                 found.push(path.display().to_string());
             }
@@ -226,6 +244,17 @@ fn a_table_that_is_not_whole_is_found_out() {
     says(
         spoilt("tests/ros/operator_lease.py", "tests/ros/wire.py"),
         "there is no test tests/ros/wire.py",
+    );
+    says(
+        spoilt("`tests/ros/operator_lease.py`", ""),
+        "H9 does not name the test tests/ros/operator_lease.py",
+    );
+    says(
+        spoilt(
+            "| H8 |",
+            "| H8 | | | | `tests/ros/operator_lease.py` | |\n| 8 |",
+        ),
+        "tests/ros/operator_lease.py does not name H8",
     );
     says(
         spoilt("`lease_lost`", ""),

@@ -15,6 +15,8 @@ mod path;
 mod registered;
 mod sense;
 mod speeds;
+#[cfg(test)]
+mod tip_tests;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -121,7 +121,7 @@ impl Session {
         }
     }
 
-    fn near(
+    pub(super) fn near(
         &self,
         base_from_head: &Transform<Base, Head>,
         tip: &Point<Base>,

@@ -97,7 +97,7 @@ impl Session {
         })
     }
 
-    fn tip_seen(&self, now: Micros, joints: &Stamped<JointState>) -> Option<TipSeen> {
+    pub(super) fn tip_seen(&self, now: Micros, joints: &Stamped<JointState>) -> Option<TipSeen> {
         let lead = match self.core.state() {
             State::Hovering | State::Verifying => TO_CONTACT,
             State::Extending | State::Dwelling => Micros::ZERO,

@@ -6,7 +6,7 @@ mod arm;
 use std::sync::Arc;
 
 use nalgebra::{UnitQuaternion, Vector3};
-use stipple_controller::admit::{Admitted, admit, layer_motions};
+use stipple_controller::admit::{AdmitError, Admitted, admit, layer_motions};
 use stipple_controller::hops::{CellPlanner, Kinematics as _};
 use stipple_controller::ports::*;
 use stipple_controller::record::Binding;
@@ -28,7 +28,7 @@ pub use arm::{Amiss, Arm};
 pub const TICK: Micros = Micros::from_ms(2);
 const RADIUS: f64 = 0.09;
 
-fn ball(rings: usize) -> SurfaceMesh<Head> {
+pub fn ball(rings: usize) -> SurfaceMesh<Head> {
     let sectors = 2 * rings;
     let mut vertices = vec![Point::new(0.0, 0.0, RADIUS)];
     for i in 1..rings {
@@ -61,37 +61,91 @@ pub struct Bed {
     pub binding: Binding,
 }
 
+/// What a plan is made on and for.
+pub struct Ground {
+    pub head: SurfaceMesh<Head>,
+    pub patch: Vec<u32>,
+    /// Besides eyes and ears.
+    pub keep_outs: Vec<KeepOut>,
+    pub spots: Vec<Spot>,
+}
+
+/// Where a dot is wanted.
+pub struct Spot {
+    pub position: Point<Head>,
+    pub normal: Direction<Head>,
+    pub needle: Direction<Head>,
+}
+
 pub fn plan(count: u32) -> Plan {
     plan_with(count, true)
 }
 
 fn plan_with(count: u32, has_station: bool) -> Plan {
+    let (mut plan, work) = draft(rows(count));
+    // The arm waits beside the head, turned away from over the first dot.
+    let first = plan.first_hover(1).filter(|_| has_station);
+    let mut station = first.map(|q| {
+        let lift = stipple_model::motion::lift(&work, &plan.cell.base_from_head, &q);
+        lift.unwrap().end()
+    });
+    if let Some(joints) = &mut station {
+        joints.as_mut_slice()[0] += 0.9;
+        plan.cell.station = Some(work.base_from_tip(joints));
+        plan.station = station;
+    }
+    time(&mut plan, &work).unwrap();
+    plan
+}
+
+fn rows(count: u32) -> Ground {
     let head = ball(48);
+    let mesh = head.to_parry().unwrap();
+    let spot = |k: u32| {
+        let (row, column) = (k / 10, k % 10);
+        let column = if row % 2 == 0 { column } else { 9 - column };
+        let (x, y) = (
+            f64::from(column) * 0.002 - 0.009,
+            f64::from(row) * 0.002 - 0.014,
+        );
+        let ray = parry3d::query::Ray::new(
+            parry3d::math::Vector::new(x, y, 0.2),
+            parry3d::math::Vector::new(0.0, 0.0, -1.0),
+        );
+        let toi = parry3d::query::RayCast::cast_local_ray(&mesh, &ray, 1.0, false).unwrap();
+        let position = Point::new(x, y, 0.2 - toi);
+        let normal = Direction::new(position.raw()).unwrap();
+        Spot {
+            position,
+            normal,
+            needle: -normal,
+        }
+    };
+    Ground {
+        patch: (0..head.triangles().len() as u32)
+            .filter(|t| head.corners(*t as usize)[0].raw().z > 0.05)
+            .collect(),
+        keep_outs: Vec::new(),
+        spots: (0..count).map(spot).collect(),
+        head,
+    }
+}
+
+/// A plan without a station, whose motions have not been timed yet.
+pub fn draft(ground: Ground) -> (Plan, WorkCell) {
     let mut cell = Cell::shipped(ArmSource::ur5e()).unwrap();
     cell.base_from_head = Transform::from_xyz_rpy([0.55, 0.0, 0.15], [0.0; 3]);
     cell.boxes.clear();
-    let work = WorkCell::new(&cell, &head).unwrap();
-    let mesh = head.to_parry().unwrap();
+    let work = WorkCell::new(&cell, &ground.head).unwrap();
     let mut seed = work.arm().mid_range();
-    let dots: Vec<Dot> = (0..count)
-        .map(|k| {
-            let (row, column) = (k / 10, k % 10);
-            let column = if row % 2 == 0 { column } else { 9 - column };
-            let (x, y) = (
-                f64::from(column) * 0.002 - 0.009,
-                f64::from(row) * 0.002 - 0.014,
-            );
-            let ray = parry3d::query::Ray::new(
-                parry3d::math::Vector::new(x, y, 0.2),
-                parry3d::math::Vector::new(0.0, 0.0, -1.0),
-            );
-            let toi = parry3d::query::RayCast::cast_local_ray(&mesh, &ray, 1.0, false).unwrap();
-            let position = Point::new(x, y, 0.2 - toi);
-            let normal = Direction::new(position.raw()).unwrap();
+    let dots: Vec<Dot> = ground
+        .spots
+        .into_iter()
+        .map(|spot| {
             let mut dot = Dot {
-                position,
-                normal,
-                needle: -normal,
+                position: spot.position,
+                normal: spot.normal,
+                needle: spot.needle,
                 depth: Length::from_mm(0.6),
                 diameter: Length::from_mm(0.2),
                 shade: 0,
@@ -127,12 +181,13 @@ fn plan_with(count: u32, has_station: bool) -> Plan {
         .map(|(i, _)| DotId(i))
         .collect();
     let anatomy = Anatomy::upright();
-    let keep_outs = anatomy.eyes_and_ears().map(|(name, center)| KeepOut {
+    let mut keep_outs = ground.keep_outs;
+    keep_outs.extend(anatomy.eyes_and_ears().map(|(name, center)| KeepOut {
         name: name.to_owned(),
         center,
         radius: Length::from_mm(14.0),
-    });
-    let mut plan = Plan {
+    }));
+    let plan = Plan {
         provenance: Provenance {
             planner_version: "test".into(),
             seed: 1,
@@ -143,13 +198,11 @@ fn plan_with(count: u32, has_station: bool) -> Plan {
         },
         head_from_scan: Transform::identity(),
         cell,
-        patch: (0..head.triangles().len() as u32)
-            .filter(|t| head.corners(*t as usize)[0].raw().z > 0.05)
-            .collect(),
-        head,
+        patch: ground.patch,
+        head: ground.head,
         anatomy,
         wanted: Vec::new(),
-        keep_outs: keep_outs.into(),
+        keep_outs,
         zones: vec![Zone {
             name: "crown".into(),
             area: Area::from_cm2(10.0),
@@ -176,22 +229,16 @@ fn plan_with(count: u32, has_station: bool) -> Plan {
             layers: vec![SessionParts::default()],
         },
     };
-    // The arm waits beside the head, turned away from over the first dot.
-    let first = plan.first_hover(1).filter(|_| has_station);
-    let mut station = first.map(|q| {
-        let lift = stipple_model::motion::lift(&work, &plan.cell.base_from_head, &q);
-        lift.unwrap().end()
-    });
-    if let Some(joints) = &mut station {
-        joints.as_mut_slice()[0] += 0.9;
-        plan.cell.station = Some(work.base_from_tip(joints));
-        plan.station = station;
-    }
-    let motions = layer_motions(&plan, &work).unwrap();
+    (plan, work)
+}
+
+/// Puts the time that a plan's motions take into it.
+pub fn time(plan: &mut Plan, work: &WorkCell) -> Result<(), AdmitError> {
+    let motions = layer_motions(plan, work)?;
     for (parts, motion) in plan.session_estimate.layers.iter_mut().zip(motions) {
         (parts.motion, parts.station_ways) = (motion.hops, motion.ways);
     }
-    plan
+    Ok(())
 }
 
 pub fn bed(count: u32) -> Bed {
@@ -205,7 +252,13 @@ pub fn bed_without_station(count: u32) -> Bed {
 
 fn bed_of(plan: Plan) -> Bed {
     let (_, digest) = plan.to_bytes().unwrap();
-    let admitted = admit(Arc::new(plan.clone()), digest).unwrap();
+    bed_on(admit(Arc::new(plan), digest).unwrap()).unwrap()
+}
+
+/// `None` when the arm cannot wait over the first dot.
+pub fn bed_on(admitted: Admitted) -> Option<Bed> {
+    let plan = admitted.plan();
+    let digest = admitted.digest();
     let work = Arc::clone(admitted.cell());
     let first = plan
         .dots
@@ -216,24 +269,21 @@ fn bed_of(plan: Plan) -> Bed {
         unreachable!()
     };
     let above = tip_pose(&first.position, &first.needle, roll, Length::from_mm(60.0));
-    let home = work
-        .arm()
-        .inverse_near(
-            &work.flange_for_tip(&(plan.cell.base_from_head * above)),
-            &hover,
-        )
-        .unwrap();
+    let home = work.arm().inverse_near(
+        &work.flange_for_tip(&(plan.cell.base_from_head * above)),
+        &hover,
+    )?;
     let binding = Binding {
         plan: digest,
         scan: plan.provenance.scan_digest,
     };
     let planner = CellPlanner::new(Arc::clone(admitted.plan()), work);
-    Bed {
+    Some(Bed {
         admitted,
         planner,
         home,
         binding,
-    }
+    })
 }
 
 #[derive(Default)]
