@@ -55,6 +55,13 @@ impl Core {
         }
         // Where the head was long ago says nothing of where the tip is; a head that is lost is a fault of its own while working.
         let near = motion.near.filter(|_| self.head_fresh(now, sensed))?;
+        // The head came nearer, and the arm is on its way off it: nothing is safer than to go on.
+        let lifts = self.state == State::Pausing && self.off.leg == Leg::Lift;
+        if lifts && near.approach <= 0.0 {
+            return near
+                .keep_out
+                .and_then(|distance| self.guard_keep_out(distance));
+        }
         let too_fast = (near.height < limits.hover_zone && motion.tip_speed > limits.tip_hover)
             || (near.height < limits.near_skin && near.approach > limits.tip_near);
         if too_fast {
@@ -65,20 +72,19 @@ impl Core {
 
     /// Of an arm under way. Near one that rests it is the head that moves, which has guards of its own.
     fn guard_place(&self, near: &TipNear) -> Option<Fault> {
-        if near
+        if let Some(fault) = near
             .keep_out
-            .is_some_and(|distance| distance < self.limits.keep_out)
+            .and_then(|distance| self.guard_keep_out(distance))
         {
-            return Some(Fault::KeepOutNear);
-        }
-        // The head came nearer, and the arm is on its way off it: nothing is safer than to go on.
-        let leads_away = self.state == State::Pausing && self.off.leg == Leg::Lift;
-        if leads_away && near.approach <= 0.0 {
-            return None;
+            return Some(fault);
         }
         if near.height < self.limits.tip_lowest {
             return Some(Fault::TipTooNear);
         }
         (near.height < self.limits.over_patch && !near.over_patch).then_some(Fault::TipOffPatch)
+    }
+
+    fn guard_keep_out(&self, distance: f64) -> Option<Fault> {
+        (distance < self.limits.keep_out).then_some(Fault::KeepOutNear)
     }
 }

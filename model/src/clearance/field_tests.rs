@@ -231,6 +231,35 @@ fn several_shells_huge_and_tiny_triangles_and_loose_corners_are_one_obstacle() {
     assert!(field.lower(&Point::new(0.3, 0.2, 0.1)) <= 0.1);
 }
 
+/// What closes the neck folds over where its rim is ragged.
+#[test]
+fn beyond_its_box_nothing_is_inside_however_ragged_the_neck() {
+    let whole = ball(0.09, 24, false);
+    let bottom = whole.bounds().0.raw().z;
+    let ragged = whole.vertices().iter().enumerate().map(|(i, v)| {
+        let v = v.raw();
+        let rim = v.z < bottom + 1e-9;
+        let fold = 0.06 * ((i * i) % 7) as f64 / 7.0;
+        Point::new(
+            v.x * if rim && i % 5 == 0 { -1.0 } else { 1.0 },
+            v.y,
+            v.z - if rim { fold } else { 0.0 },
+        )
+    });
+    let field = field_of(&SurfaceMesh::new(ragged.collect(), whole.triangles().to_vec()).unwrap());
+    let mut inside = 0;
+    for k in 1..20_000u64 {
+        let unit = |m: u64| (k.wrapping_mul(m) % 65_521) as f64 / 65_521.0 - 0.5;
+        let p = Point::new(
+            3.0 * unit(7_919),
+            3.0 * unit(104_729),
+            -0.2 - unit(15_485_863).abs(),
+        );
+        inside += u32::from(field.exact(&p) < 0.0 || field.lower(&p) < 0.0);
+    }
+    assert_eq!(inside, 0);
+}
+
 #[test]
 fn nan_and_infinity_are_never_clear() {
     let field = field_of(&ball(0.09, 12, true));

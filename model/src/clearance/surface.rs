@@ -10,8 +10,8 @@ use super::nearest::{Feature, Nearest, Tree, Triangle, nearest_on};
 /// A triangle mesh whose openings are closed, for exact signed distance: positive outside, negative inside.
 ///
 /// The sign is that of the angle-weighted normal at the nearest point. Source: Bærentzen and Aanæs, Signed distance computation using the
-/// angle weighted pseudonormal, 2005. It needs consistent winding; beside a part wound the wrong way outside counts as inside, which is
-/// never clear.
+/// angle weighted pseudonormal, 2005. It needs consistent winding; beside a part wound the wrong way, and below an opening so ragged that what
+/// closes it folds over, outside counts as inside, which is never clear. What lies outside the box about all of it is outside in any case.
 pub(super) struct Surface {
     tree: Tree,
     corners: Vec<[u32; 3]>,
@@ -21,6 +21,9 @@ pub(super) struct Surface {
     edges: Vec<[u32; 3]>,
     /// By edge.
     edge_normals: Vec<Vector3<f64>>,
+    /// The box about it.
+    low: Vector3<f64>,
+    high: Vector3<f64>,
 }
 
 /// Joins vertices at the same place: the new number of every vertex, and the vertices left.
@@ -146,12 +149,18 @@ impl Surface {
             }
             edge_normals.push(sum);
         }
+        let used = || corners.iter().flatten().map(|i| vertices[*i as usize]);
+        let none = Vector3::repeat(f64::INFINITY);
+        let low = used().fold(none, |low, v| low.inf(&v));
+        let high = used().fold(-none, |high, v| high.sup(&v));
         Some(Self {
             tree: Tree::new(corners.iter().map(at).collect())?,
             corners,
             corner_normals,
             edges,
             edge_normals,
+            low,
+            high,
         })
     }
 
@@ -175,8 +184,9 @@ impl Surface {
             Feature::Corner(k) => self.corner_normals[self.corners[index][k] as usize],
             Feature::Edge(k) => self.edge_normals[self.edges[index][k] as usize],
         };
+        let boxed = (0..3).all(|k| (self.low[k]..=self.high[k]).contains(&p[k]));
         // Without a normal nothing is known of the sides.
-        let inside = out.norm_squared() == 0.0 || out.dot(&(p - point)) < 0.0;
+        let inside = boxed && (out.norm_squared() == 0.0 || out.dot(&(p - point)) < 0.0);
         (
             if inside {
                 -square.sqrt()

@@ -6,8 +6,9 @@ use crate::fault::Blind;
 
 /// What a blinding fault did lasts so much longer than the fault itself.
 const AFTERMATH: Micros = Micros::from_ms(1_000);
-/// A head that sets off is seen, and the needle in, after so long: look, latency, three poses, reaction and stroke.
-const UNSEEN: Micros = Micros::from_ms(150);
+/// A head that sets off is seen, and the needle in and the arm at rest, after so long: look and latency, three poses, or the 100 ms after which
+/// one that is not believed is lost, reaction, and stroke or braking.
+const UNSEEN: Micros = Micros::from_ms(200);
 
 /// An arm that did what it was not told to comes to rest within so long of obeying again.
 const ARM_OBEYS: Micros = Micros::from_ms(1_000);

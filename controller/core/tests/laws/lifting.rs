@@ -115,7 +115,11 @@ fn another_fault_ends_the_way_off_the_head() {
 /// H3: a head that comes after the arm does not keep it from going away.
 #[test]
 fn an_arm_that_leads_away_is_not_stopped_by_a_head_that_comes_after_it() {
-    for near in [Nuisance::TipLow, Nuisance::TipOffPatch] {
+    for near in [
+        Nuisance::TipLow,
+        Nuisance::TipOffPatch,
+        Nuisance::TipFastLow,
+    ] {
         let mut bench = on_the_way();
         bench.plant.nuisance = near;
         let (_, waits) = latched(&mut bench, Fault::HeadLost);
