@@ -46,6 +46,8 @@ pub struct Limits {
     pub tip_hover: f64,
     /// Speed of the tip towards the skin below [`Limits::near_skin`], m/s. Source: H12 with the same allowance.
     pub tip_near: f64,
+    /// So long after a motion was ended the tip may be faster than hovering: each joint brakes as hard as it can, and not together. Source: own.
+    pub braking: Micros,
     /// Height of the tip below which it hovers, m. Source: own, the 15 mm that planned motions take for it less
     /// [`Limits::approach_displacement`].
     pub hover_zone: f64,
@@ -160,6 +162,7 @@ impl Limits {
         tip_free: 0.275,
         tip_hover: 0.055,
         tip_near: 0.011,
+        braking: Micros::from_ms(300),
         hover_zone: 14e-3,
         near_skin: 1.2e-3,
         tip_lowest: 0.5e-3,

@@ -62,7 +62,11 @@ impl Core {
                 .keep_out
                 .and_then(|distance| self.guard_keep_out(distance));
         }
-        let too_fast = (near.height < limits.hover_zone && motion.tip_speed > limits.tip_hover)
+        let brakes = self
+            .ending
+            .is_some_and(|ending| !now.passed(ending.since, limits.braking));
+        let hovers = near.height < limits.hover_zone && !brakes;
+        let too_fast = (hovers && motion.tip_speed > limits.tip_hover)
             || (near.height < limits.near_skin && near.approach > limits.tip_near);
         if too_fast {
             return Some(Fault::TipTooFast);

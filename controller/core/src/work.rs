@@ -237,6 +237,8 @@ impl Core {
                 self.cut_short(Doubt::Guard(refusal));
                 if refusal == Refusal::HeadMoving || refusal == Refusal::Lateral {
                     self.message = Message::HeadMoved;
+                    // Where it went in a jump that is not believed yet it may not be seen to move: it shows anew that it is calm.
+                    self.calm_since = None;
                 }
                 false
             }

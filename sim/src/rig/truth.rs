@@ -26,6 +26,10 @@ const DEEPER: f64 = 0.5e-3;
 const FREE: f64 = 0.25 * 1.1;
 const HOVERING: f64 = 0.05 * 1.1;
 const NEARING: f64 = 0.01 * 1.1;
+/// Tip speed of an arm that brakes, m/s, and for how long after its motion ended. Source: own; its joints brake each as hard as it can, and not
+/// together.
+const BRAKING: f64 = 1.5 * HOVERING;
+const BRAKES: Micros = Micros::from_ms(300);
 /// Heights below which the tip hovers, and is near the skin, m. Source: those of the core, less what a tracker's noise makes of them.
 const HOVER_ZONE: f64 = 13.5e-3;
 const NEAR_SKIN: f64 = 1.0e-3;
@@ -48,6 +52,8 @@ const STANDS: f64 = 1e-3;
 pub(super) struct Moved {
     /// The tip in the tick before.
     tip: Option<(Micros, Point<Base>)>,
+    /// The last tick in which the arm followed a motion.
+    followed: Option<Micros>,
     /// Since when each figure is exceeded.
     since: [Option<Micros>; 7],
     /// A place, and how far it is from the patch.
@@ -67,6 +73,11 @@ struct Tip {
     head_excused: bool,
 }
 
+/// How long after it was told a motion is over and the arm at rest.
+fn ended_by(way: &Trajectory) -> Micros {
+    Micros((way.duration() * 1e6) as u64).after(BRAKES)
+}
+
 /// Whether the tip leaves the head with half of its speed or more: in a pause it lifts so, wherever the head has gone. It may begin as low as
 /// the head has come to it, and is as fast as the head that the controller knew of let it be.
 fn leads_away(field: &HeadField, tip: &Tip) -> bool {
@@ -80,6 +91,9 @@ impl Watch {
         let (now, plant) = (seen.now, seen.plant);
         if let Some(followed) = seen.followed {
             self.moved.way = Some((now, followed.trajectory.clone()));
+        }
+        if plant.arm.elapsed().is_some() {
+            self.moved.followed = Some(now);
         }
         let state = seen.view.state;
         let asked = seen.ticked && (state.working() || state == State::Pausing);
@@ -132,7 +146,8 @@ impl Watch {
         }
     }
 
-    /// Which figures of the tip are exceeded in this tick.
+    /// Which figures of the tip are exceeded in this tick. Where somebody else leads the arm is not for the session to choose: that it is led off its
+    /// path is a figure of its own.
     fn beyond(&mut self, seen: &Seen<'_>, tip: &Tip) -> [bool; 6] {
         let free = tip.speed > FREE;
         if tip.head_excused {
@@ -141,7 +156,10 @@ impl Watch {
         let field = seen.field;
         let bound = field.lower(&tip.now);
         let lifts = seen.view.state == State::Pausing && leads_away(field, tip);
-        let hovering = tip.speed > HOVERING
+        let ended = seen.plant.arm.elapsed().is_none();
+        let brakes = ended && (self.moved.followed).is_some_and(|at| !seen.now.passed(at, BRAKES));
+        let fastest = if brakes { BRAKING } else { HOVERING };
+        let hovering = tip.speed > fastest
             && bound < HOVER_ZONE
             && field.exact(&tip.now) < HOVER_ZONE
             && !lifts;
@@ -154,15 +172,18 @@ impl Watch {
             .keep_outs
             .iter()
             .any(|k| tip.now.distance(&k.center) - k.radius.m() < KEEP_OUT);
+        let told =
+            (self.moved.way.as_ref()).is_some_and(|(at, way)| !seen.now.passed(*at, ended_by(way)));
+        let strange = seen.diverted || (lasts(self.until.arm, seen.now) && !told);
         let low = bound < LOW && field.exact(&tip.now) < LOW;
         let off_patch = low && self.is_beside_patch(seen, &tip.now);
         [
             free,
             hovering,
             nearing,
-            height < LOWEST && !lifts,
-            off_patch && !lifts,
-            keep_out,
+            height < LOWEST && !lifts && !strange,
+            off_patch && !lifts && !strange,
+            keep_out && !strange,
         ]
     }
 
