@@ -54,6 +54,8 @@ pub struct Limits {
     /// Height of the tip below which it is near the skin, m. Source: own, the 1.5 mm that planned motions take for it less what a tracker's
     /// noise adds.
     pub near_skin: f64,
+    /// A lift leads off the skin when it brings the tip nearer by no more than this, m/s. Source: own, what is left of the motion before it.
+    pub lift_approach: f64,
     /// The arm under way must not bring the tip lower than this, m. Source: own, half the margin that planned motions keep.
     pub tip_lowest: f64,
     /// Below this height the tip must be over the approved patch or right beside it, m. Source: H1, twice the hover height.
@@ -165,6 +167,7 @@ impl Limits {
         braking: Micros::from_ms(300),
         hover_zone: 14e-3,
         near_skin: 1.2e-3,
+        lift_approach: 0.002,
         tip_lowest: 0.5e-3,
         over_patch: 4e-3,
         keep_out: 19e-3,

@@ -57,7 +57,7 @@ impl Core {
         let near = motion.near.filter(|_| self.head_fresh(now, sensed))?;
         // The head came nearer, and the arm is on its way off it: nothing is safer than to go on.
         let lifts = self.state == State::Pausing && self.off.leg == Leg::Lift;
-        if lifts && near.approach <= 0.0 {
+        if lifts && near.approach <= limits.lift_approach {
             return near
                 .keep_out
                 .and_then(|distance| self.guard_keep_out(distance));

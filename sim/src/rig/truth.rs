@@ -33,6 +33,8 @@ const BRAKES: Micros = Micros::from_ms(300);
 /// Heights below which the tip hovers, and is near the skin, m. Source: those of the core, less what a tracker's noise makes of them.
 const HOVER_ZONE: f64 = 13.5e-3;
 const NEAR_SKIN: f64 = 1.0e-3;
+/// Tip speed from which on an arm is under way, m/s. Source: own.
+const SLOW: f64 = 2e-3;
 /// Lowest tip of an arm under way, m, likewise.
 const LOWEST: f64 = 0.3e-3;
 /// Lower than that, m, the tip is no farther than that from the patch, likewise.
@@ -175,14 +177,16 @@ impl Watch {
         let told =
             (self.moved.way.as_ref()).is_some_and(|(at, way)| !seen.now.passed(*at, ended_by(way)));
         let strange = seen.diverted || (lasts(self.until.arm, seen.now) && !told);
+        // What is left of a motion, or begins one: it is the head that came so near.
+        let slow = tip.speed < SLOW;
         let low = bound < LOW && field.exact(&tip.now) < LOW;
         let off_patch = low && self.is_beside_patch(seen, &tip.now);
         [
             free,
             hovering,
             nearing,
-            height < LOWEST && !lifts && !strange,
-            off_patch && !lifts && !strange,
+            height < LOWEST && !(slow || lifts || strange),
+            off_patch && !(slow || lifts || strange),
             keep_out && !strange,
         ]
     }
