@@ -300,11 +300,14 @@ impl Rig {
         if !ticked {
             self.reactions.wait(TICK);
         }
+        let device = &self.plant.needle;
+        let needle_is_out = device.goes_out() || (device.is_out() && !excuses.needle);
         let reacted = Reacted {
             stopped: ticked && !self.view.state.working(),
             faulted: ticked && self.view.fault.is_some(),
             retracted: ticked && !matches!(needle, Some(DeviceCommand::Extend { .. })),
-            drawn_in: !self.plant.needle.is_out(),
+            // A needle that is jammed or slow can be told no more than to go in.
+            drawn_in: !needle_is_out,
         };
         for late in self.reactions.look(self.now, reacted) {
             let (now, figure) = (self.now, late.figure);
