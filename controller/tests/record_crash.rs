@@ -213,13 +213,16 @@ fn killed_thousands_of_times_no_dot_is_struck_twice_and_none_is_lost() {
         "no kill came between intent and outcome: the test shows nothing"
     );
     eprintln!("{killed} kills, {records} records, {strikes} strikes, {doubts} dots in doubt");
+    let mut with_full_sync = 0;
     for (step, [plain, sure]) in hits {
         eprintln!("{step:?}: {plain} kills, {sure} with full sync");
+        with_full_sync += sure;
         assert!(
-            plain + sure >= kills / 100 && sure >= kills / 500,
+            plain + sure >= kills / 100,
             "{step:?} was hit by too few kills: {plain}, {sure} with full sync"
         );
     }
+    assert!(with_full_sync >= kills / 10, "{with_full_sync}");
 }
 
 /// All files of a record at a moment.

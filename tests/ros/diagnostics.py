@@ -40,7 +40,7 @@ def in_session(told, name):
 
 def diagnostics(bench):
     bench.start_controller()
-    sim = bench.start_sim()
+    sim = bench.start_sim("-p", "cartridge:=N-1")
     with Wire(bench) as wire:
         desk, watcher, told = wire.operator, wire.watcher, Diagnosis(wire)
         for part in INPUTS:

@@ -6,7 +6,7 @@ the right one."""
 import datetime
 import subprocess
 
-from bench import RUN, check, main, program
+from bench import RUN, check, main, program, until
 from diagnosis import OK, WARN, Diagnosis
 from wire import Wire
 
@@ -42,6 +42,8 @@ def other_cartridge(bench, wire, sim, session):
         nonlocal answer
         answer = desk.try_start(DOTS)
         check(not answer.accepted, "started with another cartridge than the sitting's")
+        if "register" in answer.message:
+            desk.register()
         return "cartridge" in answer.message
 
     until(refused, "a start to be refused for the cartridge", bench)
