@@ -192,8 +192,8 @@ fn strikes_are_no_deeper_than_wanted() {
             ..Options::default()
         };
         let mut simulation = Simulation::new(&admitted, &options).unwrap();
-        // One that a guard ends early counts as far as it came.
-        simulation.run(&mut |_| ControlFlow::Continue(()));
+        let ending = simulation.run(&mut |_| ControlFlow::Continue(()));
+        assert_eq!(ending, Ending::Finished, "seed {seed}");
         simulation.plant().strikes().to_vec()
     };
     let sessions = 0..SESSIONS;

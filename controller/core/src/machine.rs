@@ -30,6 +30,8 @@ pub struct Core {
     pub(crate) moving: Option<HopId>,
     /// A motion that is no longer wanted and not known to have ended: it may yet be taken on.
     pub(crate) ending: Option<Ending>,
+    /// When the last motion that did not come to its end was given up.
+    pub(crate) given_up: Option<Micros>,
     /// Since when the approach waits, or moves.
     pub(crate) leg_since: Micros,
     /// Since when nothing but the hop is missing.
@@ -146,6 +148,7 @@ impl Core {
             finished: false,
             moving: None,
             ending: None,
+            given_up: None,
             leg_since: Micros::ZERO,
             hop_since: Micros::ZERO,
             strike: None,
@@ -373,6 +376,7 @@ impl Core {
     /// The hop of the first target no longer starts where the arm stands, and the motion under way is no longer wanted.
     pub(crate) fn abandon_motion(&mut self, step: &mut Step<'_>) {
         if let Some(hop) = self.moving.take() {
+            self.given_up = Some(step.now);
             self.ending = Some(Ending {
                 hop,
                 since: step.now,

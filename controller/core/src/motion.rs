@@ -56,15 +56,15 @@ impl Core {
         // Where the head was long ago says nothing of where the tip is; a head that is lost is a fault of its own while working.
         let near = motion.near.filter(|_| self.head_fresh(now, sensed))?;
         // The head came nearer, and the arm is on its way off it: nothing is safer than to go on.
-        let lifts = self.state == State::Pausing && self.off.leg == Leg::Lift;
+        let lifting = self.state == State::Pausing && self.off.leg == Leg::Lift;
+        let lifts = lifting && self.moving.is_some();
         if lifts && near.approach <= limits.lift_approach {
             return near
                 .keep_out
                 .and_then(|distance| self.guard_keep_out(distance));
         }
-        let brakes = self
-            .ending
-            .is_some_and(|ending| !now.passed(ending.since, limits.braking));
+        let given_up = self.given_up.filter(|_| self.moving.is_none());
+        let brakes = given_up.is_some_and(|at| !now.passed(at, limits.braking));
         let hovers = near.height < limits.hover_zone && !brakes;
         let too_fast = (hovers && motion.tip_speed > limits.tip_hover)
             || (near.height < limits.near_skin && near.approach > limits.tip_near);

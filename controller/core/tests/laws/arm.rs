@@ -141,3 +141,20 @@ fn an_arm_that_has_not_arrived_by_its_joints_is_a_fault_before_the_stroke() {
     assert_eq!(out, None, "the needle came out");
     assert!(bench.finish());
 }
+
+/// H12: what brakes may be faster than hovering, for a while.
+#[test]
+fn an_arm_that_brakes_is_no_fault_and_one_that_goes_on_is() {
+    let mut bench = under_way();
+    let given_up = bench.plant.now;
+    bench.plant.no_way = Some((Leg::Lift, WayOff::None));
+    assert_eq!(bench.tick(Some(Command::Pause)).arm, ArmCommand::Cancel);
+    bench.plant.nuisance = Nuisance::TipFastLow;
+    assert!(bench.until(1_000, |o| o.fault == Some(Fault::TipTooFast)));
+    let braked = bench.plant.now.since(given_up).unwrap();
+    let limit = Limits::HARDWARE.braking;
+    assert!(
+        braked > limit && braked <= limit.after(Micros::from_ms(6)),
+        "{braked:?}"
+    );
+}

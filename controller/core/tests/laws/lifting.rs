@@ -122,6 +122,12 @@ fn an_arm_that_leads_away_is_not_stopped_by_a_head_that_comes_after_it() {
     ] {
         let mut bench = on_the_way();
         bench.plant.nuisance = near;
+        let mut ticks = 0;
+        while bench.plant.arm.is_some() && ticks < 1_000 {
+            assert_eq!(bench.tick(None).state, State::Pausing, "{near:?}");
+            ticks += 1;
+        }
+        bench.plant.nuisance = Nuisance::None;
         let (_, waits) = latched(&mut bench, Fault::HeadLost);
         assert_eq!(waits, Some(Waits::Lifted), "{near:?}");
     }
