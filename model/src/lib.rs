@@ -3,6 +3,7 @@
 pub mod arm;
 pub mod cell;
 pub mod clearance;
+pub mod course;
 pub mod digest;
 pub mod files;
 pub mod frames;
