@@ -1,7 +1,7 @@
 //! Reading no more than is wanted, and writing whole or not at all.
 
 use std::io::{Error, ErrorKind, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads a regular file of at most `limit` bytes.
 ///
@@ -45,6 +45,88 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&part);
     }
     written
+}
+
+/// Writes a new file that its owner alone may read and write; what speaks of a client is kept so.
+///
+/// # Errors
+/// What the system says; a file that is there already.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// A folder that is made whole or not at all: files are put into one beside it, which takes its name at the end. Only its owner may enter
+/// it.
+#[derive(Debug)]
+pub struct Folder {
+    part: PathBuf,
+    target: PathBuf,
+}
+
+impl Folder {
+    /// Begins a folder of that name, which must not be there yet, or be empty.
+    ///
+    /// # Errors
+    /// A folder that is not empty or a file of that name; what the system says.
+    pub fn begin(target: &Path) -> std::io::Result<Self> {
+        match std::fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists,
+                    "the folder is not empty; name a new one",
+                ));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let Some(name) = target.file_name() else {
+            let reason = "does not name a new folder";
+            return Err(Error::new(ErrorKind::InvalidInput, reason));
+        };
+        let mut name = name.to_owned();
+        name.push(format!(".part{}", std::process::id()));
+        let part = target.with_file_name(name);
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::DirBuilderExt as _;
+            builder.mode(0o700);
+        }
+        builder.create(&part)?;
+        let target = target.to_owned();
+        Ok(Self { part, target })
+    }
+
+    /// Where its files are put until then.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.part
+    }
+
+    /// Gives it its name.
+    ///
+    /// # Errors
+    /// What the system says; nothing is left behind then.
+    pub fn finish(self) -> std::io::Result<()> {
+        std::fs::rename(&self.part, &self.target)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Once it has its name there is nothing here any more.
+        let _ = std::fs::remove_dir_all(&self.part);
+    }
 }
 
 #[cfg(test)]

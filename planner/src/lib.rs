@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 pub mod away;
 pub mod compose;
+pub mod course;
 pub mod density;
 pub mod design;
 pub mod dots;
@@ -16,6 +17,7 @@ pub mod picture;
 pub mod poses;
 pub mod reach;
 pub mod register;
+pub mod residual;
 pub mod scan;
 pub mod sequence;
 pub mod session;
@@ -23,6 +25,7 @@ pub mod sheet;
 pub mod station;
 pub mod unroll;
 pub mod wanted;
+pub mod years;
 
 /// Who waits for long work: told the share of it that is done, 0..=1, it answers whether to go on. Work that is told to break off ends
 /// with its error for that.

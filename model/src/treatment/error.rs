@@ -130,6 +130,11 @@ pub enum TreatmentError {
     /// The layers do not rise to 1.
     #[error("layers must have 1 to 8 shares that rise and end with 1.0, such as [0.3, 0.7, 1.0]")]
     Layers,
+    /// A treatment that goes on has one layer: this session's.
+    #[error(
+        "with [placed] there is one session: layers must be [1.0], and placed.share says how much of the whole is there after it"
+    )]
+    PlacedLayers,
     /// No zone, or too many.
     #[error("there are {count} zones; 1 to {most} are possible, each a [[zones]] with a region")]
     ZoneCount {

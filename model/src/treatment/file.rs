@@ -26,6 +26,7 @@ pub(super) struct File {
     pub exclusions: Vec<ExclusionFile>,
     #[serde(default)]
     pub existing: ExistingFile,
+    pub placed: Option<PlacedFile>,
     #[serde(default)]
     pub session: SessionFile,
     pub test_patch: Option<TestPatchFile>,
@@ -107,6 +108,13 @@ pub(super) struct ExistingFile {
     pub points_mm: Vec<Mm>,
     #[serde(default)]
     pub points_deg: Vec<Deg>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlacedFile {
+    pub share: f64,
+    pub dots_mm: BTreeMap<String, Vec<Mm>>,
 }
 
 #[derive(Deserialize, Default)]

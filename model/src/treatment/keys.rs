@@ -24,6 +24,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "zones",
             "exclusions",
             "existing",
+            "placed",
             "session",
             "test_patch",
         ],
@@ -84,6 +85,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("existing", &["points_mm", "points_deg"]),
+    ("placed", &["share", "dots_mm"]),
     (
         "session",
         &[

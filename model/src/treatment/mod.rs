@@ -77,10 +77,21 @@ pub struct Treatment {
     /// Hairs and dots that are there already; new dots keep their distance from them, and their density is taken off in zones that do not
     /// say by [`ZoneDesign::existing`] how dense the hair is.
     pub existing: Vec<Place>,
+    /// Dots of earlier sessions, where a treatment goes on.
+    pub placed: Option<Placed>,
     /// Pauses, pigment and rests of a session.
     pub session: Session,
     /// A small patch on which depths are tried before the treatment.
     pub test_patch: Option<TestPatch>,
+}
+
+/// Dots of earlier sessions, and how far this session goes. Zones, densities and an exact total are those of the whole treatment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    /// Share of the whole treatment's dots that is there after this session, above 0 and up to 1.
+    pub share: f64,
+    /// The dots that are there, each with its index into [`Treatment::shades`].
+    pub dots: Vec<(u8, Place)>,
 }
 
 /// A place on the head, as a person gives it.

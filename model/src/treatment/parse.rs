@@ -8,11 +8,11 @@ use hairline::hairline;
 use zone::zones;
 
 use super::error::TreatmentError;
-use super::file::{Deg, ExclusionFile, File, Mm, ShadeFile, TestPatchFile};
+use super::file::{Deg, ExclusionFile, File, Mm, PlacedFile, ShadeFile, TestPatchFile};
 use super::keys;
 use super::{
     DEFAULT_REGULARITY, DENSER_AT_MOST, DENSEST, Exclusion, Extent, MOST_CURVE_POINTS, MOST_DOTS,
-    MOST_POINTS, Place, ShadeDesign, TestPatch, Treatment, ZoneDesign,
+    MOST_POINTS, Place, Placed, ShadeDesign, TestPatch, Treatment, ZoneDesign,
 };
 use crate::frames::Point;
 use crate::limits::DEPTH_CAP;
@@ -24,6 +24,8 @@ const SHALLOWEST_MM: f64 = 0.2;
 const DIAMETER_MM: (f64, f64) = (0.05, 0.5);
 /// Scan coordinates beyond this are a mistake of unit.
 const FARTHEST_MM: f64 = 1e5;
+/// The least share of a treatment that a session goes to. Source: this project's own; less is a slip.
+const LEAST_SHARE: f64 = 0.01;
 
 type Checked<T> = Result<T, TreatmentError>;
 
@@ -101,6 +103,8 @@ impl Treatment {
             0,
             MOST_POINTS,
         )?);
+        let placed = file.placed.map(|p| placed(p, &file.layers, &shades));
+        let placed = placed.transpose()?;
         Ok(Self {
             name: file.name,
             dots,
@@ -121,6 +125,7 @@ impl Treatment {
             hairline: hairline(&file.hairline)?,
             exclusions: exclusions.collect::<Checked<_>>()?,
             existing,
+            placed,
             session: session::session(&file.session)?,
             test_patch: file
                 .test_patch
@@ -240,6 +245,24 @@ fn shade_named(place: &str, name: &str, shades: &[ShadeDesign]) -> Checked<u8> {
             nearest: keys::nearest(name, known.iter().copied()).to_owned(),
             known: known.join(", "),
         }
+    })
+}
+
+fn placed(file: PlacedFile, layers: &[f64], shades: &[ShadeDesign]) -> Checked<Placed> {
+    if layers.len() != 1 {
+        return Err(TreatmentError::PlacedLayers);
+    }
+    let mut dots = Vec::new();
+    for (name, points) in file.dots_mm {
+        let shade = shade_named("placed.dots_mm", &name, shades)?;
+        let key = format!("placed.dots_mm.{name}");
+        let points = scan_points(&key, &points, 0, MOST_POINTS)?;
+        dots.extend(points.into_iter().map(|point| (shade, point)));
+    }
+    count("placed.dots_mm", dots.len(), 0, MOST_POINTS)?;
+    Ok(Placed {
+        share: in_range("placed.share", file.share, LEAST_SHARE, 1.0)?,
+        dots,
     })
 }
 

@@ -41,6 +41,7 @@ impl Treatment {
             dots: None,
             layers: vec![1.0],
             zones: (0u8..).zip(&patch.depths).map(zone).collect(),
+            placed: None,
             test_patch: None,
             ..self.clone()
         })

@@ -1,11 +1,14 @@
 //! The command line of `stipple-planner`.
 
 mod check_scan;
+mod course;
 mod export;
 mod plan;
 mod reach;
 mod register;
+mod residual;
 mod show;
+mod years;
 
 use std::process::ExitCode;
 
@@ -25,6 +28,7 @@ Examples:
       --treatment planner/treatments/default.toml --out head.plan
   stipple-planner reach --arm my-arm.urdf --scan head.ply --landmarks head.landmarks.json --picture reach.png
   stipple-planner register --fixed head.ply --fixed-landmarks head.landmarks.json --moving later.ply
+  stipple-planner course --intake planner/intakes/pattern-baldness.toml --out c-0001
   stipple-planner export head.plan --dots dots.csv --json plan.json --picture plan.png"
 )]
 pub struct Arguments {
@@ -42,6 +46,12 @@ enum Command {
     Reach(reach::Arguments),
     /// Lays a later scan onto the one that was planned on.
     Register(register::Arguments),
+    /// Goes on with a treatment: what is really there becomes part of its file, so that the next plan lays what is missing.
+    Residual(residual::Arguments),
+    /// What the years do to a treatment: density and darkness by year, a picture, when to touch up.
+    Years(years::Arguments),
+    /// A client's course: screening, what can be achieved, sessions with dates, a proposed treatment, aftercare.
+    Course(course::Arguments),
     /// Turns a plan into tables, a summary or a picture.
     Export(export::Arguments),
 }
@@ -53,6 +63,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::Plan(a) => plan::run(a),
         Command::Reach(a) => reach::run(a),
         Command::Register(a) => register::run(a),
+        Command::Residual(a) => residual::run(a),
+        Command::Years(a) => years::run(a),
+        Command::Course(a) => course::run(a),
         Command::Export(a) => export::run(a).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -20,8 +20,8 @@ use stipple_planner::scan::UnitChoice;
 use super::check_scan::{LANDMARKS_LIMIT, read_landmarks, read_scan};
 use super::show;
 
-/// Largest treatment or cell file read, bytes.
-const TEXT_LIMIT: u64 = 1 << 20;
+/// Largest treatment, cell, intake or policy file read, bytes; a treatment that goes on lists every dot that is there.
+const TEXT_LIMIT: u64 = 8 << 20;
 
 #[derive(clap::Args)]
 #[command(after_help = "\

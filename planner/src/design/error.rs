@@ -190,6 +190,14 @@ pub enum DesignError {
         /// How many its density makes.
         wanted: f64,
     },
+    /// Dots of earlier sessions leave nothing to lay.
+    #[error(
+        "all {placed} dots that are to be there after this session are there already (placed); nothing is left to lay"
+    )]
+    AllPlaced {
+        /// How many there are.
+        placed: usize,
+    },
     /// Density times area makes too many or no dots.
     #[error("the design makes {dots} dots on this head; 1 to {most} are possible")]
     Count {

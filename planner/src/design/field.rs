@@ -56,6 +56,9 @@ pub(super) struct Field {
     feathers: Vec<f64>,
     /// What is listed as there already in each zone, dots per m² at the nodes.
     listed: Vec<Option<Vec<f64>>>,
+    /// The same of dots of earlier sessions, and how many times of what they leave is laid.
+    placed: Vec<Option<Vec<f64>>>,
+    left: Vec<f64>,
     transition: f64,
     edge_density: f64,
 }
@@ -113,6 +116,8 @@ impl Field {
             densities: treatment.zones.iter().map(|z| z.laid().per_m2()).collect(),
             scales: vec![1.0; feathers.len()],
             listed: vec![None; feathers.len()],
+            placed: vec![None; feathers.len()],
+            left: vec![1.0; feathers.len()],
             feathers,
             transition: treatment.hairline.transition.m(),
             edge_density: treatment.hairline.edge_density,
@@ -146,6 +151,23 @@ impl Field {
         listed.counts
     }
 
+    /// Takes the density of dots of earlier sessions off where they stand, in every zone. Returns how many lie in each.
+    pub fn take_off_placed(&mut self, points: &[Point<Head>]) -> Vec<usize> {
+        let skull = self.map.skull();
+        let points: Vec<Vector3<f64>> = points.iter().map(|p| skull.local(&p.raw())).collect();
+        let zone = |q: &Vector3<f64>| self.at(&skull.head(q).raw()).map(|(zone, _)| zone);
+        let placed = Listed::new(&self.map, &points, self.feathers.len(), zone);
+        self.placed = placed.densities;
+        placed.counts
+    }
+
+    /// Lays so many times what dots of earlier sessions leave to lay in a zone.
+    pub fn scale_left(&mut self, zone: usize, factor: f64) {
+        if let Some(left) = self.left.get_mut(zone) {
+            *left *= factor;
+        }
+    }
+
     /// The hairline's points from left to right.
     pub fn hairline(&self) -> impl Iterator<Item = Point<Head>> {
         let skull = self.map.skull();
@@ -174,6 +196,10 @@ impl Field {
             density = (density - map::between(there, &uv)).max(FAINTEST * density);
         }
         density *= self.scales[zone as usize];
+        if let Some(there) = &self.placed[zone as usize] {
+            density = (density - map::between(there, &uv)).max(FAINTEST * density);
+        }
+        density *= self.left[zone as usize];
         (density > 0.0).then_some((zone, density))
     }
 

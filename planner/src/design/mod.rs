@@ -28,6 +28,7 @@ mod hairline;
 mod map;
 mod margin;
 mod outline;
+mod placed;
 mod regions;
 pub(crate) mod skull;
 mod zones;
@@ -36,7 +37,7 @@ use nalgebra::Vector3;
 use stipple_model::frames::{Head, Point, Scan, Transform};
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::plan::{Finding, KeepOut, Zone};
-use stipple_model::treatment::{Treatment, ZoneDesign};
+use stipple_model::treatment::{Place, Treatment, ZoneDesign};
 use stipple_model::units::{Area, Density, Length};
 
 pub(crate) use area::{apportion, cells};
@@ -155,15 +156,16 @@ impl Scalp {
     }
 }
 
-/// Where a treatment's existing hairs stand on a head.
+/// Where the places of a treatment's list of that name lie on a head.
 ///
 /// # Errors
 /// A head whose skull cannot be measured, or a place that is not on it.
-pub(crate) fn listed_hairs(
+pub(crate) fn listed<'a>(
     subject: &Subject<'_>,
-    treatment: &Treatment,
+    list: &str,
+    places: impl ExactSizeIterator<Item = &'a Place>,
 ) -> Result<Vec<Point<Head>>, DesignError> {
-    if treatment.existing.is_empty() {
+    if places.len() == 0 {
         return Ok(Vec::new());
     }
     let skull = Skull::measure(subject.head, subject.anatomy)?;
@@ -171,7 +173,7 @@ pub(crate) fn listed_hairs(
         map: &Map::new(subject.head, skull),
         head_from_scan: subject.head_from_scan,
     };
-    ground.existing(&treatment.existing)
+    ground.listed(list, places)
 }
 
 /// Lays a treatment's design on a head, where no place is given in the scan's frame: [`lay`] with [`Subject::new`].
@@ -208,7 +210,10 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
     let line = Line::new(ground, anatomy, &treatment.hairline, seed)?;
     let zones = Zones::new(ground, treatment, line)?;
     let exclusions = Exclusions::new(ground, &treatment.exclusions)?;
-    let existing = ground.existing(&treatment.existing)?;
+    let mut existing = ground.listed("existing", treatment.existing.iter())?;
+    let placed = treatment.placed.as_ref();
+    let placed_at = placed.map_or(&[][..], |placed| &placed.dots);
+    let placed_at = ground.listed("placed", placed_at.iter().map(|(_, place)| place))?;
     let mut field = Field::new(head, treatment, map, (zones, exclusions), &keep_outs);
     let count = treatment.zones.len();
     let mut sums = area::measure(head, &field, count);
@@ -222,6 +227,21 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
     total.check(treatment, &sums)?;
     field.scale_all(total.scale);
     sums.expected.iter_mut().for_each(|e| *e *= total.scale);
+    let mut quotas = apportion(&sums.expected, total.dots as u32);
+    let mut full = Vec::new();
+    if let Some(placed) = placed {
+        field.scale_all(placed.share);
+        let found = placed::take_off(
+            head,
+            treatment,
+            &mut field,
+            &placed_at,
+            &mut sums,
+            placed.share,
+        );
+        (quotas, full) = found?;
+        existing.extend(placed_at);
+    }
     let zone = |((design, &area), &dots): ((&ZoneDesign, _), _)| Zone {
         name: design.name.clone(),
         area: Area::from_m2(area),
@@ -240,8 +260,9 @@ pub fn lay(subject: &Subject<'_>, treatment: &Treatment, seed: u64) -> Result<Sc
             .into_iter()
             .chain(hole_finding(treatment, &field, head))
             .chain(lacking_finding(treatment, &field))
+            .chain(full)
             .collect(),
-        quotas: apportion(&sums.expected, total.dots as u32),
+        quotas,
         densities: total.densities(treatment),
         existing,
         field,

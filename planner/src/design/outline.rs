@@ -60,10 +60,14 @@ impl Ground<'_> {
         }
     }
 
-    /// What is there already, in the head frame.
-    pub fn existing(&self, given: &[Given]) -> Result<Vec<Point<Head>>, DesignError> {
+    /// Where the places of the treatment's list of that name lie, in the head frame.
+    pub fn listed<'a>(
+        &self,
+        list: &str,
+        given: impl Iterator<Item = &'a Given>,
+    ) -> Result<Vec<Point<Head>>, DesignError> {
         let place = |(k, place)| {
-            let start = self.point(&format!("point {k} of existing"), place)?;
+            let start = self.point(&format!("point {k} of {list}"), place)?;
             Ok(self.map.skull().head(&start.at))
         };
         (1..).zip(given).map(place).collect()

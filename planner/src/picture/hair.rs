@@ -64,7 +64,8 @@ pub(super) fn grow(plan: &Plan, surface: &Surface<'_>, dots: &[&Dot]) -> Hair {
     };
     // A place that is not on this head was refused when the plan was made.
     let subject = Subject::new(&plan.head, &plan.anatomy).on_scan(&plan.head_from_scan);
-    let listed = design::listed_hairs(&subject, &treatment).unwrap_or_default();
+    let listed =
+        design::listed(&subject, "existing", treatment.existing.iter()).unwrap_or_default();
     let listed: Vec<Vector3<f64>> = listed.iter().map(|p| p.raw()).collect();
     let mut room = Room::default();
     listed.iter().for_each(|p| room.fill(*p));
@@ -154,13 +155,13 @@ fn unit(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 /// The surface to stand on.
-struct Skin<'a> {
+pub(super) struct Skin<'a> {
     surface: &'a Surface<'a>,
     shape: parry3d::shape::TriMesh,
 }
 
 impl<'a> Skin<'a> {
-    fn new(surface: &'a Surface<'a>) -> Option<Self> {
+    pub fn new(surface: &'a Surface<'a>) -> Option<Self> {
         Some(Self {
             surface,
             shape: shape(surface.mesh)?,
@@ -168,7 +169,7 @@ impl<'a> Skin<'a> {
     }
 
     /// The nearest place on the skin, with its normal.
-    fn at(&self, p: &Vector3<f64>) -> Option<(Vector3<f64>, Vector3<f64>)> {
+    pub fn at(&self, p: &Vector3<f64>) -> Option<(Vector3<f64>, Vector3<f64>)> {
         let asked = stipple_model::to_parry_vector(p);
         let (found, (triangle, location)) = self
             .shape

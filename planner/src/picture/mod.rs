@@ -28,12 +28,15 @@ mod layout;
 mod light;
 mod map;
 mod page;
+mod placed;
 mod plan;
 mod reach;
 mod scan;
 mod surface;
 mod tissue;
+mod years;
 
 pub use plan::{Look, plan};
 pub use reach::reach;
 pub use scan::scan;
+pub use years::{Year, years};

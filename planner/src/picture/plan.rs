@@ -18,6 +18,7 @@ use super::layout::{COLUMN, EDGE, VIEWS_TOP, WIDTH, across, left};
 use super::light::SKIN;
 use super::map::{Maps, Shown};
 use super::page::{PAPER, Page, Style};
+use super::placed;
 use super::surface::Surface;
 use super::tissue::{Column, Stain};
 use crate::density::{BANDWIDTH, DensityField};
@@ -37,9 +38,9 @@ const FADES: [f64; 2] = [100.0, 40.0];
 /// From above everything below the ears goes over into the paper, between these heights over the ears, metres.
 const SUNK: [f64; 2] = [-0.035, -0.07];
 /// The inside of an open scan, sRGB: no skin's colour.
-const INSIDE: [u8; 3] = [222, 223, 226];
+pub(super) const INSIDE: [u8; 3] = [222, 223, 226];
 /// A healed dot's pigment begins below the epidermis, which has renewed itself by then, metres. Source: scalp epidermis is 0.08–0.27 mm.
-const EPIDERMIS: f64 = 0.0001;
+pub(super) const EPIDERMIS: f64 = 0.0001;
 /// Skipped dots where they are marked, sRGB, and how wide, pixels.
 const SKIPPED: [u8; 3] = [240, 78, 0];
 const SKIPPED_RADIUS: f64 = 1.0;
@@ -77,6 +78,7 @@ pub fn plan(plan: &Plan, digest: &Digest, look: &Look) -> Result<RgbImage, Unrol
     let hair = hair::grow(plan, &surface, &planned);
     let mut inks = inks(plan, &planned, look);
     inks.extend(hair.inks.iter().cloned());
+    inks.extend(placed::inks(plan, &surface));
     let mut page = Page::new(WIDTH, HEIGHT);
     title(&mut page, plan, digest, look);
     views(&mut page, plan, &surface, &inks, &missing);
@@ -142,7 +144,7 @@ fn inks(plan: &Plan, dots: &[&Dot], look: &Look) -> Vec<Ink> {
 }
 
 /// How wide a dot is drawn, and where its pigment lies.
-fn column(plan: &Plan, dot: &Dot, look: &Look) -> Column {
+pub(super) fn column(plan: &Plan, dot: &Dot, look: &Look) -> Column {
     let zone = plan.zones.get(dot.zone as usize);
     let healed = zone.and_then(|z| z.healed_diameter).filter(|_| look.healed);
     let depth = dot.depth.m();
@@ -226,7 +228,7 @@ fn views(page: &mut Page, plan: &Plan, surface: &Surface<'_>, inks: &[Ink], miss
 }
 
 /// Lets a view go over into the paper at the edges that cut neck or shoulders off.
-fn fade([width, height]: [u32; 2], pixels: &mut [Linear], paper: Linear) {
+pub(super) fn fade([width, height]: [u32; 2], pixels: &mut [Linear], paper: Linear) {
     let (width, height) = (width as usize, height as usize);
     let cut = |mut edge: std::ops::Range<usize>, at: &dyn Fn(usize) -> usize| {
         edge.any(|k| pixels.get(at(k)).is_some_and(|p| *p != paper))

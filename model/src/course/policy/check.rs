@@ -14,10 +14,12 @@ impl Policy {
         holds(
             positive(self.density.natural_per_cm2.value)
                 && (0.0..=1.0).contains(&self.density.full_look.value)
+                && (0.1..=1.0).contains(&self.density.light_look.value)
+                && positive(self.density.shaved_mm.value)
                 && rising(self.density.lasts_years.value)
                 && rising(self.density.touch_up_years.value),
             "density",
-            "has densities above 0, a share up to 1, and years that rise",
+            "has densities and lengths above 0, shares up to 1 (light_look from 0.1), and years that rise",
         )?;
         self.check_looks()?;
         for pattern in &self.patterns {
@@ -161,6 +163,7 @@ impl Policy {
             "is at least 1 and at most most_days",
         )?;
         let numbers = [
+            &s.dense_per_cm2,
             &s.small_cm2,
             &s.large_cm2,
             &s.set_up_minutes,

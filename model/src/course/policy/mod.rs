@@ -74,6 +74,8 @@ pub struct Sessions {
     pub small_cm2: Rule<f64>,
     /// From this area on it takes one more, cm².
     pub large_cm2: Rule<f64>,
+    /// From this density on it takes one more, 1/cm².
+    pub dense_per_cm2: Rule<f64>,
     /// Share of the dots that is there after each of two sessions,
     pub shares_2: Rule<Vec<f64>>,
     /// of three,
@@ -86,6 +88,8 @@ pub struct Sessions {
     pub proposed_days: Rule<u16>,
     /// and at most.
     pub most_days: Rule<u16>,
+    /// From the test patch to the first session of a new client, days.
+    pub test_patch_days: Rule<u16>,
     /// A longer session is split, hours.
     pub longest_hours: Rule<f64>,
     /// From part to part of a session that is split, days.
@@ -110,6 +114,10 @@ pub struct Density {
     pub natural_per_cm2: Rule<f64>,
     /// Share of it that already looks full.
     pub full_look: Rule<f64>,
+    /// Share of a treatment's densities for who wishes a lighter look.
+    pub light_look: Rule<f64>,
+    /// Longest hair that dots look like, mm.
+    pub shaved_mm: Rule<f64>,
     /// How long the result lasts, years: from, to.
     pub lasts_years: Rule<[u8; 2]>,
     /// When it is touched up, years: from, to.
@@ -126,6 +134,8 @@ pub struct Pattern {
     pub name: String,
     /// The shipped treatment that is proposed, by its file's stem.
     pub treatment: String,
+    /// Whether it is worn shaved: dots then stand for the hair, not between it.
+    pub shaved: bool,
     /// Its usual area, cm²: from, to.
     pub cm2: [f64; 2],
     /// Who says so.

@@ -1,0 +1,147 @@
+//! `stipple-planner residual`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
+use serde::Deserialize;
+use serde_json::json;
+use stipple_planner::residual::{self, Survived, There};
+
+use super::plan::text_file;
+use super::show;
+
+/// Largest table read, bytes.
+const TABLE_LIMIT: u64 = 64 << 20;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+The next session is planned on what is really there: this writes the treatment with the dots of earlier sessions in it ([placed]), and
+`stipple-planner plan` lays what is missing up to the share, in each zone exactly, at a distance from the dots that are there.
+
+Dots in doubt count as done. --survivors are dots found in a new scan, in metres in its own frame; --pose brings them into the planned
+scan's (`stipple-planner register --out`). --counts has the columns zone, count; which dots have faded is then drawn by chance.
+
+Examples:
+  stipple-controller dots head.sqlite --plan head.plan --out placed.csv
+  stipple-planner residual --treatment treatment.toml --dots placed.csv --share 0.7 --out second.toml
+  stipple-planner residual --treatment treatment.toml --dots first.csv --dots second.csv \\
+      --survivors found.csv --pose pose.json --share 1 --out third.toml")]
+pub struct Arguments {
+    /// The treatment as it was planned first, or as an earlier `residual` wrote it.
+    #[arg(long, value_name = "TOML")]
+    treatment: PathBuf,
+    /// Dots of a session, as `stipple-controller dots` writes them; once for each session.
+    #[arg(long, value_name = "CSV", required = true)]
+    dots: Vec<PathBuf>,
+    /// Dots that were found in a new scan: they are there, and no others.
+    #[arg(long, value_name = "CSV", conflicts_with = "counts")]
+    survivors: Option<PathBuf>,
+    /// The new scan's pose in the planned scan, as `stipple-planner register --out` writes it.
+    #[arg(long, value_name = "JSON", requires = "survivors")]
+    pose: Option<PathBuf>,
+    /// How many dots each zone has.
+    #[arg(long, value_name = "CSV")]
+    counts: Option<PathBuf>,
+    /// Share of the whole treatment's dots that is to be there after the next session.
+    #[arg(long, value_name = "SHARE")]
+    share: f64,
+    /// Seed of the draw where dots were only counted.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where the treatment goes.
+    #[arg(long, value_name = "TOML")]
+    out: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Deserialize)]
+struct PoseFile {
+    fixed_from_moving: Pose,
+}
+
+#[derive(Deserialize)]
+struct Pose {
+    translation_m: [f64; 3],
+    quaternion_xyzw: [f64; 4],
+}
+
+fn table(path: &Path) -> anyhow::Result<Vec<u8>> {
+    show::read(path, TABLE_LIMIT)
+}
+
+/// Dots of some tables of the controller's.
+pub fn recorded(paths: &[PathBuf]) -> anyhow::Result<Vec<There>> {
+    let mut all = Vec::new();
+    for path in paths {
+        let dots = residual::dots(table(path)?.as_slice());
+        all.extend(dots.with_context(|| path.display().to_string())?);
+    }
+    Ok(all)
+}
+
+fn pose(path: Option<&Path>) -> anyhow::Result<Isometry3<f64>> {
+    let Some(path) = path else {
+        return Ok(Isometry3::identity());
+    };
+    let in_file = || path.display().to_string();
+    let file: PoseFile =
+        serde_json::from_slice(&show::read(path, 1 << 20)?).with_context(in_file)?;
+    let pose = file.fixed_from_moving;
+    let [x, y, z, w] = pose.quaternion_xyzw;
+    let turn = Quaternion::new(w, x, y, z);
+    let finite = pose.translation_m.iter().all(|c| c.is_finite());
+    anyhow::ensure!(
+        finite && (turn.norm() - 1.0).abs() < 1e-6,
+        "{}: fixed_from_moving is no pose; `stipple-planner register --out` writes one",
+        path.display()
+    );
+    let [x, y, z] = pose.translation_m;
+    Ok(Isometry3::from_parts(
+        Translation3::new(x, y, z),
+        UnitQuaternion::from_quaternion(turn),
+    ))
+}
+
+fn survived(arguments: &Arguments) -> anyhow::Result<Option<Survived>> {
+    if let Some(path) = &arguments.survivors {
+        let pose = pose(arguments.pose.as_deref())?;
+        let found = residual::survivors(table(path)?.as_slice(), &pose);
+        return Ok(Some(Survived::Dots(
+            found.with_context(|| path.display().to_string())?,
+        )));
+    }
+    if let Some(path) = &arguments.counts {
+        let counts = residual::counts(table(path)?.as_slice());
+        let counts = counts.with_context(|| path.display().to_string())?;
+        return Ok(Some(Survived::Counted(counts, arguments.seed)));
+    }
+    Ok(None)
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    show::check_writable(&arguments.out)?;
+    let text = text_file(&arguments.treatment)?;
+    let recorded = recorded(&arguments.dots)?;
+    let count = recorded.len();
+    let there = residual::surviving(recorded, survived(arguments)?)?;
+    let next = residual::treatment(&text, &there, arguments.share)
+        .with_context(|| arguments.treatment.display().to_string())?;
+    show::write(&arguments.out, next.as_bytes())?;
+    if arguments.json {
+        show::print_json(&json!({
+            "recorded": count, "there": there.len(), "share": arguments.share, "out": arguments.out,
+        }))?;
+    } else {
+        show::print(&format!(
+            "{} of {count} recorded dots are there; {} goes to {:.0} % of the treatment\n",
+            there.len(),
+            arguments.out.display(),
+            arguments.share * 100.0
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
