@@ -47,6 +47,9 @@ fn help_has_examples() {
         &["export", "--help"],
         &["register", "--help"],
         &["reach", "--help"],
+        &["residual", "--help"],
+        &["course", "--help"],
+        &["years", "--help"],
     ] {
         let output = planner(command, folder.path());
         assert_eq!(output.status.code(), Some(0));

@@ -63,8 +63,8 @@ pub struct Intake {
     pub hair_colour: String,
     /// How long the hair is worn, mm.
     pub hair_length_mm: f64,
-    /// Hair that was counted beside the area, 1/cm².
-    pub natural_per_cm2: Option<f64>,
+    /// Follicular units that were counted beside the area, 1/cm².
+    pub natural_units_per_cm2: Option<f64>,
     /// Fitzpatrick's skin type, 1 to 6.
     pub skin_type: u8,
     /// How much sun the head gets, a habit of the policy's.
@@ -232,7 +232,7 @@ const PLACES: [&str; 13] = [
     "hair.pattern",
     "hair.colour",
     "hair.length_mm",
-    "hair.natural_per_cm2",
+    "hair.units_per_cm2",
     "skin.type",
     "skin.sun",
     "area.cm2",
@@ -275,9 +275,8 @@ impl Intake {
         let hair_colour = reader.need("hair.colour", &a_colour, among(colours))?;
         let hair_length_mm =
             reader.need("hair.length_mm", "0 to 500", |v| number(v, 0.0, 500.0))?;
-        let natural_per_cm2 = reader.may("hair.natural_per_cm2", "10 to 400", |v| {
-            number(v, 10.0, 400.0)
-        })?;
+        let natural_units_per_cm2 =
+            reader.may("hair.units_per_cm2", "5 to 200", |v| number(v, 5.0, 200.0))?;
         let skin_type = reader.need("skin.type", "1 to 6 (Fitzpatrick)", |v| {
             u8::try_from(v.as_integer()?)
                 .ok()
@@ -308,7 +307,7 @@ impl Intake {
                 pattern: pattern?,
                 hair_colour: hair_colour?,
                 hair_length_mm: hair_length_mm?,
-                natural_per_cm2,
+                natural_units_per_cm2,
                 skin_type: skin_type?,
                 sun: sun?,
                 area_cm2,

@@ -87,7 +87,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     file("years.json", json.as_bytes())?;
     show::write_png(
         &folder.path().join("years.png"),
-        &picture::years(&plan, &drawn),
+        &picture::years(&plan, &drawn)?,
     )?;
     if let Some(year) = first {
         let seen = |darkness: &Option<f64>| darkness.is_some_and(|d| d > fade.seen);

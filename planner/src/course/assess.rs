@@ -53,8 +53,8 @@ pub struct Assessment {
     pub area_cm2: Range,
     /// Where the area comes from.
     pub area_from: Source,
-    /// Natural hair beside the area, 1/cm²: counted, or the policy's.
-    pub natural_per_cm2: f64,
+    /// Natural follicular units beside the area, 1/cm²: counted, or the policy's.
+    pub natural_units_per_cm2: f64,
     /// Dots, and hairs that are there, together, 1/cm², where the design is densest.
     pub target_per_cm2: f64,
     /// The target over natural hair.
@@ -126,19 +126,16 @@ pub(super) fn assess(
             .map_or_else(String::new, |p| p.name.clone()),
         area_cm2,
         area_from,
-        natural_per_cm2: natural,
+        natural_units_per_cm2: natural,
         target_per_cm2: proposal.target_per_cm2,
         coverage,
-        looks_full: coverage >= policy.density.full_look.value * (1.0 - FULL_SLACK),
+        looks_full: coverage >= policy.density.full_look.value,
         dots,
         sessions,
         hours_per_session,
         lasts_years: policy.density.lasts_years.value,
     }
 }
-
-/// "About half" of natural density looks full: so much less still is about half. Source: this project's own.
-const FULL_SLACK: f64 = 0.25;
 
 /// The largest part of the dots that one session lays.
 fn largest_share(proposal: &Proposal) -> f64 {
@@ -152,8 +149,8 @@ fn largest_share(proposal: &Proposal) -> f64 {
 }
 
 pub(super) fn natural(policy: &Policy, intake: &Intake) -> f64 {
-    let usual = policy.density.natural_per_cm2.value;
-    intake.natural_per_cm2.unwrap_or(usual)
+    let usual = policy.density.natural_units_per_cm2.value;
+    intake.natural_units_per_cm2.unwrap_or(usual)
 }
 
 /// What the consultation must speak of.
@@ -175,9 +172,9 @@ pub(super) fn notes(policy: &Policy, intake: &Intake, assessment: &Assessment) -
     }
     if !assessment.looks_full {
         notes.push(format!(
-            "{:.0} of {:.0} hairs per cm² are a shadow of hair; it looks full from about {:.0} % of the natural density on",
+            "{:.0} dots for {:.0} follicular units per cm² are a shadow of hair; it looks full from about {:.0} % of the natural density on",
             assessment.target_per_cm2,
-            assessment.natural_per_cm2,
+            assessment.natural_units_per_cm2,
             policy.density.full_look.value * 100.0
         ));
     }

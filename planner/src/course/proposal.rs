@@ -126,7 +126,7 @@ pub(super) fn shares(policy: &Policy, count: &Count) -> Vec<f64> {
 
 /// How many times as dense as the shipped treatments think the client's hair is.
 fn hair(policy: &Policy, intake: &Intake) -> f64 {
-    natural(policy, intake) / policy.density.natural_per_cm2.value
+    natural(policy, intake) / policy.density.natural_units_per_cm2.value
 }
 
 /// How many times as dense as the shipped treatment a design is: hair that was counted, and the look that is wished.

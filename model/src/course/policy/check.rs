@@ -12,7 +12,7 @@ impl Policy {
         self.check_sessions()?;
         let rising = |[a, b]: [u8; 2]| a <= b;
         holds(
-            positive(self.density.natural_per_cm2.value)
+            positive(self.density.natural_units_per_cm2.value)
                 && (0.0..=1.0).contains(&self.density.full_look.value)
                 && (0.1..=1.0).contains(&self.density.light_look.value)
                 && positive(self.density.shaved_mm.value)

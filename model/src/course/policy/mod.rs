@@ -110,8 +110,8 @@ pub struct Sessions {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Density {
-    /// Natural hair, 1/cm².
-    pub natural_per_cm2: Rule<f64>,
+    /// Natural follicular units, 1/cm²: a dot stands for one.
+    pub natural_units_per_cm2: Rule<f64>,
     /// Share of it that already looks full.
     pub full_look: Rule<f64>,
     /// Share of a treatment's densities for who wishes a lighter look.

@@ -100,10 +100,10 @@ fn achievable(assessment: &Assessment) -> Vec<Block> {
         (
             "Density",
             format!(
-                "{:.0} per cm², hair that is there included: {:.0} % of the natural {:.0}; {full}",
+                "{:.0} per cm², hair that is there included: {:.0} % of the {:.0} follicular units of natural hair; {full}",
                 assessment.target_per_cm2,
                 assessment.coverage * 100.0,
-                assessment.natural_per_cm2
+                assessment.natural_units_per_cm2
             ),
         ),
         ("Dots", between(assessment.dots, 100.0)),
