@@ -26,6 +26,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "existing",
             "session",
             "test_patch",
+            "fitted",
         ],
     ),
     (
@@ -96,6 +97,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "break_min",
             "rest_radius_mm",
             "rest_s",
+            "dwell_ms",
         ],
     ),
     (
@@ -110,6 +112,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "shade",
         ],
     ),
+    ("fitted", &["client", "day", "depth_mm", "dwell_ms"]),
 ];
 
 /// The keys of a table.

@@ -1,6 +1,6 @@
 //! The test patch as a treatment of its own.
 
-use super::{Shape, Treatment, TreatmentError, ZoneDesign};
+use super::{Purpose, Shape, Treatment, TreatmentError, ZoneDesign};
 use crate::limits::DEPTH_CAP;
 use crate::units::{Density, Length};
 
@@ -42,6 +42,9 @@ impl Treatment {
             layers: vec![1.0],
             zones: (0u8..).zip(&patch.depths).map(zone).collect(),
             test_patch: None,
+            // The patch is what shows how deep may be gone.
+            fitted: None,
+            purpose: Purpose::TestPatch,
             ..self.clone()
         })
     }
