@@ -11,7 +11,7 @@ mod tests;
 pub use answers::{Day, after, day_of};
 pub use intake::{Answer, Intake, IntakeError, Look, Scar};
 pub use policy::{
-    AnswerKind, Care, Density, Fading, Gate, HairColour, Pattern, Policy, PolicyError, Question, Rule,
-    Scars, Sessions, ShadeRule, Signs, SkinRule, Span, SunRule,
+    AnswerKind, Care, Density, Fading, Gate, HairColour, Pattern, Policy, PolicyError, Question,
+    Rule, Scars, Sessions, ShadeRule, Signs, SkinRule, Span, SunRule,
 };
 pub use screening::{Finding, Screening, Verdict, screen};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::{AnswerKind, Policy, Question};
 use super::answers::after;
+use super::policy::{AnswerKind, Policy, Question};
 use super::{Answer, Day, Intake};
 
 /// What comes of an answer, the more serious the larger.

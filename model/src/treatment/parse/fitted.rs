@@ -24,11 +24,17 @@ pub(super) fn fitted(
     let must = |key: &'static str, rule: &'static str| TreatmentError::Fitted { key, rule };
     let client = answers::name(&Value::String(file.client))
         .ok_or_else(|| must("client", "an id of at most 40 letters, digits, - and _"))?;
-    let day = answers::day(&Value::Datetime(file.day)).ok_or_else(|| must("day", answers::A_DAY))?;
+    let day =
+        answers::day(&Value::Datetime(file.day)).ok_or_else(|| must("day", answers::A_DAY))?;
     let fitted = Fitted {
         client,
         day,
-        depth: mm("fitted.depth_mm", file.depth_mm, SHALLOWEST_MM, DEPTH_CAP.mm())?,
+        depth: mm(
+            "fitted.depth_mm",
+            file.depth_mm,
+            SHALLOWEST_MM,
+            DEPTH_CAP.mm(),
+        )?,
         dwell: dwell("fitted.dwell_ms", file.dwell_ms)?,
     };
     if let Some(zone) = zones.iter().find(|z| z.depth > fitted.depth) {
