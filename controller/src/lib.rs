@@ -1,6 +1,7 @@
 //! The controller: a plan, a head that moves and an arm in, dots in the skin and a record of them out.
 //!
 //! * [`admit`]: a plan is checked from its own data before anything may move.
+//! * [`gate`]: what must hold before a session starts.
 //! * [`session`]: the state machine of `stipple_core` with plan, queue, motions and record around it; one call a tick.
 //! * [`ports`]: what arm, needle and head tracker must do; the simulator and ROS 2 implement them.
 //! * [`lifecycle`]: the states of a managed node, and what is done in which.
@@ -16,6 +17,7 @@
 extern crate self as stipple_controller;
 
 pub mod admit;
+pub mod gate;
 pub mod hazards;
 pub mod head;
 pub mod hops;

@@ -49,8 +49,8 @@ enum Command {
     },
     /// Holds a record against its own hashes: every row as it was written, none missing, none put in.
     Verify(command::verify::Args),
-    /// Begins a sitting on a record: checks that client, plan, scan, registration, needle and pigment may go on with it, keeps them in it, and
-    /// tells what is left and what is in doubt.
+    /// Begins a sitting on a record: asks every gate before a session (consent, screening, numbing, needle, pigment, test patch, days,
+    /// registration), keeps what was asked in it, and tells what is left and what is in doubt.
     Resume(command::resume::Args),
     /// Orders a dot in doubt to be struck once more.
     Repeat(command::repeat::Args),

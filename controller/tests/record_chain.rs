@@ -7,6 +7,7 @@
 )]
 
 mod chance;
+mod sitting;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,24 +31,8 @@ fn record(folder: &Path, dots: u32) -> PathBuf {
     let path = folder.join("record.sqlite");
     let mut record = Record::open(&path, binding(), Durability::ProcessCrash, 1).unwrap();
     let day = "2030-01-01".parse().unwrap();
-    let sitting = Sitting {
-        client: "C-17".into(),
-        operator: "A. Operator".into(),
-        registration: Registration {
-            residual_mm: 0.4,
-            translation_m: [0.01, -0.02, 0.5],
-            quaternion_xyzw: [0.0, 0.0, 0.0, 1.0],
-        },
-        cartridge: Cartridge {
-            id: "N-1".into(),
-            strike_cap: 10_000,
-            expires: day,
-        },
-        pigment_lots: vec![PigmentLot {
-            id: "P-1".into(),
-            expires: day,
-        }],
-    };
+    let mut sitting = sitting::sitting("N-1", 5, day);
+    sitting.cartridge.strike_cap = 10_000;
     record
         .sit(&sitting, &Registry::open(folder).unwrap(), 5)
         .unwrap();
@@ -125,7 +110,7 @@ fn the_canonical_form_is_as_documented() {
     let db = Connection::open(&path).unwrap();
     let mut query = db.prepare("SELECT * FROM journal ORDER BY seq").unwrap();
     let mut rows = query.query([]).unwrap();
-    let mut before = Digest::of(b"stipple record 2").bytes().to_vec();
+    let mut before = Digest::of(b"stipple record 3").bytes().to_vec();
     let mut count = 0;
     while let Some(row) = rows.next().unwrap() {
         let mut bytes = before.clone();

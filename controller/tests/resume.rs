@@ -8,6 +8,8 @@
 
 mod bench;
 mod plant;
+#[path = "sitting/mod.rs"]
+mod seated;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,25 +27,7 @@ const DAY_ONE: i64 = 1_772_366_400_000_000;
 const DAY: i64 = 86_400_000_000;
 
 fn sitting(cartridge: &str) -> Sitting {
-    let expires = "2026-05-31".parse().unwrap();
-    Sitting {
-        client: "C-17".into(),
-        operator: "A. Operator".into(),
-        registration: Registration {
-            residual_mm: 0.4,
-            translation_m: [0.0; 3],
-            quaternion_xyzw: [0.0, 0.0, 0.0, 1.0],
-        },
-        cartridge: Cartridge {
-            id: cartridge.into(),
-            strike_cap: 5_000,
-            expires,
-        },
-        pigment_lots: vec![PigmentLot {
-            id: "P-12".into(),
-            expires,
-        }],
-    }
+    seated::sitting(cartridge, DAY_ONE, "2026-05-31".parse().unwrap())
 }
 
 fn open(bed: &Bed, path: &Path, now_us: i64) -> Result<Record, RecordError> {

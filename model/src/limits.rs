@@ -1,12 +1,21 @@
 //! Safety and pace figures of motion and treatment, each with its source. The state machine's own timing guards stand in `stipple_core::limits`.
 
-use crate::units::{Angle, Area, Length, Speed};
+use crate::units::{Angle, Area, Length, Speed, Time};
 
 /// Gap between nose and skin while hovering. Source: ARTAS hops at 2 mm above the scalp.
 pub const HOVER: Length = Length::from_mm(2.0);
 
 /// No needle ever goes deeper than this. Source: hazard H2, the papillary dermis lies well above it.
 pub const DEPTH_CAP: Length = Length::from_mm(2.0);
+
+/// How long the needle stays in the skin where nothing else was fitted. Source: this project's own; "depth, time in the skin and angle matter", a
+/// needle of a machine makes 100 to 150 strokes a second.
+pub const DWELL: Time = Time::from_ms(20.0);
+
+/// The shortest and the longest it stays. Source: this project's own; the core draws it in after a second, whatever is asked for.
+pub const DWELL_LEAST: Time = Time::from_ms(5.0);
+/// The longest; see [`DWELL_LEAST`].
+pub const DWELL_CAP: Time = Time::from_ms(500.0);
 
 /// Largest angle between needle and skin normal. Source: hazard H1.
 pub const TILT_CAP: Angle = Angle::from_deg(15.0);

@@ -361,6 +361,9 @@ pub fn plan(
     let measures = measures(&head, &scalp, treatment, (&field, &joined));
     let plan = Plan {
         provenance,
+        purpose: treatment.purpose,
+        fitted: treatment.fitted.clone(),
+        dwell: treatment.session.dwell,
         anatomy: registration.anatomy,
         wanted,
         head_from_scan: registration.head_from_scan,

@@ -1,6 +1,6 @@
 //! How long a session takes, by what it is spent on.
 
-use stipple_model::limits::HOVER;
+use stipple_model::limits::{DWELL, HOVER};
 use stipple_model::plan::{SessionParts, Stop, StopKind};
 use stipple_model::units::{Length, Speed, Time};
 
@@ -11,7 +11,7 @@ pub struct Pace {
     pub out: Speed,
     /// The needle on its way in. Source: the needle stage's top speed.
     pub back: Speed,
-    /// The needle at its depth. Source: the controller's session configuration.
+    /// The needle at its depth. Source: the treatment.
     pub dwell: Time,
     /// From the arm's arrival until the needle starts and from the needle being in until the arm starts, together: the settling time of
     /// the controller's limits (10 ms), its ticks, the arm's lag and the messages there and back. Source: what a dot takes on the simulator
@@ -24,7 +24,7 @@ impl Default for Pace {
         Self {
             out: Speed::from_mm_per_s(100.0),
             back: Speed::from_mm_per_s(150.0),
-            dwell: Time::from_ms(20.0),
+            dwell: DWELL,
             settling: Time::from_ms(37.0),
         }
     }

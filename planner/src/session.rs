@@ -56,7 +56,10 @@ impl<'a> Sessions<'a> {
     #[must_use]
     pub fn new(field: &'a DotField, (zones, treatment): (&[Zone], &Treatment), arm: &Arm) -> Self {
         let groups = Groups::new(zones, &shades(treatment));
-        let pace = Pace::default();
+        let pace = Pace {
+            dwell: treatment.session.dwell,
+            ..Pace::default()
+        };
         let deepest = field
             .dots
             .iter()

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""H8: With limits for hardware the node takes no plan whose record has no sitting, and takes it once one has begun: a registered client, a
-fresh cartridge, a pigment lot. Nothing starts while the needle device reports another cartridge than the sitting's, and the work is done with
-the right one."""
+"""H7, H8: With limits for hardware the node takes no plan whose record has no sitting, and takes it once one has begun: every gate passed or
+passed over by name. No other layer than the sitting's starts, nothing starts while the needle device reports another cartridge than the
+sitting's, and the work is done with the right one. A sitting whose client has not confirmed their answers is refused."""
 
 import datetime
 import subprocess
 
-from bench import RUN, check, main, program, until
+from bench import ROOT, RUN, check, main, program, until
 from diagnosis import OK, WARN, Diagnosis
 from wire import Wire
 
@@ -19,15 +19,38 @@ def run(*command):
     return done.stdout
 
 
-def begin_sitting(bench):
-    """With the head as it was scanned, a fresh cartridge, and a pigment lot that keeps."""
+def sitting_file(bench, confirmed):
+    """The shipped example as it would be filled in now, the treatment's test patch passed over."""
+    # An hour ago: what is said of that day holds at any time of this one.
+    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
+    day = then.date()
+    intake = (ROOT / "planner/intakes/pattern-baldness.toml").read_text()
+    (bench.folder / "intake.toml").write_text(intake.replace("2026-11-30", str(day - datetime.timedelta(days=30))))
+    text = (ROOT / "launch/sittings/example.toml").read_text()
+    text = text[:text.index("[test_patch]\n")] + '[[overrides]]\ngate = "test_patch"\nby = "A. Operator"\nreason = "nobody is treated"\n'
+    for old, new in (("../../planner/intakes/pattern-baldness.toml", "intake.toml"), ("N-4711", "N-1"),
+                     ("2027-05-31T08:10:00+02:00", then.isoformat(timespec="seconds")), ("confirmed = 2027-05-31", f"confirmed = {confirmed or day}"),
+                     ("2027-05-31", str(day)), ("2027-05-20", str(day - datetime.timedelta(days=11))), ("2028-", f"{day.year + 1}-")):
+        check(old in text, f"the example has no {old}")
+        text = text.replace(old, new)
+    path = bench.folder / "sitting.toml"
+    path.write_text(text)
+    return path, then
+
+
+def begin_sitting(bench, confirmed=None):
+    """With the head as it was scanned an hour ago, a fresh cartridge, and pigment that keeps. Returns the exit code and what was said."""
+    sitting, then = sitting_file(bench, confirmed)
     scan, landmarks = bench.plan.with_name("head.ply"), bench.plan.with_name("landmarks.json")
     registration = bench.folder / "registration.json"
     registration.write_text(run(program("stipple-planner"), "register", "--fixed", scan, "--fixed-landmarks", landmarks,
-                                "--moving", scan, "--json"))
-    later = (datetime.date.today() + datetime.timedelta(days=200)).isoformat()
-    run(program("stipple-controller"), "resume", bench.record, "--plan", bench.plan, "--client", "C-1", "--operator", "A. Operator",
-        "--registration", registration, "--cartridge", "N-1", "--strike-cap", 5000, "--expires", later, "--pigment", f"P-1={later}")
+                                "--moving", scan, "--taken-at", then.isoformat(timespec="seconds"), "--json"))
+    command = (program("stipple-controller"), "resume", bench.record, "--plan", bench.plan, "--sitting", sitting, "--registration", registration)
+    if confirmed is None:
+        return run(*command)
+    done = subprocess.run([RUN, *map(str, command)], capture_output=True, text=True, timeout=300)
+    check(done.returncode == 1, f"resume ended with {done.returncode}, not 1:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def other_cartridge(bench, wire, sim, session):
@@ -47,6 +70,8 @@ def other_cartridge(bench, wire, sim, session):
         return "cartridge" in answer.message
 
     until(refused, "a start to be refused for the cartridge", bench)
+    other = desk.try_start(DOTS, layer=2)
+    check(not other.accepted and "the sitting is for layer 1, not for layer 2" in other.message, f"layer 2 under a sitting for layer 1: {other.message}")
     told.wait("needle/state", WARN)
     bench.end(sim)
     bench.start_sim("-p", "cartridge:=N-1")
@@ -64,7 +89,11 @@ def sitting(bench):
         refused = wire.operator.try_load(bench.plan, bench.record)
         check(not refused.accepted, "a plan was loaded for hardware without a sitting")
         check("resume" in refused.message and "sitting" in refused.message, f"the refusal does not say what to do: {refused.message}")
-        begin_sitting(bench)
+        stale = begin_sitting(bench, confirmed=datetime.date.today() - datetime.timedelta(days=20))
+        check("refused: screening: the answers were confirmed on" in stale, f"answers of three weeks ago: {stale}")
+        check(not wire.operator.try_load(bench.plan, bench.record).accepted, "a refused sitting opened the node")
+        said = begin_sitting(bench)
+        check("passed over by A. Operator (nobody is treated): test_patch: " in said, f"the override is not told: {said}")
         loaded = wire.operator.load(bench.plan, bench.record)
         check(loaded.already_done == 0, "a fresh record says that dots are done")
         bench.end(controller)

@@ -82,7 +82,7 @@ impl Head {
     pub fn none() -> Self {
         Self {
             seq: 0,
-            hash: Digest::of(b"stipple record 2"),
+            hash: Digest::of(b"stipple record 3"),
         }
     }
 }

@@ -9,6 +9,7 @@ use stipple_model::plan::DotId;
 use super::journal::Row;
 use super::sitting::{Sitting, SittingError};
 use super::terms::{Binding, DotState, FORMAT_VERSION};
+use crate::gate::Visit;
 
 /// What a record is of; the detail of its first row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +120,8 @@ pub(super) struct Ledger {
     pub about: Option<About>,
     pub dots: BTreeMap<DotId, DotState>,
     pub sat: Option<Sat>,
+    /// Sittings before the present one that made strikes.
+    pub before: Vec<Sitting>,
     /// Cartridges of this record.
     pub cartridges: BTreeSet<String>,
     /// Strikes made or begun since the record was made.
@@ -171,6 +174,7 @@ impl Ledger {
     fn sit(&mut self, sitting: Sitting) -> Result<(), Unlawful> {
         let before = self.sat.as_ref().map(|sat| sat.sitting.client.as_str());
         sitting.follows(before, self.strikes)?;
+        sitting.lawful()?;
         if !self.cartridges.insert(sitting.cartridge.id.clone()) {
             return Err(SittingError::Used {
                 cartridge: sitting.cartridge.id,
@@ -178,11 +182,13 @@ impl Ledger {
             }
             .into());
         }
-        self.sat = Some(Sat {
+        let sat = Sat {
             sitting,
             strikes: 0,
             over: false,
-        });
+        };
+        let before = self.sat.replace(sat).filter(|sat| sat.strikes > 0);
+        self.before.extend(before.map(|sat| sat.sitting));
         Ok(())
     }
 
@@ -190,12 +196,13 @@ impl Ledger {
     fn strike(&mut self, row: &Row) -> Result<(), Unlawful> {
         let dot = row.dot.and_then(|dot| u32::try_from(dot).ok());
         let layer = row.layer.and_then(|layer| u8::try_from(layer).ok());
-        let (Some(dot), Some(_)) = (dot, layer) else {
+        let (Some(dot), Some(layer)) = (dot, layer) else {
             return Err(malformed(row));
         };
         let known = self.dots.get(&DotId(dot)).copied();
         let after = match (row.kind.as_str(), known) {
             ("intent", None) => {
+                self.of_the_layer(layer)?;
                 self.count(|n| n.saturating_add(1));
                 Some(DotState::Intent)
             }
@@ -241,6 +248,24 @@ impl Ledger {
         intents
             .filter(|(_, state)| **state == DotState::Intent)
             .map(|(dot, _)| *dot)
+    }
+
+    /// A sitting is for one layer: the next is another session, after days.
+    fn of_the_layer(&self, layer: u8) -> Result<(), SittingError> {
+        match &self.sat {
+            Some(sat) if sat.sitting.layer != layer => Err(SittingError::OtherLayer {
+                sitting: sat.sitting.layer,
+                layer,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The sittings in which there were strikes.
+    pub fn visits(&self, session: &str) -> Vec<Visit> {
+        let present = self.sat.as_ref().filter(|sat| sat.strikes > 0);
+        let all = self.before.iter().chain(present.map(|sat| &sat.sitting));
+        all.map(|sitting| sitting.visit(session)).collect()
     }
 
     fn count(&mut self, change: impl Fn(u32) -> u32) {

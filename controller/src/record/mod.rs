@@ -19,7 +19,7 @@
 //! |---|---|
 //! | `created` | the first row: format, session, digests of plan and scan |
 //! | `opened`, `closed` | a program took the record up, and let it go in order |
-//! | `sitting` | client, operator, registration, cartridge, pigment lots ([`Sitting`]) |
+//! | `sitting` | client, operator, all that the [gate](crate::gate) asked and what was passed over, by whom and why ([`Sitting`]) |
 //! | `intent`, `withdrawn` | the needle may come out for a dot; it was never told to |
 //! | `placed`, `skipped`, `in_doubt` | what became of a dot, with the reason |
 //! | `repeat` | an operator orders a dot in doubt once more: who and why |
@@ -35,7 +35,7 @@
 //!
 //! | part | bytes |
 //! |---|---|
-//! | hash of the row before; of row 1, SHA-256 of `stipple record 2` | 32 |
+//! | hash of the row before; of row 1, SHA-256 of `stipple record 3` | 32 |
 //! | `seq`, `at_us` | 8 each, signed, little endian |
 //! | `kind` | length as 8 bytes little endian, then UTF-8 |
 //! | `dot`, `layer` | 0, or 1 and 8 bytes signed little endian |
@@ -47,11 +47,11 @@
 //! changed by accident, or by somebody who does not compute all hashes behind it anew. Against that helps only a head hash noted elsewhere,
 //! as in report.json (`record.head`).
 
-mod date;
 mod journal;
 mod ledger;
 mod open;
 mod read;
+mod registry;
 mod remains;
 mod side;
 mod sitting;
@@ -64,16 +64,17 @@ use rusqlite::Connection;
 use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
 
+use crate::gate::{Owner, Visit};
 use journal::{Head, Row};
 use ledger::Ledger;
 use side::Side;
 
-pub use date::{Date, NotADay};
 pub use ledger::{Order, Unlawful};
+pub use registry::{Registry, RegistryError};
 pub use remains::{LayerStanding, remains};
 pub use sitting::{
-    Cartridge, LARGEST_RESIDUAL_MM, PigmentLot, Registration, Registry, RegistryError, Sitting,
-    SittingError,
+    Cartridge, Consent, Found, LARGEST_RESIDUAL_MM, LONGEST_ID, Numbing, Patch, PigmentLot,
+    Registration, Screened, Sitting, SittingError, Word,
 };
 pub use terms::{
     Binding, Break, Damage, DotOutcome, DotState, Durability, FORMAT_VERSION, InDoubt, PlacedDot,
@@ -144,13 +145,42 @@ impl Record {
         self.ledger.sat.as_ref().map(|sat| &sat.sitting)
     }
 
+    /// Strikes made or begun in the present sitting.
+    #[must_use]
+    pub fn sitting_strikes(&self) -> u32 {
+        self.ledger.sat.as_ref().map_or(0, |sat| sat.strikes)
+    }
+
+    /// Whose record it is.
+    #[must_use]
+    pub fn owner(&self) -> Owner<'_> {
+        match &self.ledger.sat {
+            Some(sat) => Owner::Client(&sat.sitting.client),
+            None if self.ledger.strikes > 0 => Owner::Unnamed,
+            None => Owner::Nobody,
+        }
+    }
+
+    /// Whether a sitting of this record used a cartridge.
+    #[must_use]
+    pub fn used(&self, cartridge: &str) -> bool {
+        self.ledger.cartridges.contains(cartridge)
+    }
+
+    /// The sittings of this record in which there were strikes.
+    #[must_use]
+    pub fn visits(&self) -> Vec<Visit> {
+        self.ledger.visits(&self.session_id)
+    }
+
     /// Number and hash of the last row. Noted elsewhere, they show later whether the record was cut or written anew since.
     #[must_use]
     pub fn head(&self) -> (u64, Digest) {
         (self.head.seq.unsigned_abs(), self.head.hash)
     }
 
-    /// Begins a sitting: its cartridge is used from here on, in this record and in every other of the registry.
+    /// Begins a sitting: its cartridge is used from here on, in this record and in every other of the registry, and its client treated. Whether
+    /// it may begin the [gate](crate::gate) says; this holds only what no record may have.
     ///
     /// # Errors
     /// A [`SittingError`] (as [`RecordError::Unlawful`]), or a disk that fails. The cartridge may be used up then,
@@ -176,6 +206,7 @@ impl Record {
                 session,
             }));
         }
+        registry.note(&sitting.client, &sitting.visit(&self.session_id))?;
         self.append(row)
     }
 

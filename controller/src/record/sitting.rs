@@ -1,24 +1,20 @@
 //! A sitting: who sits in the chair, where the head was found, which needle and which pigment are in use.
 //!
 //! A record may go on over many days; each time somebody sits down anew it is a sitting, with a row of its own in the journal. A cartridge is
-//! for one sitting, ever: the record refuses one that it has seen, the [registry](Registry) beside it one that any record has.
+//! for one sitting, ever: the record refuses one that it has seen, the [registry](super::Registry) beside it one that any record has.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
-use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::date::Date;
+use stipple_model::course::{Day, Finding, Verdict, day_of};
+use stipple_model::treatment::Purpose;
+
+use crate::gate::{History, Override, Rules, Visit};
 
 /// Largest RMS residual of a registration, mm. Source: hazard H7, as `stipple_model::registration` refuses it.
 pub const LARGEST_RESIDUAL_MM: f64 = 1.0;
 
 /// Longest id, bytes.
-const LONGEST_ID: usize = 64;
-
-/// Name of the registry in its folder.
-const REGISTRY: &str = "cartridges.sqlite";
+pub const LONGEST_ID: usize = 64;
 
 /// How today's head lies on the planned one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -29,6 +25,8 @@ pub struct Registration {
     pub translation_m: [f64; 3],
     /// Its rotation, a unit quaternion x, y, z, w.
     pub quaternion_xyzw: [f64; 4],
+    /// When today's scan was taken, µs since 1970.
+    pub taken_us: i64,
 }
 
 /// A needle cartridge, for one sitting.
@@ -38,8 +36,8 @@ pub struct Cartridge {
     pub id: String,
     /// How many strikes it may make.
     pub strike_cap: u32,
-    /// The last day it may be used, UTC.
-    pub expires: Date,
+    /// The last day it may be used.
+    pub expires: Day,
 }
 
 /// A lot of pigment.
@@ -47,8 +45,91 @@ pub struct Cartridge {
 pub struct PigmentLot {
     /// The number on its bottle.
     pub id: String,
-    /// The last day it may be used, UTC.
-    pub expires: Date,
+    /// The last day it may be used.
+    pub expires: Day,
+    /// The shades of the plan that were mixed from it.
+    pub shades: Vec<String>,
+}
+
+/// A client's consent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// When it was signed.
+    pub day: Day,
+    /// The id of the document that was signed.
+    pub document: String,
+}
+
+/// Somebody's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub day: Day,
+}
+
+/// What stands against a treatment, as the screening found it when the sitting began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The question's key, or `scars`.
+    pub key: String,
+    /// What comes of it.
+    pub verdict: Verdict,
+    /// The first day on which it no longer holds, if one is known.
+    pub until: Option<Day>,
+    /// Why.
+    pub reason: String,
+}
+
+impl From<&Finding> for Found {
+    fn from(found: &Finding) -> Self {
+        Self {
+            key: found.key.clone(),
+            verdict: found.verdict,
+            until: found.until,
+            reason: found.reason.clone(),
+        }
+    }
+}
+
+/// The medical screening.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Screened {
+    /// SHA-256 of the intake file, hexadecimal.
+    pub intake: String,
+    /// Whose answers they are.
+    pub client: String,
+    /// When they were given.
+    pub given: Day,
+    /// When they were confirmed anew.
+    pub confirmed: Day,
+    /// What stands against a treatment.
+    pub findings: Vec<Found>,
+    /// A physician's word.
+    pub physician: Option<Word>,
+}
+
+/// A numbing cream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbing {
+    /// Which.
+    pub cream: String,
+    /// When it was applied, µs since 1970.
+    pub applied_us: i64,
+}
+
+/// A test patch that was looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Patch {
+    /// When it was made.
+    pub done: Day,
+    /// When it was looked at.
+    pub read: Day,
+    /// The deepest that healed well, mm.
+    pub depth_mm: f64,
+    /// How long the needle stayed in the skin, ms.
+    pub dwell_ms: f64,
 }
 
 /// What a sitting is bound to.
@@ -58,12 +139,36 @@ pub struct Sitting {
     pub client: String,
     /// Who is responsible.
     pub operator: String,
+    /// The day on which it begins, by the clinic's calendar,
+    pub day: Day,
+    /// and the moment, µs since 1970.
+    pub begun_us: i64,
+    /// Whether it is a treatment or a test patch.
+    pub purpose: Purpose,
+    /// The layer that is worked on, from 1; strikes of another one are refused.
+    pub layer: u8,
+    /// The client's consent.
+    pub consent: Consent,
+    /// The medical screening.
+    pub screening: Screened,
+    /// The numbing cream; `None` where none was applied.
+    pub numbing: Option<Numbing>,
     /// How the head lies today.
     pub registration: Registration,
     /// The needle.
     pub cartridge: Cartridge,
     /// The pigments, at least one.
     pub pigment_lots: Vec<PigmentLot>,
+    /// The test patch, where one was looked at.
+    pub test_patch: Option<Patch>,
+    /// What was known of the client from before.
+    pub history: History,
+    /// The figures that held,
+    pub rules: Rules,
+    /// and the SHA-256 of the policy they are from, hexadecimal.
+    pub policy: String,
+    /// What was passed over, by whom, and why.
+    pub overrides: Vec<Override>,
 }
 
 /// Why a sitting cannot begin, or not go on.
@@ -118,7 +223,7 @@ pub enum SittingError {
         /// Which.
         id: String,
         /// Its last day.
-        expires: Date,
+        expires: Day,
     },
     /// A cartridge that may not strike at all.
     #[error("cartridge {cartridge:?} may make no strike")]
@@ -141,6 +246,22 @@ pub enum SittingError {
         "the sitting ended with the program that struck in it: go on with `stipple-controller resume` and a new cartridge"
     )]
     Over,
+    /// A strike of another layer.
+    #[error(
+        "the sitting is for layer {sitting}, not for layer {layer}: begin another with `stipple-controller resume`"
+    )]
+    OtherLayer {
+        /// The sitting's.
+        sitting: u8,
+        /// The one that was to be struck.
+        layer: u8,
+    },
+    /// Something passed over that nobody may, or without a name or a reason.
+    #[error("{gate} was passed over, which nobody may, or without a name or a reason")]
+    Override {
+        /// The gate.
+        gate: crate::gate::Gate,
+    },
     /// No pigment named.
     #[error("no pigment lot is named")]
     NoPigment,
@@ -165,6 +286,7 @@ impl Sitting {
                 return Err(SittingError::Id { what });
             }
         }
+        self.lawful()?;
         self.registration.check()?;
         if self.pigment_lots.is_empty() {
             return Err(SittingError::NoPigment);
@@ -177,9 +299,39 @@ impl Sitting {
         self.fresh(now_us)
     }
 
+    /// The day at a moment, by the clinic's calendar: as many days after the sitting's as have passed in UTC.
+    #[must_use]
+    pub fn today(&self, now_us: i64) -> Day {
+        let passed = day_of(now_us) - day_of(self.begun_us);
+        let bound = if passed.num_days() < 0 {
+            Day::MIN
+        } else {
+            Day::MAX
+        };
+        self.day.checked_add_signed(passed).unwrap_or(bound)
+    }
+
+    /// The visit that it is.
+    pub(super) fn visit(&self, session: &str) -> Visit {
+        Visit {
+            session: session.to_owned(),
+            layer: self.layer,
+            day: self.day,
+            purpose: self.purpose,
+        }
+    }
+
+    /// Whether only what may be passed over was.
+    pub(super) fn lawful(&self) -> Result<(), SittingError> {
+        match self.overrides.iter().find(|o| !o.is_lawful()) {
+            Some(wrong) => Err(SittingError::Override { gate: wrong.gate }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether nothing has expired at a moment.
     pub(super) fn fresh(&self, now_us: i64) -> Result<(), SittingError> {
-        let today = Date::of(now_us);
+        let today = self.today(now_us);
         let needle = ("cartridge", &self.cartridge.id, self.cartridge.expires);
         let lots = self
             .pigment_lots
@@ -230,80 +382,5 @@ impl Registration {
             });
         }
         Ok(())
-    }
-}
-
-/// All cartridges ever used, in one file of a folder: no two records get the same one.
-#[derive(Debug)]
-pub struct Registry {
-    db: Connection,
-    path: PathBuf,
-}
-
-/// Why the registry cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{path}: {source}")]
-pub struct RegistryError {
-    path: PathBuf,
-    source: rusqlite::Error,
-}
-
-impl Registry {
-    /// Opens the registry of a folder, or makes it.
-    ///
-    /// # Errors
-    /// When the file is something else, or the disk fails.
-    pub fn open(folder: &Path) -> Result<Self, RegistryError> {
-        let path = folder.join(REGISTRY);
-        let made = Connection::open(&path).and_then(|db| {
-            db.pragma_update(None, "synchronous", "full")?;
-            db.execute(
-                "CREATE TABLE IF NOT EXISTS cartridges (id TEXT PRIMARY KEY, session_id TEXT NOT NULL, at_us INTEGER NOT NULL) STRICT",
-                [],
-            )?;
-            Ok(db)
-        });
-        match made {
-            Ok(db) => {
-                // The file's name, too, must outlast a power cut.
-                let _ = File::open(folder).and_then(|folder| folder.sync_all());
-                Ok(Self { db, path })
-            }
-            Err(source) => Err(RegistryError { path, source }),
-        }
-    }
-
-    /// Notes that a cartridge is used; when this returns, it is on the disk. `Some` is the session that had it before.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn take(
-        &self,
-        cartridge: &str,
-        session_id: &str,
-        at_us: i64,
-    ) -> Result<Option<String>, RegistryError> {
-        let failed = |source| RegistryError {
-            path: self.path.clone(),
-            source,
-        };
-        let new = self
-            .db
-            .execute(
-                "INSERT OR IGNORE INTO cartridges VALUES (?1, ?2, ?3)",
-                params![cartridge, session_id, at_us],
-            )
-            .map_err(failed)?;
-        if new == 1 {
-            return Ok(None);
-        }
-        self.db
-            .query_row(
-                "SELECT session_id FROM cartridges WHERE id = ?1",
-                [cartridge],
-                |row| row.get(0),
-            )
-            .map(Some)
-            .map_err(failed)
     }
 }

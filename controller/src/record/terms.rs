@@ -7,11 +7,11 @@ use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
 
 use super::ledger::Unlawful;
+use super::registry::RegistryError;
 use super::side::beside;
-use super::sitting::RegistryError;
 
 /// Version of the tables; any other is refused.
-pub const FORMAT_VERSION: i64 = 2;
+pub const FORMAT_VERSION: i64 = 3;
 
 /// Why the record cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +113,7 @@ pub enum RecordError {
     /// An order without a name or a reason.
     #[error("an order needs the name of who gives it and a reason")]
     Order,
-    /// The list of used cartridges.
+    /// The list of used cartridges and visits.
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// An earlier write failed; what was written since is not known, so nothing more is.

@@ -97,6 +97,12 @@ impl Counter {
     async fn start(&self, selection: Selection) -> Result<(), String> {
         let shown = self.loader.shown.borrow().clone();
         if let Some(shown) = shown {
+            if let Some(layer) = shown.layer.filter(|layer| *layer != selection.layer) {
+                return Err(format!(
+                    "the sitting is for layer {layer}, not for layer {}: begin another with `stipple-controller resume`",
+                    selection.layer
+                ));
+            }
             let fits = self.loader.description.check(&shown.cell).await;
             fits.map_err(|error| error.to_string())?;
         }

@@ -16,14 +16,15 @@ use tokio::sync::{oneshot, watch};
 use super::cycle::{Errand, may_load};
 use super::description::Description;
 use super::inputs::Inputs;
-use super::program::{Clock, ProgramError, unix_us};
+use super::program::{Clock, unix_us};
 use super::scan::{self, ScanError};
+use super::terms::Terms;
 use crate::admit::{AdmitError, Admitted, DescriptionError, admit_file, check_arm};
+use crate::gate;
 use crate::hops::CellPlanner;
 use crate::lease::NotHeld;
 use crate::record::{Binding, DotState, Durability, Record, RecordError};
 use crate::registration::{Registrar, Registration, RegistrationError};
-use crate::rt::Lacking;
 use crate::services::ThreadedServices;
 use crate::session::{Before, Session, SessionConfig};
 use crate::skin::SkinError;
@@ -67,12 +68,15 @@ pub enum LoadError {
     Record(#[from] RecordError),
     /// Hardware without a sitting.
     #[error(
-        "{record}: no sitting has begun on this record, and with limits for hardware nothing moves without one (client, registration, needle cartridge, pigment lots): begin it with `stipple-controller resume`"
+        "{record}: no sitting has begun on this record, and with limits for hardware nothing moves without one (client, consent, screening, registration, needle cartridge, pigment lots): begin it with `stipple-controller resume`"
     )]
     NoSitting {
         /// The record.
         record: PathBuf,
     },
+    /// Time has passed since the sitting began.
+    #[error("the sitting may not go on: {0}; begin another with `stipple-controller resume`")]
+    Gate(#[from] gate::Refused),
     /// The plan's head cannot be registered.
     #[error(transparent)]
     Head(#[from] AlignError),
@@ -110,6 +114,8 @@ pub struct Shown {
     pub residual_mm: Option<f64>,
     /// The sitting's cartridge; none without a sitting.
     pub cartridge: Option<String>,
+    /// The layer that the sitting is for; none without a sitting.
+    pub layer: Option<u8>,
 }
 
 /// A plan in use.
@@ -123,47 +129,6 @@ pub struct Loaded {
     /// What is shown of it.
     pub shown: Arc<Shown>,
     planner: CellPlanner,
-}
-
-/// Under which terms a plan is worked off.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Terms {
-    /// The figures that hold.
-    pub limits: Limits,
-    /// Whether the head must be registered before the first start.
-    pub register_first: bool,
-    /// What the machine does not give the control loop.
-    pub lacking: Option<Lacking>,
-}
-
-impl Terms {
-    /// Whether a control loop may run under them.
-    ///
-    /// # Errors
-    /// Hardware without real time, unless that is allowed.
-    pub fn check(&self, allow_no_real_time: bool) -> Result<(), ProgramError> {
-        match self.without_real_time() {
-            Some(lacking) if !allow_no_real_time => Err(ProgramError::NoRealTime(lacking)),
-            _ => Ok(()),
-        }
-    }
-
-    /// What hardware would have to do without.
-    #[must_use]
-    fn without_real_time(&self) -> Option<Lacking> {
-        self.lacking.filter(|_| self.limits == Limits::HARDWARE)
-    }
-
-    /// What whoever reports must say; empty when there is nothing.
-    #[must_use]
-    pub fn remark(&self) -> String {
-        match self.without_real_time() {
-            Some(lacking) => format!("without real time, by allow_no_real_time: {lacking}"),
-            None if self.limits == Limits::HARDWARE => String::new(),
-            None => "limits for simulated hardware on a machine without real time were in force"
-                .to_owned(),
-        }
-    }
 }
 
 /// Loads plans.
@@ -464,10 +429,11 @@ fn begin(
     // Better told now than at the first strike.
     let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
     record.check_sitting(now_us)?;
+    let done = record.dots()?;
+    gate::again(&record, new.admitted.plan(), &done, now_us)?;
     if terms.without_real_time().is_some() {
         record.event("no_real_time", &terms.remark(), now_us)?;
     }
-    let done = record.dots()?;
     let about = About {
         session_id: record.session_id().to_owned(),
         plan_digest: new.admitted.digest().to_string(),
@@ -481,6 +447,7 @@ fn begin(
         done: done.clone(),
         residual_mm: record.sitting().map(|s| s.registration.residual_mm),
         cartridge: record.sitting().map(|s| s.cartridge.id.clone()),
+        layer: record.sitting().map(|s| s.layer),
     };
     // Microseconds since 1970 rise faster than strikes are made, so a later start has larger numbers; the device has the last word,
     // should the wall clock have gone back.

@@ -34,6 +34,7 @@ pub mod scan;
 pub mod service;
 pub mod sim_time;
 pub mod stream;
+pub mod terms;
 pub mod told;
 
 use std::cell::RefCell;
@@ -61,12 +62,13 @@ use diagnostics::{Seen, Watched};
 use goal::Tolerances;
 use handoff::Taker;
 use inputs::Inputs;
-use load::{Loader, Terms};
+use load::Loader;
 use managed::Managed;
 use markers::{Markers, Note};
 use needle::RosNeedle;
 use parameters::{Held, ParameterServices, Parameters};
 use program::{Clock, Ending, ProgramError, Urgency, drain, latched, making, newest};
+use terms::Terms;
 use told::{Rates, Told};
 
 /// Name of the node.

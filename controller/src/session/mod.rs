@@ -66,8 +66,6 @@ pub struct SessionConfig {
     pub head: HeadFilterConfig,
     /// Strikes are numbered upwards from here; must be larger than any number the needle device has seen.
     pub first_nonce: u64,
-    /// How long the needle stays in the skin.
-    pub dwell: Micros,
     /// Whether the next motion is computed while the needle is still at the present dot.
     pub look_ahead: bool,
     /// Whether the head must be registered before the first start, and not only after tracking was lost.
@@ -82,7 +80,6 @@ impl SessionConfig {
             limits,
             head: HeadFilterConfig::default(),
             first_nonce,
-            dwell: Micros::from_ms(20),
             look_ahead: true,
             before: Before::Trusted,
         }
@@ -347,6 +344,8 @@ impl Session {
     }
 
     fn refill(&mut self) {
+        // An admitted plan's is 5 to 500 ms.
+        let dwell = Micros((self.plan.dwell.s() * 1e6).round() as u64);
         while self.queue.free() > 0 {
             let Some(id) = self.todo.pop_front() else {
                 return;
@@ -360,7 +359,7 @@ impl Session {
             let target = Target {
                 dot: Dot(id.0),
                 depth: dot.depth.m(),
-                dwell: self.config.dwell,
+                dwell,
                 hop: None,
             };
             if self.queue.push(target).is_err() {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use toml::value::{Datetime, Value};
+use toml::value::Value;
 
-use super::Day;
+use super::answers::{A_DAY as DAY, AnswersError, Day, Reader, day, name, number};
 use super::policy::{AnswerKind, Policy};
-use crate::text::{QUOTE, plain};
 
-/// Longest name of a client, a kind of scar, characters.
-const NAME: usize = 40;
+/// Why an intake is not accepted.
+pub type IntakeError = AnswersError;
+
 /// The most scars.
 const SCARS: usize = 50;
 
@@ -81,149 +81,12 @@ pub struct Intake {
     pub health: BTreeMap<String, Answer>,
 }
 
-/// Why an intake is not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IntakeError {
-    /// Not TOML.
-    #[error("line {line}: {reason}")]
-    Syntax {
-        /// The line, from 1.
-        line: usize,
-        /// What the parser said.
-        reason: String,
-    },
-    /// Answers that are not there.
-    #[error("{} not there: {}; nothing is assumed, ask the client", if .0.len() == 1 { "an answer is" } else { "answers are" }, .0.join(", "))]
-    Missing(Vec<String>),
-    /// A key that nothing asks for.
-    #[error("nothing asks for {key:?}; did you mean {nearest:?}?")]
-    Unknown {
-        /// The key, with the table it stands in.
-        key: String,
-        /// The known key that is nearest to it.
-        nearest: String,
-    },
-    /// An answer that is none.
-    #[error("{key} is {found}; it must be {wanted}")]
-    Wrong {
-        /// The key, with the table it stands in.
-        key: String,
-        /// What it is.
-        found: String,
-        /// What it must be.
-        wanted: String,
-    },
-}
-
-/// Takes answers out of a file; what is missing is collected, to be named in one go.
-struct Reader {
-    file: toml::Table,
-    missing: Vec<String>,
-}
-
-impl Reader {
-    /// The value at `table.key`, taken out.
-    fn take(&mut self, place: &str) -> Option<Value> {
-        match place.split_once('.') {
-            None => self.file.remove(place),
-            Some((table, key)) => self.file.get_mut(table)?.as_table_mut()?.remove(key),
-        }
-    }
-
-    /// The answer at a place; where there is none, `what` is asked for by name.
-    fn need<T>(
-        &mut self,
-        place: &str,
-        wanted: &str,
-        read: impl Fn(&Value) -> Option<T>,
-    ) -> Result<Option<T>, IntakeError> {
-        let found = self.may(place, wanted, read)?;
-        if found.is_none() {
-            self.missing.push(format!("{place} ({wanted})"));
-        }
-        Ok(found)
-    }
-
-    /// The answer at a place, if there is one.
-    fn may<T>(
-        &mut self,
-        place: &str,
-        wanted: &str,
-        read: impl Fn(&Value) -> Option<T>,
-    ) -> Result<Option<T>, IntakeError> {
-        let Some(value) = self.take(place) else {
-            return Ok(None);
-        };
-        match read(&value) {
-            Some(answer) => Ok(Some(answer)),
-            None => Err(IntakeError::Wrong {
-                key: place.to_owned(),
-                found: plain(&value.to_string(), NAME),
-                wanted: wanted.to_owned(),
-            }),
-        }
-    }
-
-    /// What nobody asked for.
-    fn rest(self, asked: &[String]) -> Result<(), IntakeError> {
-        let mut left = Vec::new();
-        for (key, value) in self.file {
-            match value {
-                Value::Table(table) => left.extend(table.keys().map(|k| format!("{key}.{k}"))),
-                _ => left.push(key),
-            }
-        }
-        let Some(key) = left.into_iter().next() else {
-            return Ok(());
-        };
-        let near = |known: &&String| strsim::damerau_levenshtein(known, &key);
-        let nearest = asked.iter().min_by_key(near).cloned().unwrap_or_default();
-        Err(IntakeError::Unknown {
-            key: plain(&key, QUOTE),
-            nearest,
-        })
-    }
-}
-
-fn day(value: &Value) -> Option<Day> {
-    let Datetime {
-        date: Some(date),
-        time: None,
-        offset: None,
-    } = value.as_datetime()?
-    else {
-        return None;
-    };
-    Day::from_ymd_opt(
-        i32::from(date.year),
-        u32::from(date.month),
-        u32::from(date.day),
-    )
-}
-
-/// A number of a TOML file, be it written with or without a point.
-fn number(value: &Value, low: f64, high: f64) -> Option<f64> {
-    let number = value
-        .as_float()
-        .or_else(|| value.as_integer().map(|i| i as f64))?;
-    (low..=high).contains(&number).then_some(number)
-}
-
-/// Letters, digits and a few signs: a name that is safe in a path, a document and a record.
-fn name(value: &Value) -> Option<String> {
-    let text = value.as_str()?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    let is_name = (1..=NAME).contains(&text.len()) && text.chars().all(fits);
-    is_name.then(|| text.to_owned())
-}
-
 fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> (Vec<String>, String) {
     let names: Vec<String> = names.map(str::to_owned).collect();
     let wanted = format!("one of {}", names.join(", "));
     (names, wanted)
 }
 
-const DAY: &str = "a day like 2027-05-31";
 const PLACES: [&str; 13] = [
     "client",
     "date",
@@ -246,17 +109,7 @@ impl Intake {
     /// # Errors
     /// No TOML, answers that are missing (all of them are named) or make no sense, keys that nothing asks for.
     pub fn parse(text: &str, policy: &Policy) -> Result<Self, IntakeError> {
-        let file: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let at = error.span().map_or(0, |span| span.start);
-            IntakeError::Syntax {
-                line: 1 + text.bytes().take(at).filter(|b| *b == b'\n').count(),
-                reason: plain(error.message(), QUOTE),
-            }
-        })?;
-        let mut reader = Reader {
-            file,
-            missing: Vec::new(),
-        };
+        let mut reader = Reader::parse(text)?;
         let (patterns, a_pattern) = one_of(policy.patterns.iter().map(|p| p.key.as_str()));
         let (colours, a_colour) = one_of(policy.hair.iter().map(|h| h.colour.as_str()));
         let (habits, a_habit) = one_of(policy.sun.iter().map(|s| s.habit.as_str()));
@@ -297,7 +150,6 @@ impl Intake {
             scars,
         )?;
         let health = health(&mut reader, policy)?;
-        let missing = std::mem::take(&mut reader.missing);
         reader.rest(&asked(policy))?;
         let whole = (|| {
             Some(Self {
@@ -317,9 +169,8 @@ impl Intake {
                 health,
             })
         })();
-        let intake = whole
-            .filter(|_| missing.is_empty())
-            .ok_or(IntakeError::Missing(missing))?;
+        // What is missing was told.
+        let intake = whole.ok_or(IntakeError::Missing(Vec::new()))?;
         intake.check_days()?;
         Ok(intake)
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::after;
 use super::policy::{AnswerKind, Policy, Question};
 use super::{Answer, Day, Intake};
 
@@ -119,10 +120,4 @@ fn young_scar(policy: &Policy, intake: &Intake, on: Day) -> Option<Finding> {
         reason: "a young scar still changes".to_owned(),
         source: rule.source.clone(),
     })
-}
-
-/// So many days after a day; the last day there is where that is beyond it.
-fn after(day: Day, days: u16) -> Day {
-    day.checked_add_days(chrono::Days::new(u64::from(days)))
-        .unwrap_or(Day::MAX)
 }

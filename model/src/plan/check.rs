@@ -2,8 +2,8 @@
 
 use super::{Dot, DotId, Outcome, Plan, Shade, Stop, StopKind, Wanted};
 use crate::frames::{Direction, Head, Point};
-use crate::limits::DEPTH_CAP;
-use crate::units::Length;
+use crate::limits::{DEPTH_CAP, DWELL_CAP, DWELL_LEAST};
+use crate::units::{Length, Time};
 
 /// How a plan contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +65,14 @@ pub enum Inconsistency {
     /// The anatomy is not finite, or forward and up are not at a right angle.
     #[error("the anatomy has a number that is not finite, or forward and up are not perpendicular")]
     Anatomy,
+    /// The needle stays too long or too short, or otherwise than fitted.
+    #[error(
+        "the needle's time in the skin is not 5 to 500 ms, or another than the one fitted to the client"
+    )]
+    Dwell,
+    /// A dot goes deeper than what was fitted to the client.
+    #[error("dot {0} is deeper than what was fitted to the client")]
+    DeeperThanFitted(u32),
     /// A zone's or a shade's number is not finite, or out of range.
     #[error("\"{0}\" has a depth cap, diameter or dilution that is out of range")]
     Design(String),
@@ -86,6 +94,7 @@ impl Plan {
         self.check_transforms()?;
         self.check_station()?;
         self.check_design()?;
+        self.check_fitted()?;
         for (i, dot) in self.dots.iter().enumerate() {
             let id = i as u32;
             if dot.zone as usize >= self.zones.len()
@@ -143,6 +152,24 @@ impl Plan {
         }
         match self.wanted.iter().position(wrong) {
             Some(i) => Err(Inconsistency::Wanted(i)),
+            None => Ok(()),
+        }
+    }
+
+    /// Depth and dwell are those that were fitted to the client, where some were.
+    fn check_fitted(&self) -> Result<(), Inconsistency> {
+        let fitted = self.fitted.as_ref();
+        let bounded = |t: Time| (DWELL_LEAST.s()..=DWELL_CAP.s()).contains(&t.s());
+        if !bounded(self.dwell) || fitted.is_some_and(|f| f.dwell != self.dwell) {
+            return Err(Inconsistency::Dwell);
+        }
+        let Some(fitted) = fitted else {
+            return Ok(());
+        };
+        // Written so that a depth that is not a number is too deep.
+        let within = |dot: &Dot| dot.depth <= fitted.depth && fitted.depth <= DEPTH_CAP;
+        match (0u32..).zip(&self.dots).find(|(_, dot)| !within(dot)) {
+            Some((dot, _)) => Err(Inconsistency::DeeperThanFitted(dot)),
             None => Ok(()),
         }
     }

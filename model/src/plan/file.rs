@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::files::{read_limited, write_atomically};
 
 /// Version of the file format written; any other is refused.
-pub const FORMAT_VERSION: u16 = 6;
+pub const FORMAT_VERSION: u16 = 7;
 const MAGIC: &[u8; 8] = b"STIPPLE\n";
 /// Largest plan file read. Source: 100,000 dots on a scan of 3 million triangles take about 130 MB.
 const LARGEST_FILE: u64 = 1 << 30;

@@ -17,7 +17,8 @@ use crate::digest::Digest;
 use crate::frames::{Direction, Head, Point, Scan, Tip, Transform};
 use crate::joints::Joints;
 use crate::mesh::SurfaceMesh;
-use crate::units::{Angle, Area, Density, Length};
+use crate::treatment::{Fitted, Purpose};
+use crate::units::{Angle, Area, Density, Length, Time};
 
 pub use crate::files::write_atomically;
 pub use check::Inconsistency;
@@ -42,6 +43,12 @@ impl DotId {
 pub struct Plan {
     /// Where it came from.
     pub provenance: Provenance,
+    /// For what it is made.
+    pub purpose: Purpose,
+    /// What the client's test patch showed; no dot is deeper. `None` where nothing was fitted.
+    pub fitted: Option<Fitted>,
+    /// How long the needle stays in the skin.
+    pub dwell: Time,
     /// The scan's frame in the head's, from the landmarks.
     pub head_from_scan: Transform<Head, Scan>,
     /// Arm, tool, surroundings, nominal head pose.

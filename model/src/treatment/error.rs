@@ -115,6 +115,28 @@ pub enum TreatmentError {
         /// That cap.
         cap_mm: f64,
     },
+    /// Deeper than the client's test patch allows.
+    #[error(
+        "depth_mm of zone \"{zone}\" is {depth_mm}; the test patch of client \"{client}\" fitted {fitted_mm} ([fitted]), and nothing goes deeper"
+    )]
+    DeeperThanFitted {
+        /// The zone.
+        zone: String,
+        /// The depth.
+        depth_mm: f64,
+        /// The deepest that was fitted.
+        fitted_mm: f64,
+        /// Whose patch.
+        client: String,
+    },
+    /// A key of the fit that says nothing.
+    #[error("fitted.{key} must be {rule}")]
+    Fitted {
+        /// The key.
+        key: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
     /// Nothing is left to lay.
     #[error(
         "zone \"{zone}\" wants {wanted} per cm² and has {existing} already; at least 1 must be left to lay"

@@ -30,6 +30,7 @@ pub(super) struct File {
     #[serde(default)]
     pub session: SessionFile,
     pub test_patch: Option<TestPatchFile>,
+    pub fitted: Option<FittedFile>,
 }
 
 #[derive(Deserialize, Default)]
@@ -129,6 +130,7 @@ pub(super) struct SessionFile {
     pub break_min: Option<f64>,
     pub rest_radius_mm: Option<f64>,
     pub rest_s: Option<f64>,
+    pub dwell_ms: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -141,4 +143,13 @@ pub(super) struct TestPatchFile {
     pub depths_mm: Vec<f64>,
     pub diameter_mm: f64,
     pub shade: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FittedFile {
+    pub client: String,
+    pub day: toml::value::Datetime,
+    pub depth_mm: f64,
+    pub dwell_ms: f64,
 }

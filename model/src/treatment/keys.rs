@@ -27,6 +27,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "placed",
             "session",
             "test_patch",
+            "fitted",
         ],
     ),
     (
@@ -98,6 +99,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "break_min",
             "rest_radius_mm",
             "rest_s",
+            "dwell_ms",
         ],
     ),
     (
@@ -112,6 +114,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "shade",
         ],
     ),
+    ("fitted", &["client", "day", "depth_mm", "dwell_ms"]),
 ];
 
 /// The keys of a table.

@@ -14,6 +14,7 @@
 
 mod error;
 mod file;
+mod fitted;
 mod keys;
 mod parse;
 mod patch;
@@ -24,6 +25,7 @@ use crate::frames::{Point, Scan};
 use crate::units::{Angle, Density, Length};
 
 pub use error::TreatmentError;
+pub use fitted::{Fitted, Purpose};
 pub use keys::KEYS;
 pub use region::Region;
 pub use session::Session;
@@ -83,6 +85,10 @@ pub struct Treatment {
     pub session: Session,
     /// A small patch on which depths are tried before the treatment.
     pub test_patch: Option<TestPatch>,
+    /// What such a patch showed on the client this treatment is for; no zone goes deeper.
+    pub fitted: Option<Fitted>,
+    /// Whether this is the treatment, or its test patch alone.
+    pub purpose: Purpose,
 }
 
 /// Dots of earlier sessions, and how far this session goes. Zones, densities and an exact total are those of the whole treatment.

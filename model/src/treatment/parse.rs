@@ -1,5 +1,6 @@
 //! From the file's numbers to checked quantities.
 
+mod fitted;
 mod hairline;
 mod session;
 mod zone;
@@ -12,7 +13,7 @@ use super::file::{Deg, ExclusionFile, File, Mm, PlacedFile, ShadeFile, TestPatch
 use super::keys;
 use super::{
     DEFAULT_REGULARITY, DENSER_AT_MOST, DENSEST, Exclusion, Extent, MOST_CURVE_POINTS, MOST_DOTS,
-    MOST_POINTS, Place, Placed, ShadeDesign, TestPatch, Treatment, ZoneDesign,
+    MOST_POINTS, Place, Placed, Purpose, ShadeDesign, TestPatch, Treatment, ZoneDesign,
 };
 use crate::frames::Point;
 use crate::limits::DEPTH_CAP;
@@ -90,6 +91,12 @@ impl Treatment {
         check_layers(&file.layers)?;
         let shades = shades(file.shades)?;
         let zones = zones(file.zones, &shades)?;
+        let mut session = session::session(&file.session)?;
+        let says = file.session.dwell_ms.is_some();
+        let fitted = file
+            .fitted
+            .map(|f| fitted::fitted(f, &zones, &mut session, says))
+            .transpose()?;
         let exclusions = file.exclusions.into_iter().map(exclusion);
         let mut existing = scan_points(
             "existing.points_mm",
@@ -126,7 +133,9 @@ impl Treatment {
             exclusions: exclusions.collect::<Checked<_>>()?,
             existing,
             placed,
-            session: session::session(&file.session)?,
+            session,
+            fitted,
+            purpose: Purpose::Treatment,
             test_patch: file
                 .test_patch
                 .map(|p| test_patch(&p, &shades, &zones))

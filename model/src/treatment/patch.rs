@@ -1,6 +1,6 @@
 //! The test patch as a treatment of its own.
 
-use super::{Shape, Treatment, TreatmentError, ZoneDesign};
+use super::{Purpose, Shape, Treatment, TreatmentError, ZoneDesign};
 use crate::limits::DEPTH_CAP;
 use crate::units::{Density, Length};
 
@@ -43,6 +43,9 @@ impl Treatment {
             zones: (0u8..).zip(&patch.depths).map(zone).collect(),
             placed: None,
             test_patch: None,
+            // The patch is what shows how deep may be gone.
+            fitted: None,
+            purpose: Purpose::TestPatch,
             ..self.clone()
         })
     }

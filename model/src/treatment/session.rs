@@ -1,5 +1,6 @@
 //! How a session is run: pauses, pigment, and the rest that skin gets.
 
+use crate::limits::DWELL;
 use crate::units::{Length, Time};
 
 /// What a session allows for besides placing dots.
@@ -26,6 +27,8 @@ pub struct Session {
     pub rest_radius: Length,
     /// How long it rests.
     pub rest: Time,
+    /// How long the needle stays in the skin.
+    pub dwell: Time,
 }
 
 impl Default for Session {
@@ -40,6 +43,7 @@ impl Default for Session {
             break_length: Time::from_s(5.0 * 60.0),
             rest_radius: Length::from_mm(1.0),
             rest: Time::from_s(2.0),
+            dwell: DWELL,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use stipple_model::course::answers;
 use stipple_model::frames::{Rescan, Scan, Transform};
 use stipple_model::registration::{AlignError, Limits, Motion, Refusal};
 use stipple_planner::register::{self, RescanError, Rescanned, StartedFrom};
@@ -21,7 +22,7 @@ The pose turns the moving scan's coordinates, in metres, into the fixed scan's; 
 Examples:
   stipple-planner register --fixed planned.ply --fixed-landmarks planned.landmarks.json --moving today.ply
   stipple-planner register --fixed planned.ply --fixed-landmarks planned.landmarks.json \\
-      --moving today.ply --moving-landmarks today.landmarks.json --out pose.json --json")]
+      --moving today.ply --moving-landmarks today.landmarks.json --taken-at 2027-05-31T08:00:00+02:00 --json > today.json")]
 pub struct Arguments {
     /// The scan that was planned on.
     #[arg(long, value_name = "SCAN")]
@@ -41,12 +42,22 @@ pub struct Arguments {
     /// The unit of the moving scan: mm, cm, m, inch, or auto.
     #[arg(long, default_value = "auto", value_name = "UNIT")]
     moving_unit: UnitChoice,
+    /// When the moving scan was taken, with the clock's offset; a session begins only with one of today.
+    #[arg(long, value_name = "2027-05-31T08:00:00+02:00", value_parser = moment)]
+    taken_at: Option<String>,
     /// Write the pose here when it is accepted.
     #[arg(long, value_name = "JSON")]
     out: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+fn moment(text: &str) -> Result<String, String> {
+    match answers::moment_of(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err(format!("it must be {}", answers::A_MOMENT)),
+    }
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -86,7 +97,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let verdict = laid.alignment.accept(&Limits::default());
     if arguments.json {
-        show::print_json(&report(&laid, &verdict))?;
+        let mut report = report(&laid, &verdict);
+        report["fixed_sha256"] = json!(fixed.digest.to_string());
+        report["moving_sha256"] = json!(moving.digest.to_string());
+        report["moving_taken_at"] = json!(arguments.taken_at);
+        show::print_json(&report)?;
     } else {
         show::print(&text(&laid, &verdict))?;
     }

@@ -10,6 +10,7 @@ impl Policy {
         self.check_keys()?;
         self.check_screening()?;
         self.check_sessions()?;
+        self.check_gate()?;
         let rising = |[a, b]: [u8; 2]| a <= b;
         holds(
             positive(self.density.natural_units_per_cm2.value)
@@ -182,6 +183,33 @@ impl Policy {
             sound && apart && work >= 0.5,
             "sessions",
             "has numbers above 0, small_cm2 below large_cm2, and longest_hours that leave half an hour for work",
+        )
+    }
+
+    fn check_gate(&self) -> Result<(), PolicyError> {
+        let g = &self.gate;
+        let days = |rule: &Rule<u16>| rule.value;
+        holds(
+            days(&g.consent_days) >= days(&self.sessions.least_days)
+                && days(&g.consent_days) <= 3_650
+                && days(&g.physician_days) <= 3_650,
+            "gate: consent_days, physician_days",
+            "last at most ten years, and a consent until the next session",
+        )?;
+        holds(
+            days(&g.answers_days) <= 90,
+            "gate: answers_days",
+            "is at most 90: who may be treated changes with what happens to them",
+        )?;
+        holds(
+            (1..=365).contains(&days(&g.patch_days)),
+            "gate: patch_days",
+            "is 1 to 365",
+        )?;
+        holds(
+            (1.0..=1_440.0).contains(&g.registration_minutes.value),
+            "gate: registration_minutes",
+            "is 1 to 1440, a day",
         )
     }
 }

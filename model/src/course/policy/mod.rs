@@ -106,6 +106,22 @@ pub struct Sessions {
     pub dots_per_second: Rule<f64>,
 }
 
+/// Rules of the gate: what must hold before a session starts.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// How long a consent lasts, days.
+    pub consent_days: Rule<u16>,
+    /// How long the answers of a screening last, once confirmed, days.
+    pub answers_days: Rule<u16>,
+    /// How long a physician's word lasts, days.
+    pub physician_days: Rule<u16>,
+    /// From the making of a test patch until it is read, days.
+    pub patch_days: Rule<u16>,
+    /// How old the scan may be that was laid onto the planned one, minutes.
+    pub registration_minutes: Rule<f64>,
+}
+
 /// Rules of density.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -272,6 +288,8 @@ pub struct Policy {
     pub scars: Scars,
     /// Sessions.
     pub sessions: Sessions,
+    /// The gate before a session.
+    pub gate: Gate,
     /// Density.
     pub density: Density,
     /// Patterns of hair loss.
@@ -325,6 +343,7 @@ struct File {
     screening: Vec<Question>,
     scars: Scars,
     sessions: Sessions,
+    gate: Gate,
     density: Density,
     patterns: Vec<Pattern>,
     shades: Vec<ShadeRule>,
@@ -375,6 +394,7 @@ impl Policy {
             screening: file.screening,
             scars: file.scars,
             sessions: file.sessions,
+            gate: file.gate,
             density: file.density,
             patterns: file.patterns,
             shades: file.shades,

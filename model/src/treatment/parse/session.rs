@@ -1,5 +1,6 @@
 //! The table `[session]`.
 
+use super::fitted::dwell;
 use super::{Checked, in_range, mm, whole};
 use crate::treatment::file::SessionFile;
 use crate::treatment::session::Session;
@@ -69,5 +70,9 @@ pub(super) fn session(file: &SessionFile) -> Checked<Session> {
             None => own.rest_radius,
         },
         rest: time("session.rest_s", f.rest_s, own.rest, (0.0, 60.0), 1.0)?,
+        dwell: match f.dwell_ms {
+            Some(value) => dwell("session.dwell_ms", value)?,
+            None => own.dwell,
+        },
     })
 }
