@@ -2,10 +2,9 @@
 
 use icalendar::{Calendar, Class, Component as _, Event, EventLike as _};
 use sha2::{Digest as _, Sha256};
-use stipple_model::course::{Care, Day, Policy};
+use stipple_model::course::{Care, Day, Policy, after};
 
 use super::Course;
-use super::sessions::after;
 use super::sheets::ends;
 
 /// The calendar of a course; the same course gives the same text.

@@ -1,7 +1,7 @@
 //! How many sessions, what each is for, when, and how long.
 
 use serde::Serialize;
-use stipple_model::course::{Day, Intake, Policy};
+use stipple_model::course::{Day, Intake, Policy, after};
 
 use super::Planned;
 use super::assess::{Assessment, area};
@@ -77,15 +77,9 @@ impl Role {
     }
 }
 
-/// So many days after a day; the last day there is where that is beyond it.
-pub(super) fn after(day: Day, days: u16) -> Day {
-    day.checked_add_days(chrono::Days::new(u64::from(days)))
-        .unwrap_or(Day::MAX)
-}
-
 /// The day of the first session: as wished, but not before a test patch can be read.
 pub(super) fn first_day(policy: &Policy, intake: &Intake) -> Day {
-    let wait = policy.sessions.test_patch_days.value;
+    let wait = policy.gate.patch_days.value;
     let soonest = match intake.treated_before {
         None => after(intake.date, wait),
         Some(_) => intake.date,

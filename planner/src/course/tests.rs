@@ -188,7 +188,7 @@ proptest! {
         let first = course.sessions[0].parts[0].day;
         prop_assert!(intake.first_session.is_none_or(|wished| first >= wished));
         if let Some(patch) = course.test_patch {
-            prop_assert!((first - patch).num_days() >= i64::from(rules.test_patch_days.value));
+            prop_assert!((first - patch).num_days() >= i64::from(policy.gate.patch_days.value));
         }
         for pair in course.sessions.windows(2) {
             let gap = (pair[1].parts[0].day - pair[0].parts.last().unwrap().day).num_days();

@@ -88,8 +88,6 @@ pub struct Sessions {
     pub proposed_days: Rule<u16>,
     /// and at most.
     pub most_days: Rule<u16>,
-    /// From the test patch to the first session of a new client, days.
-    pub test_patch_days: Rule<u16>,
     /// A longer session is split, hours.
     pub longest_hours: Rule<f64>,
     /// From part to part of a session that is split, days.

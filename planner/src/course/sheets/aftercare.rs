@@ -1,12 +1,11 @@
 //! The client's sheet for the days after one in the chair.
 
-use stipple_model::course::{Care, Day, Policy, Span};
+use stipple_model::course::{Care, Day, Policy, Span, after};
 use stipple_model::document::{Block, Document};
 
 use super::super::Course;
 use super::super::calendar::sittings;
 use super::{Sheet, ends, spelt};
-use crate::course::sessions::after;
 
 /// A sheet for every day in the chair.
 #[must_use]

@@ -3,13 +3,11 @@
 mod aftercare;
 mod consultation;
 
-use stipple_model::course::{Care, Day, Span};
+use stipple_model::course::{Care, Day, Span, after};
 use stipple_model::document::Document;
 
 pub use aftercare::aftercare;
 pub use consultation::consultation;
-
-use super::sessions::after;
 
 /// A document and the stem of its file's name.
 #[derive(Debug, Clone)]
