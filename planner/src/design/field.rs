@@ -25,6 +25,8 @@ const HOLE_MARGIN: Length = Length::from_mm(5.0);
 const KEEP_OUT_SLACK: f64 = 0.001;
 /// Share of the density at the outer end of a feather: never quite nothing, so that the least distance of dots stays bounded.
 const FAINTEST: f64 = 0.08;
+/// Dots of earlier sessions this near to a zone count to it, metres. Source: this project's own; the map has a node every 0.7 mm.
+const EDGE: f64 = 0.001_5;
 
 /// What a node of the map stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,20 @@ impl Field {
         let skull = self.map.skull();
         let points: Vec<Vector3<f64>> = points.iter().map(|p| skull.local(&p.raw())).collect();
         let zone = |q: &Vector3<f64>| self.at(&skull.head(q).raw()).map(|(zone, _)| zone);
+        // A dot at the very edge of its zone may lie beyond it by what the map rounds, or by what the needle was off.
+        let inside = |q: &Vector3<f64>| {
+            let near = self.map.nodes_around(q, EDGE).into_iter();
+            let near = near.filter_map(|n| self.map.surface()[n]);
+            let near = near.filter(|at| zone(at).is_some());
+            near.min_by(|a, b| (a - q).norm().total_cmp(&(b - q).norm()))
+        };
+        let points: Vec<Vector3<f64>> = points
+            .par_iter()
+            .map(|q| {
+                let outside = zone(q).is_none();
+                outside.then(|| inside(q)).flatten().unwrap_or(*q)
+            })
+            .collect();
         let placed = Listed::new(&self.map, &points, self.feathers.len(), zone);
         self.placed = placed.densities;
         placed.counts
