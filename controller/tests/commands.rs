@@ -60,7 +60,7 @@ fn moment(at_us: i64) -> String {
 }
 
 /// A plan for the client of the example, fitted as their test patch showed.
-fn plan(dots: usize) -> Plan {
+fn plan(dots: u32) -> Plan {
     let mut plan = plant::plan(dots);
     plan.fitted = Some(Fitted {
         client: "c-0001".into(),
