@@ -5,6 +5,7 @@ pub mod cell;
 pub mod clearance;
 pub mod course;
 pub mod digest;
+pub mod document;
 pub mod files;
 pub mod frames;
 pub mod joints;

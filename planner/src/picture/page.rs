@@ -3,11 +3,9 @@
 use ab_glyph::{Font as _, FontRef, ScaleFont as _};
 use image::{Rgb, RgbImage};
 
-use super::color::Linear;
+use stipple_model::document::{MEDIUM, REGULAR};
 
-/// The fonts, cut down to Latin, Greek and a few signs; see `planner/fonts/README.md`.
-const REGULAR: &[u8] = include_bytes!("../../fonts/Roboto-Regular.ttf");
-const MEDIUM: &[u8] = include_bytes!("../../fonts/Roboto-Medium.ttf");
+use super::color::Linear;
 
 /// Paper, ink and pale ink, sRGB.
 pub(crate) const PAPER: [u8; 3] = [250, 250, 249];
