@@ -47,13 +47,15 @@
 //! changed by accident, or by somebody who does not compute all hashes behind it anew. Against that helps only a head hash noted elsewhere,
 //! as in report.json (`record.head`).
 
+mod chronicle;
 mod date;
 mod journal;
 mod ledger;
 mod open;
+mod owner;
 mod read;
 mod remains;
-mod side;
+pub(crate) mod side;
 mod sitting;
 mod terms;
 mod verify;
@@ -68,9 +70,12 @@ use journal::{Head, Row};
 use ledger::Ledger;
 use side::Side;
 
+pub use chronicle::{Chronicle, DotEntry, EventEntry, Repeat, Stay, moment};
 pub use date::{Date, NotADay};
 pub use ledger::{Order, Unlawful};
+pub use owner::{Owner, is_record, owner};
 pub use remains::{LayerStanding, remains};
+pub use side::Lock;
 pub use sitting::{
     Cartridge, LARGEST_RESIDUAL_MM, PigmentLot, Registration, Registry, RegistryError, Sitting,
     SittingError,
