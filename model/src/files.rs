@@ -118,7 +118,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn what_is_private_is_its_owners_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
+        use std::os::unix::fs::PermissionsExt;
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let folder = std::env::temp_dir().join(format!("stipple-private-{}", std::process::id()));
         make_private_folder(&folder.join("in")).unwrap();

@@ -18,10 +18,10 @@ A stub stays in forgotten.jsonl: when, by whom, why, how many records and strike
 forgotten.key. With the key, asking again tells when a client was removed; keep it from whoever gets the stubs, or destroy it.
 Nothing is removed while one of the records is open in another process. If it is broken off, do it again: it goes on where it was.
 
-Not reached: scans and plans, which name no client (remove them yourself, they hold the shape of the head); files outside of the folder, paper
-and e-mail; backups and snapshots; what the file system or an SSD keeps of blocks that were freed. Files are not overwritten before they
-are removed, since journals, copy-on-write and wear levelling write elsewhere: only an encrypted disk answers that. Within registries
-SQLite overwrites what is deleted (secure_delete).
+Not reached: scans and plans, which name no client (remove them yourself, they hold the shape of the head); files outside of the folder, such
+as a registry kept elsewhere (`resume --registry`), paper and e-mail; backups and snapshots; what the file system or an SSD keeps of blocks
+that were freed. Files are not overwritten before they are removed, since journals, copy-on-write and wear levelling write elsewhere: only
+an encrypted disk answers that. Within registries SQLite overwrites what is deleted (secure_delete).
 
 Exit code: 0 removed, 1 there is nothing of the client, or records are left of which it cannot be told whose they are, 2 refused or failed.")]
 pub struct Args {
