@@ -10,6 +10,7 @@
 //! * `ros` (feature `ros`): all this as a ROS 2 node, and its operator's client.
 //! * [`registration`]: the head in the chair against the tracker, by a fresh scan.
 //! * [`stream`]: a motion led point by point, for arms that take no whole ones.
+//! * [`papers`]: reports, histories and tables out of records; [`forget`]: removing what is kept of a client.
 //! * [`hops`], [`head`], [`skin`], [`record`], [`report`]: the parts.
 
 // Tests in here share their plant with those beside it.
@@ -17,12 +18,14 @@
 extern crate self as stipple_controller;
 
 pub mod admit;
+pub mod forget;
 pub mod gate;
 pub mod hazards;
 pub mod head;
 pub mod hops;
 pub mod lease;
 pub mod lifecycle;
+pub mod papers;
 pub mod ports;
 pub mod record;
 pub mod registration;

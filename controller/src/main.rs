@@ -27,6 +27,10 @@ Examples:
   stipple-controller verify head.sqlite         nothing in a record was changed since it was written
   stipple-controller resume --help              begin a sitting on a record, or go on with one on another day
   stipple-controller repeat --help              order a dot in doubt once more
+  stipple-controller report --help              a session's report for the client or the clinic (HTML, PDF)
+  stipple-controller history --help             what was done with a client over many sessions
+  stipple-controller dots --help                every dot as CSV, with what became of it
+  stipple-controller forget --help              remove what is kept of a client
   stipple-controller rt-check --seconds 600     is this machine fit to drive hardware
 
 Without a command it is the node. What follows --ros-args is for ROS 2: parameters (--params-file, -p), remaps (-r), namespace. The node and
@@ -54,6 +58,14 @@ enum Command {
     Resume(command::resume::Args),
     /// Orders a dot in doubt to be struck once more.
     Repeat(command::repeat::Args),
+    /// Writes the report of a session, for the client or the clinic.
+    Report(command::report::Args),
+    /// Tells what was done with one client over many sessions.
+    History(command::history::Args),
+    /// Writes every dot of a plan with what became of it, as CSV.
+    Dots(command::dots::Args),
+    /// Removes what is kept of a client, and leaves a stub that says so.
+    Forget(command::forget::Args),
     /// Measures this machine's jitter by the control loop's own means, and says whether it is fit to drive hardware.
     RtCheck(command::rt_check::Args),
     /// The controller node, as without a command.
@@ -86,6 +98,10 @@ fn main() -> ExitCode {
         Command::Verify(args) => told(command::verify::run(&args)),
         Command::Resume(args) => told(command::resume::run(&args)),
         Command::Repeat(args) => told(command::repeat::run(&args)),
+        Command::Report(args) => told(command::report::run(&args)),
+        Command::History(args) => told(command::history::run(&args)),
+        Command::Dots(args) => told(command::dots::run(&args)),
+        Command::Forget(args) => told(command::forget::run(&args)),
         Command::RtCheck(args) => told(command::rt_check::run(&args)),
         #[cfg(feature = "ros")]
         Command::Node => ended(stipple_controller::ros::run().map(|()| 0)),

@@ -217,13 +217,13 @@ impl Report {
         }
     }
 
-    /// Writes it as JSON; the file is whole or not there.
+    /// Writes it as JSON, readable by its owner alone; the file is whole or not there.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         let json = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
-        stipple_model::plan::write_atomically(path, &json)
+        stipple_model::files::write_privately(path, &json)
     }
 }
 

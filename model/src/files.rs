@@ -1,5 +1,6 @@
-//! Reading no more than is wanted, and writing whole or not at all.
+//! Reading no more than is wanted, writing whole or not at all, and keeping what is of a client to its owner.
 
+use std::fs::OpenOptions;
 use std::io::{Error, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -23,12 +24,60 @@ pub fn read_limited(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// How files with a client's data are opened: one that is made is readable by its owner alone (mode 0600 on Unix), whatever the umask; one
+/// that is there keeps its mode. The caller says whether to read, write or create.
+#[must_use]
+pub fn private() -> OpenOptions {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "only Unix has modes"))]
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes an empty file as of [`private`], for who opens it by its name (SQLite gives its side files the same mode). One that is there is
+/// left as it is.
+///
+/// # Errors
+/// What the system says.
+pub fn make_private(path: &Path) -> std::io::Result<()> {
+    match private().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder that its owner alone may look into (mode 0700 on Unix), and those above it where they are missing. Folders that are there
+/// are left as they are.
+///
+/// # Errors
+/// What the system says.
+pub fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// As [`write_atomically`], with the mode of [`private`], also where the file was there with another.
+///
+/// # Errors
+/// What the system says.
+pub fn write_privately(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write_whole(path, bytes, private())
+}
+
 /// Writes a file so that it is there whole or not at all, even after a power cut. A link is followed; what is no regular file (a pipe,
 /// a device) is written to as it is.
 ///
 /// # Errors
 /// What the system says.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write_whole(path, bytes, OpenOptions::new())
+}
+
+fn write_whole(path: &Path, bytes: &[u8], mut options: OpenOptions) -> std::io::Result<()> {
     let target = match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => return std::fs::write(path, bytes),
         Ok(_) => std::fs::canonicalize(path)?,
@@ -37,7 +86,13 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".part{}", std::process::id()));
     let part = target.with_file_name(name);
-    let written = std::fs::File::create(&part)
+    // What a program of the same number left there when it was killed is of no use, and may have another mode.
+    let _ = std::fs::remove_file(&part);
+    let written = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&part)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&part, &target));
     if written.is_err() {
@@ -45,23 +100,6 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&part);
     }
     written
-}
-
-/// Writes a new file that its owner alone may read and write; what speaks of a client is kept so.
-///
-/// # Errors
-/// What the system says; a file that is there already.
-pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// A folder that is made whole or not at all: files are put into one beside it, which takes its name at the end. Only its owner may enter
@@ -89,6 +127,13 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
+        let above = target
+            .parent()
+            .filter(|above| !above.as_os_str().is_empty());
+        if let Some(above) = above.filter(|above| !above.is_dir()) {
+            let reason = format!("the folder {} does not exist", above.display());
+            return Err(Error::new(ErrorKind::NotFound, reason));
+        }
         let Some(name) = target.file_name() else {
             let reason = "does not name a new folder";
             return Err(Error::new(ErrorKind::InvalidInput, reason));
@@ -96,13 +141,7 @@ impl Folder {
         let mut name = name.to_owned();
         name.push(format!(".part{}", std::process::id()));
         let part = target.with_file_name(name);
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::DirBuilderExt as _;
-            builder.mode(0o700);
-        }
-        builder.create(&part)?;
+        make_private_folder(&part)?;
         let target = target.to_owned();
         Ok(Self { part, target })
     }
@@ -140,6 +179,30 @@ mod tests {
         assert!(read_limited(here, 10).is_err());
         assert!(read_limited(&here.join("Cargo.toml"), 10).is_err());
         assert!(read_limited(&here.join("Cargo.toml"), 1 << 20).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_private_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let folder = std::env::temp_dir().join(format!("stipple-private-{}", std::process::id()));
+        make_private_folder(&folder.join("in")).unwrap();
+        make_private_folder(&folder.join("in")).unwrap();
+        assert_eq!((mode(&folder), mode(&folder.join("in"))), (0o700, 0o700));
+        let file = folder.join("x");
+        std::fs::write(&file, b"open to all").unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        write_privately(&file, b"not any more").unwrap();
+        assert_eq!(mode(&file), 0o600);
+        let made = folder.join("y");
+        make_private(&made).unwrap();
+        std::fs::write(&made, b"kept").unwrap();
+        make_private(&made).unwrap();
+        assert_eq!(mode(&made), 0o600);
+        assert_eq!(std::fs::read(&made).unwrap(), b"kept");
+        assert!(make_private(&folder.join("no/such")).is_err());
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! The subcommands that need no ROS 2: each has its `Args` and a `run` that returns the exit code, or an error that is bad input (exit
 //! code 2).
 
+pub mod dots;
+pub mod forget;
+pub mod history;
 pub mod repeat;
+pub mod report;
 pub mod resume;
 pub mod rt_check;
 pub mod verify;

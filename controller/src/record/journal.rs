@@ -199,8 +199,8 @@ pub(super) struct Chain {
 }
 
 /// Reads the journal from its first row to its last and holds every row against hash and law, the last one against the head.
-/// `see` is told the head after each row.
-pub(super) fn read(db: &Connection, mut see: impl FnMut(&Head)) -> Result<Chain, Break> {
+/// `see` is told each row and the head after it.
+pub(super) fn read(db: &Connection, mut see: impl FnMut(&Row, &Head)) -> Result<Chain, Break> {
     let unreadable = |row| {
         move |source: rusqlite::Error| Break {
             row,
@@ -234,7 +234,7 @@ pub(super) fn read(db: &Connection, mut see: impl FnMut(&Head)) -> Result<Chain,
         }
         ledger.apply(&row).map_err(|law| at(Damage::Law(law)))?;
         head = Head { seq, hash };
-        see(&head);
+        see(&row, &head);
     }
     let kept: (i64, Vec<u8>) = db
         .query_row("SELECT seq, hash FROM head WHERE one = 1", [], |row| {

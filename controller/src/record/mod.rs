@@ -47,13 +47,15 @@
 //! changed by accident, or by somebody who does not compute all hashes behind it anew. Against that helps only a head hash noted elsewhere,
 //! as in report.json (`record.head`).
 
+mod chronicle;
 mod journal;
 mod ledger;
 mod open;
+mod owner;
 mod read;
 mod registry;
 mod remains;
-mod side;
+pub(crate) mod side;
 mod sitting;
 mod terms;
 mod verify;
@@ -69,9 +71,12 @@ use journal::{Head, Row};
 use ledger::Ledger;
 use side::Side;
 
+pub use chronicle::{Chronicle, DotEntry, EventEntry, Repeat, Stay, moment};
 pub use ledger::{Order, Unlawful};
+pub use owner::{Whose, is_record, owner};
 pub use registry::{Registry, RegistryError};
 pub use remains::{LayerStanding, remains};
+pub use side::Lock;
 pub use sitting::{
     Cartridge, Consent, Found, LARGEST_RESIDUAL_MM, LONGEST_ID, Numbing, Patch, PigmentLot,
     Registration, Screened, Sitting, SittingError, Word,

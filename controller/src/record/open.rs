@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use rusqlite::Connection;
+use stipple_model::files;
 use stipple_model::plan::DotId;
 
 use super::journal::{self, Chain, Head, Row};
@@ -67,6 +68,10 @@ impl Record {
         let mut side = Side::lock(path)?;
         let noted = side.noted();
         let has_log = has_log(path)?;
+        files::make_private(path).map_err(|source| RecordError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         let db = Connection::open(path).map_err(sqlite("opening the record"))?;
         let new = verify::is_new(&db, path)?;
         set_up(&db, durability)?;
@@ -121,7 +126,7 @@ impl Record {
         let path = Path::new("memory");
         let db = Connection::open_in_memory().map_err(sqlite("opening a record in memory"))?;
         create(&db, &binding, now_us)?;
-        let chain = journal::read(&db, |_| {}).map_err(broken(path))?;
+        let chain = journal::read(&db, |_, _| {}).map_err(broken(path))?;
         Self::take_up(db, None, path, Some(binding), chain, now_us)
     }
 
@@ -187,7 +192,7 @@ fn read_as_noted(
     noted: Option<&(i64, String)>,
 ) -> Result<Chain, RecordError> {
     let mut there = noted.is_none();
-    let chain = journal::read(db, |head| {
+    let chain = journal::read(db, |_, head| {
         there |=
             noted.is_some_and(|(seq, hash)| *seq == head.seq && *hash == head.hash.to_string());
     })

@@ -35,6 +35,8 @@ impl Registry {
     /// When the file is something else, or the disk fails.
     pub fn open(folder: &Path) -> Result<Self, RegistryError> {
         let path = folder.join(REGISTRY);
+        // Who may not make it is told by SQLite.
+        let _ = stipple_model::files::make_private(&path);
         let made = Connection::open(&path).and_then(|db| {
             db.pragma_update(None, "synchronous", "full")?;
             db.execute(

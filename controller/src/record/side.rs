@@ -22,8 +22,26 @@ pub(super) struct Side {
     path: PathBuf,
 }
 
+/// A record's lock without the record: nobody writes it as long as this is held.
+#[derive(Debug)]
+pub struct Lock {
+    _side: Side,
+}
+
+impl Lock {
+    /// Takes the lock of a record, which need not be there or be whole.
+    ///
+    /// # Errors
+    /// [`RecordError::Locked`] while another process has the record open; a file beside it that cannot be made.
+    pub fn take(record: &Path) -> Result<Self, RecordError> {
+        Ok(Self {
+            _side: Side::lock(record)?,
+        })
+    }
+}
+
 /// The name of the file beside a record.
-pub(super) fn beside(record: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(record: &Path, suffix: &str) -> PathBuf {
     let mut name = record.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
     record.with_file_name(name)
@@ -57,7 +75,7 @@ impl Side {
             path: path.clone(),
             source,
         };
-        let file = File::options()
+        let file = stipple_model::files::private()
             .create(true)
             .truncate(false)
             .read(true)

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 use stipple_model::digest::Digest;
 
-use super::journal::{self, APPLICATION_ID};
+use super::journal::{self, APPLICATION_ID, Row};
 use super::side::{self, beside};
 use super::terms::{Break, Damage, DotState, FORMAT_VERSION, RecordError};
 
@@ -72,6 +72,15 @@ pub struct Verified {
 /// # Errors
 /// A file that is missing, no record, or of another version.
 pub fn verify(path: &Path, known: Option<&str>) -> Result<Result<Verified, Break>, RecordError> {
+    verify_seeing(path, known, |_| {})
+}
+
+/// As [`verify`]; `see` is told every row.
+pub(super) fn verify_seeing(
+    path: &Path,
+    known: Option<&str>,
+    see: impl FnMut(&Row),
+) -> Result<Result<Verified, Break>, RecordError> {
     // Before the record: the note is never ahead of it.
     let noted = side::noted(path);
     let db = open_to_read(path)?;
@@ -83,16 +92,18 @@ pub fn verify(path: &Path, known: Option<&str>) -> Result<Result<Verified, Break
     let doing = super::sqlite("reading the record");
     // One state of the file for all that is asked, whoever writes meanwhile.
     db.execute_batch("BEGIN").map_err(&doing)?;
-    Ok(check(&db, noted.as_ref(), known))
+    Ok(check(&db, noted.as_ref(), known, see))
 }
 
 fn check(
     db: &Connection,
     noted: Option<&(i64, String)>,
     known: Option<&str>,
+    mut see: impl FnMut(&Row),
 ) -> Result<Verified, Break> {
     let (mut noted_there, mut known_there) = (noted.is_none(), known.is_none());
-    let chain = journal::read(db, |head| {
+    let chain = journal::read(db, |row, head| {
+        see(row);
         let hash = head.hash.to_string();
         noted_there |= noted.is_some_and(|(seq, noted)| *seq == head.seq && *noted == hash);
         known_there |= known.is_some_and(|known| known.eq_ignore_ascii_case(&hash));
@@ -146,7 +157,7 @@ fn check(
 }
 
 /// Opens a record so that nothing in its folder changes.
-fn open_to_read(path: &Path) -> Result<Connection, RecordError> {
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, RecordError> {
     let io = |source| RecordError::Io {
         path: path.to_owned(),
         source,

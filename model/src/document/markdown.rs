@@ -89,8 +89,9 @@ fn line(text: &str) -> String {
     let number = text.bytes().take_while(u8::is_ascii_digit).count();
     for (at, c) in text.char_indices() {
         let first = at == 0 && AT_START.contains(c);
-        // "1." and "1)" start a list.
-        let after_number = number > 0 && at == number && matches!(c, '.' | ')');
+        // "1. " and "1) " start a list.
+        let ends = matches!(text.as_bytes().get(at + 1), None | Some(b' '));
+        let after_number = number > 0 && at == number && matches!(c, '.' | ')') && ends;
         if first || after_number || ANYWHERE.contains(c) {
             out.push('\\');
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use stipple_model::course::{Intake, Policy, Verdict};
-use stipple_model::files::{Folder, write_private};
+use stipple_model::files::{Folder, write_privately};
 use stipple_model::plan::Plan;
 use stipple_planner::course::sheets::{Sheet, aftercare, consultation};
 use stipple_planner::course::{self, Course, Planned, calendar};
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn save(folder: &Path, policy: &Policy, course: &Course, json: &str) -> anyhow::Result<()> {
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
-        write_private(&path, bytes).with_context(|| path.display().to_string())
+        write_privately(&path, bytes).with_context(|| path.display().to_string())
     };
     let mut sheets = vec![consultation(course)];
     file("course.json", json.as_bytes())?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::json;
 use stipple_model::course::Intake;
-use stipple_model::files::{Folder, write_private};
+use stipple_model::files::{Folder, write_privately};
 use stipple_model::plan::Plan;
 use stipple_planner::picture::{self, Year};
 use stipple_planner::residual::{self, There};
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let folder = Folder::begin(&arguments.out).with_context(at_out)?;
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
-        write_private(&path, bytes).with_context(|| path.display().to_string())
+        write_privately(&path, bytes).with_context(|| path.display().to_string())
     };
     file("years.csv", &table(&rows)?)?;
     file("years.json", json.as_bytes())?;

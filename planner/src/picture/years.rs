@@ -98,7 +98,7 @@ fn views(plan: &Plan, surface: &Surface<'_>, inks: &[Ink]) -> Vec<Vec<Linear>> {
         let camera = cameras
             .iter()
             .find(|(s, _)| s == side)
-            .map(|(_, camera)| camera.clone())?;
+            .map(|(_, camera)| *camera)?;
         let mut canvas = Canvas::new(surface, camera, paper, &coat);
         inks.iter().for_each(|ink| canvas.ink(ink));
         let (size, mut pixels) = canvas.shown();
