@@ -126,6 +126,12 @@ fn clinic() -> (tempfile::TempDir, Binding, Vec<(PathBuf, Vec<u8>)>) {
         "client = \"C-17\"\n[health]\npregnant = \"no\"\n",
     )
     .unwrap();
+    // As `stipple-planner course` writes it.
+    let course = at.join("course");
+    fs::create_dir(&course).unwrap();
+    fs::write(course.join("consultation.md"), "Client C-17").unwrap();
+    let json = r#"{"client": "C-17", "files": ["consultation.md"]}"#;
+    fs::write(course.join("course.json"), json).unwrap();
     (folder, binding, others)
 }
 
@@ -182,7 +188,11 @@ fn check(folder: &Path, others: &[(PathBuf, Vec<u8>)]) {
     let mut sit = |needle: &str| {
         let there = Registry::open(folder).unwrap();
         record
-            .sit(&sitting("C-19", needle), &there, MORNING + 99 * DAY)
+            .sit(
+                &sitting("C-19", needle, MORNING + 99 * DAY),
+                &there,
+                MORNING + 99 * DAY,
+            )
             .map_err(|error| error.to_string())
     };
     let error = sit("N-1").unwrap_err();

@@ -63,7 +63,7 @@ fn a_report_for_the_clinic_has_all_and_one_for_the_client_plain_words() {
         &binding.plan.to_string(),
         &head,
         "N-1 (to 2999-12-31)",
-        "P-12 (to 2999-12-31), P-13 (to 2999-12-31)",
+        "P-12: grey (to 2999-12-31), P-13: dark (to 2999-12-31)",
         "0.310",
         "needle slow",
         "tip_too_fast: the tip was too fast",
@@ -240,7 +240,7 @@ fn the_table_of_dots_has_them_all_in_the_scans_frame() {
         &session,
         "1",
         "N-1",
-        "P-12;P-13",
+        "P-12",
     ];
     assert_eq!(cells(0), first);
     // Ordered once more: it is to be done.
@@ -254,7 +254,7 @@ fn the_table_of_dots_has_them_all_in_the_scans_frame() {
         &session,
         "1",
         "N-1",
-        "P-12;P-13",
+        "P-12",
     ];
     assert_eq!(cells(2), third);
     assert_eq!(

@@ -112,6 +112,18 @@ fn a_course_is_written_whole_for_its_owner_alone() {
             assert_eq!(mode(&out.join(&name)), 0o600, "{name}");
         }
     }
+    // The files are named in course.json, by which a client can be forgotten.
+    let json = std::fs::read(out.join("course.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let mut named: Vec<&str> = json["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f.as_str().unwrap())
+        .collect();
+    named.push("course.json");
+    named.sort_unstable();
+    assert_eq!(named, expected);
     // What is proposed is a treatment that can be planned.
     let text = std::fs::read_to_string(out.join("treatment.toml")).unwrap();
     Treatment::parse(&text).unwrap();

@@ -220,7 +220,8 @@ fn paper(path: &Path, client: &str, sessions: &BTreeSet<String>) -> Vec<PathBuf>
                 return theirs;
             };
             let says = |key: &str| object.get(key).and_then(Value::as_str);
-            let ours = object.contains_key("session_id") || object.contains_key("sessions");
+            let keys = ["session_id", "sessions", "files"];
+            let ours = keys.iter().any(|key| object.contains_key(*key));
             let is_theirs = match says("client") {
                 Some(named) => ours && named == client,
                 None => says("session_id").is_some_and(|id| sessions.contains(id)),

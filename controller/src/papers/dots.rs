@@ -7,7 +7,7 @@ use stipple_model::plan::{DotId, Outcome, Plan};
 
 use super::PaperError;
 use super::tally::{shade, zone};
-use crate::record::{Chronicle, DotEntry, DotState, moment};
+use crate::record::{Chronicle, DotEntry, DotState, PigmentLot, moment};
 
 /// The columns. Scripts and the planner rely on them: columns may come behind these, none changes its name or place.
 pub const DOTS_HEADER: [&str; 16] = [
@@ -31,8 +31,8 @@ pub const DOTS_HEADER: [&str; 16] = [
 
 /// Writes every dot: where it is planned, in the planned scan's frame scaled to metres, and how it stands: `placed`, `in_doubt`, `skipped` (in a
 /// session or, without a time, by the plan already), `open`. Of a dot that was struck the record keeps how far the needle's axis was from
-/// that place at contact (`lateral_error_mm`), not in which direction. `lots` are the sitting's, parted by `;`: of more than one the record
-/// does not keep which was which shade's.
+/// that place at contact (`lateral_error_mm`), not in which direction. `lots` are the sitting's that hold the
+/// dot's shade, parted by `;`.
 ///
 /// # Errors
 /// When the writer fails.
@@ -48,16 +48,17 @@ pub fn dots(plan: &Plan, chronicle: &Chronicle, to: impl Write) -> Result<(), Pa
             (None, Outcome::Skipped(_)) => "skipped",
             (None, Outcome::Planned { .. }) => "open",
         };
+        let shade = shade(plan, dot.shade);
         let mut row = vec![
             index.to_string(),
             dot.layer.to_string(),
             zone(plan, dot.zone),
-            shade(plan, dot.shade),
+            shade.clone(),
             state.to_owned(),
         ];
         row.extend(place.raw().iter().map(|c| format!("{c:.9}")));
         row.extend(match (entry, dot.outcome) {
-            (Some(entry), _) => told(chronicle, entry),
+            (Some(entry), _) => told(chronicle, entry, &shade),
             (None, Outcome::Skipped(reason)) => first(reason.key()),
             (None, Outcome::Planned { .. }) => first(""),
         });
@@ -84,12 +85,14 @@ fn first(reason: &str) -> Vec<String> {
 }
 
 /// The columns behind the place, of a dot that has a row in the record.
-fn told(chronicle: &Chronicle, entry: &DotEntry) -> Vec<String> {
+fn told(chronicle: &Chronicle, entry: &DotEntry, shade: &str) -> Vec<String> {
     let mm = |metres: Option<f64>| metres.map_or_else(String::new, |m| format!("{:.4}", m * 1e3));
     let stay = chronicle.stays.get(entry.stay);
     let sitting = stay.and_then(|stay| stay.sitting.as_ref());
     let lots = sitting.map(|s| {
-        let ids: Vec<&str> = s.pigment_lots.iter().map(|lot| lot.id.as_str()).collect();
+        let of_shade = |lot: &&PigmentLot| lot.shades.iter().any(|name| name == shade);
+        let lots = s.pigment_lots.iter().filter(of_shade);
+        let ids: Vec<&str> = lots.map(|lot| lot.id.as_str()).collect();
         ids.join(";")
     });
     vec![

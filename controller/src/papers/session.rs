@@ -399,7 +399,10 @@ fn used(chronicle: &Chronicle) -> Vec<Block> {
             let lots: Vec<String> = sitting
                 .pigment_lots
                 .iter()
-                .map(|lot| format!("{} (to {})", lot.id, lot.expires))
+                .map(|lot| {
+                    let shades = lot.shades.join(", ");
+                    format!("{}: {shades} (to {})", lot.id, lot.expires)
+                })
                 .collect();
             let cartridge = &sitting.cartridge;
             vec![

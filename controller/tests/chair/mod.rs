@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::json;
 use stipple_controller::record::*;
 use stipple_model::plan::DotId;
+
+#[path = "../sitting/mod.rs"]
+mod seated;
 
 use crate::plant;
 
@@ -54,15 +56,20 @@ pub fn chair(dots: u32) -> (tempfile::TempDir, Binding, Vec<DotId>) {
     (folder, Binding { plan: digest, scan }, order)
 }
 
-/// As the journal keeps it.
-pub fn sitting(client: &str, cartridge: &str) -> Sitting {
-    serde_json::from_value(json!({
-        "client": client, "operator": "A. Operator",
-        "registration": { "residual_mm": 0.31, "translation_m": [0.001, 0.0, 0.0], "quaternion_xyzw": [0.0, 0.0, 0.0, 1.0] },
-        "cartridge": { "id": cartridge, "strike_cap": 500, "expires": "2999-12-31" },
-        "pigment_lots": [{ "id": "P-12", "expires": "2999-12-31" }, { "id": "P-13", "expires": "2999-12-31" }],
-    }))
-    .unwrap()
+/// A sitting against which nothing stands, with two pigments.
+pub fn sitting(client: &str, cartridge: &str, at: i64) -> Sitting {
+    let expires = "2999-12-31".parse().unwrap();
+    let mut sitting = seated::sitting(cartridge, at, expires);
+    client.clone_into(&mut sitting.client);
+    client.clone_into(&mut sitting.screening.client);
+    sitting.cartridge.strike_cap = 500;
+    sitting.registration.residual_mm = 0.31;
+    sitting.pigment_lots.push(PigmentLot {
+        id: "P-13".to_owned(),
+        expires,
+        shades: vec!["dark".to_owned()],
+    });
+    sitting
 }
 
 pub fn placed(lateral_error_m: f64) -> DotOutcome {
@@ -84,7 +91,7 @@ pub fn treat(
     let registry = Registry::open(path.parent().unwrap()).unwrap();
     let mut record = Record::open(path, binding, Durability::PowerCut, at).unwrap();
     record
-        .sit(&sitting(client, cartridge), &registry, at)
+        .sit(&sitting(client, cartridge, at), &registry, at)
         .unwrap();
     record.event("start", "started", at).unwrap();
     for (index, dot) in dots.iter().enumerate() {

@@ -58,10 +58,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(path) => Some(Planned::of(&Plan::read(path)?.0)),
     };
     let course = course::course(&policy, &intake, planned.as_ref())?;
-    let json = serde_json::to_string_pretty(&course)? + "\n";
+    let papers = papers(&policy, &course)?;
+    let mut json = serde_json::to_value(&course)?;
+    // By it `stipple-controller forget` knows whose the files are.
+    json["files"] = papers.iter().map(|(name, _)| name.as_str()).collect();
+    let json = serde_json::to_string_pretty(&json)? + "\n";
     let folder = Folder::begin(&arguments.out)
         .with_context(|| format!("--out {}", arguments.out.display()))?;
-    save(folder.path(), &policy, &course, &json)?;
+    let texts = [("course.json".to_owned(), json.clone().into_bytes())];
+    for (name, bytes) in texts.iter().chain(&papers) {
+        let path = folder.path().join(name);
+        write_privately(&path, bytes).with_context(|| path.display().to_string())?;
+    }
     folder
         .finish()
         .with_context(|| format!("--out {}", arguments.out.display()))?;
@@ -76,22 +84,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn save(folder: &Path, policy: &Policy, course: &Course, json: &str) -> anyhow::Result<()> {
-    let file = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        write_privately(&path, bytes).with_context(|| path.display().to_string())
-    };
+/// All files but course.json: their names and what is in them.
+fn papers(policy: &Policy, course: &Course) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut papers = Vec::new();
     let mut sheets = vec![consultation(course)];
-    file("course.json", json.as_bytes())?;
     if course.verdict != Verdict::Refuse {
         sheets.extend(aftercare(course, policy));
-        file("treatment.toml", course.proposal.text.as_bytes())?;
-        file("course.ics", calendar::calendar(course, policy).as_bytes())?;
+        let treatment = course.proposal.text.clone().into_bytes();
+        papers.push(("treatment.toml".to_owned(), treatment));
+        let calendar = calendar::calendar(course, policy).into_bytes();
+        papers.push(("course.ics".to_owned(), calendar));
     }
     for Sheet { stem, document } in &sheets {
-        file(&format!("{stem}.md"), document.markdown().as_bytes())?;
-        file(&format!("{stem}.html"), document.html().as_bytes())?;
-        file(&format!("{stem}.pdf"), &document.pdf()?)?;
+        papers.push((format!("{stem}.md"), document.markdown().into_bytes()));
+        papers.push((format!("{stem}.html"), document.html().into_bytes()));
+        papers.push((format!("{stem}.pdf"), document.pdf()?));
     }
-    Ok(())
+    Ok(papers)
 }

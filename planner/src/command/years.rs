@@ -72,8 +72,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         dots: fates(t),
     });
     let first = touch_ups.iter().filter_map(|t| t.year).reduce(f64::min);
+    let mut files = vec!["years.csv", "years.png"];
+    files.extend(first.map(|_| "touch-up.toml"));
     let json = json!({
-        "client": intake.client, "years": rows, "touch_ups": touch_ups, "first_touch_up_year": first,
+        "files": files, "client": intake.client, "years": rows, "touch_ups": touch_ups, "first_touch_up_year": first,
         "looked_ahead_years": FARTHEST,
     });
     let json = serde_json::to_string_pretty(&json)? + "\n";
