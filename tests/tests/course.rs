@@ -16,6 +16,7 @@ use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::frames::{Head, Point};
 use stipple_model::plan::{Dot, Outcome, Plan};
+use stipple_planner::design::{self, Scalp, Subject};
 use stipple_planner::residual::{self, Survived};
 use stipple_sim::run::{Ending, Options, Simulation};
 use stipple_tests::{composed, treatment};
@@ -34,9 +35,10 @@ struct There {
     diameter: f64,
 }
 
-fn plan(text: &str, seed: u64) -> Plan {
+/// The same seed every time: it chooses the hairline's unevenness, and the line must not move from session to session.
+fn plan(text: &str) -> Plan {
     let cell = Cell::shipped(ArmSource::ur5e()).unwrap();
-    composed(HEAD, text, seed, cell).unwrap()
+    composed(HEAD, text, 1, cell).unwrap()
 }
 
 /// Works a plan off and tells where its dots really came to be.
@@ -52,7 +54,13 @@ fn sit(plan: &Plan, seed: u64, rng: &mut ChaCha8Rng) -> Vec<There> {
     assert_eq!(ending, Ending::Finished, "seed {seed}");
     let planned = |d: &&Dot| matches!(d.outcome, Outcome::Planned { .. });
     let strikes = simulation.plant().strikes();
-    assert_eq!(strikes.len(), plan.dots.iter().filter(planned).count());
+    // A head that moves at the wrong moment may cost a dot; what was left out is part of what the next session lacks.
+    let planned = plan.dots.iter().filter(planned).count();
+    assert!(
+        strikes.len() * 100 >= planned * 98,
+        "{} of {planned}",
+        strikes.len()
+    );
     let there = strikes.iter().map(|strike| {
         let dot = &plan.dots[strike.dot.index()];
         // How far off the dot is known, not to which side.
@@ -79,10 +87,16 @@ fn nearest<'a>(one: impl Iterator<Item = &'a Point<Head>> + Clone, other: &[Poin
     pairs.filter(|d| *d > 0.0).fold(f64::INFINITY, f64::min)
 }
 
-fn counts(there: &[There]) -> BTreeMap<String, f64> {
+/// How many dots lie in each zone: not how many were laid for it, the needle is a little off.
+fn counts(scalp: &Scalp, there: &[There]) -> BTreeMap<String, f64> {
     let mut counts = BTreeMap::new();
     for dot in there {
-        *counts.entry(dot.zone.clone()).or_insert(0.0) += 1.0;
+        let here = scalp
+            .at(&dot.at)
+            .map(|here| scalp.zones[usize::from(here.zone)].name.clone());
+        *counts
+            .entry(here.unwrap_or_else(|| dot.zone.clone()))
+            .or_insert(0.0) += 1.0;
     }
     counts
 }
@@ -107,16 +121,17 @@ fn table(plan: &Plan, there: &[There]) -> String {
 #[test]
 fn three_sessions_over_three_weeks_end_at_the_density_that_was_wanted() {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
-    let (text, _) = treatment(DOTS);
-    let whole = plan(&text, 1);
-    let wanted: BTreeMap<String, f64> = {
-        let mut wanted = BTreeMap::new();
-        for dot in &whole.dots {
-            let zone = whole.zones[usize::from(dot.zone)].name.clone();
-            *wanted.entry(zone).or_insert(0.0) += 1.0;
-        }
-        wanted
+    let (text, design) = treatment(DOTS);
+    let whole = plan(&text);
+    let subject = Subject::new(&whole.head, &whole.anatomy).on_scan(&whole.head_from_scan);
+    let scalp = design::lay(&subject, &design, 1).unwrap();
+    let laid = |dot: &Dot| There {
+        zone: whole.zones[usize::from(dot.zone)].name.clone(),
+        shade: String::new(),
+        at: dot.position,
+        diameter: dot.diameter.m(),
     };
+    let wanted = counts(&scalp, &whole.dots.iter().map(laid).collect::<Vec<_>>());
     let mut there: Vec<There> = Vec::new();
     for (week, share) in (0u64..).zip(SHARES) {
         // What has healed out is gone; a new scan, taken with the head held differently, finds the others.
@@ -131,10 +146,7 @@ fn three_sessions_over_three_weeks_end_at_the_density_that_was_wanted() {
         }
         let found = residual::survivors(found.as_bytes(), &planned_from_new).unwrap();
         let known = residual::surviving(recorded, Some(Survived::Dots(found))).unwrap();
-        let next = plan(
-            &residual::treatment(&text, &known, share).unwrap(),
-            week + 1,
-        );
+        let next = plan(&residual::treatment(&text, &known, share).unwrap());
         // New dots keep two widths from each other and from where the old ones really are.
         let new: Vec<Point<Head>> = next.dots.iter().map(|d| d.position).collect();
         let least = next
@@ -145,7 +157,7 @@ fn three_sessions_over_three_weeks_end_at_the_density_that_was_wanted() {
         let apart = nearest(there.iter().map(|d| &d.at), &new).min(nearest(new.iter(), &new));
         assert!(apart >= 2.0 * least - 1e-6, "week {week}: {apart} m apart");
         there.extend(sit(&next, 40 + week, &mut rng));
-        for (zone, count) in counts(&there) {
+        for (zone, count) in counts(&scalp, &there) {
             let off = (count / (wanted[&zone] * share) - 1.0).abs();
             assert!(
                 off <= 0.03 || share < 1.0 && off <= 0.1,
@@ -160,7 +172,7 @@ fn three_sessions_over_three_weeks_end_at_the_density_that_was_wanted() {
     assert!(apart >= widest, "{apart} m apart");
     eprintln!(
         "after three sessions: {:?} of {wanted:?}, nearest two {:.3} mm",
-        counts(&there),
+        counts(&scalp, &there),
         apart * 1e3
     );
 }

@@ -19,6 +19,7 @@ const TABLE_LIMIT: u64 = 64 << 20;
 #[command(after_help = "\
 The next session is planned on what is really there: this writes the treatment with the dots of earlier sessions in it ([placed]), and
 `stipple-planner plan` lays what is missing up to the share, in each zone exactly, at a distance from the dots that are there.
+Plan with the --seed of the first plan: it chooses the hairline's unevenness, and the line must not move from session to session.
 
 Dots in doubt count as done. --survivors are dots found in a new scan, in metres in its own frame; --pose brings them into the planned
 scan's (`stipple-planner register --out`). --counts has the columns zone, count; which dots have faded is then drawn by chance.

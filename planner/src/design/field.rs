@@ -25,6 +25,8 @@ const HOLE_MARGIN: Length = Length::from_mm(5.0);
 const KEEP_OUT_SLACK: f64 = 0.001;
 /// Share of the density at the outer end of a feather: never quite nothing, so that the least distance of dots stays bounded.
 const FAINTEST: f64 = 0.08;
+/// Where dots of earlier sessions stand as densely as is wanted, this share of it is left to lay: next to nothing, but still skin of its zone.
+const LEAST_LEFT: f64 = 0.01;
 /// Dots of earlier sessions this near to a zone count to it, metres. Source: this project's own; the map has a node every 0.7 mm.
 const EDGE: f64 = 0.001_5;
 
@@ -213,7 +215,7 @@ impl Field {
         }
         density *= self.scales[zone as usize];
         if let Some(there) = &self.placed[zone as usize] {
-            density = (density - map::between(there, &uv)).max(FAINTEST * density);
+            density = (density - map::between(there, &uv)).max(LEAST_LEFT * density);
         }
         density *= self.left[zone as usize];
         (density > 0.0).then_some((zone, density))

@@ -192,7 +192,9 @@ pub fn layout(
             .collect(),
         existing: &scalp.existing,
     };
-    let (ground, swarm) = plot.lay(seed, watch)?;
+    // Drawn from the seed of an earlier session, dots would start where that one's did, on top of them.
+    let placed = treatment.placed.as_ref().map_or(0, |p| p.dots.len() as u64);
+    let (ground, swarm) = plot.lay(seed.wrapping_add(placed), watch)?;
     check_apart(&plot, &swarm, treatment)?;
     go_on(watch(0.9))?;
     let shades = shades(&ground, &swarm, &Existing::new(&scalp.existing), treatment);
