@@ -231,6 +231,20 @@ fn the_proposed_treatment_is_planned_fades_and_is_touched_up() {
         names(&path.join("years")),
         ["touch-up.toml", "years.csv", "years.json", "years.png"]
     );
+    #[cfg(unix)]
+    for file in [
+        "head.plan",
+        "years/years.png",
+        "years/years.csv",
+        "years/touch-up.toml",
+    ] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path.join(file))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
     let touched = plan(path, "years/touch-up.toml", "touch-up.plan");
     let text = std::fs::read_to_string(path.join("years/touch-up.toml")).unwrap();
     let there = Treatment::parse(&text).unwrap().placed.unwrap().dots.len();

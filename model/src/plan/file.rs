@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Inconsistency, Plan};
 use crate::digest::Digest;
-use crate::files::{read_limited, write_atomically};
+use crate::files::{read_limited, write_privately};
 
 /// Version of the file format written; any other is refused.
 pub const FORMAT_VERSION: u16 = 7;
@@ -143,7 +143,7 @@ impl Plan {
             path: path.to_owned(),
             reason: e.to_string(),
         })?;
-        write_atomically(path, &bytes).map_err(|source| PlanError::Io {
+        write_privately(path, &bytes).map_err(|source| PlanError::Io {
             path: path.to_owned(),
             source,
         })?;

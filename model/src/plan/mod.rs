@@ -20,7 +20,6 @@ use crate::mesh::SurfaceMesh;
 use crate::treatment::{Fitted, Purpose};
 use crate::units::{Angle, Area, Density, Length, Time};
 
-pub use crate::files::write_atomically;
 pub use check::Inconsistency;
 pub use file::{FORMAT_VERSION, PlanError};
 pub use stops::{Pause, SessionEstimate, SessionParts, Stop, StopKind, pauses};

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use serde::Deserialize;
 use serde_json::json;
+use stipple_model::files::write_privately;
 use stipple_planner::residual::{self, Survived, There};
 
 use super::plan::text_file;
@@ -131,7 +132,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let there = residual::surviving(recorded, survived(arguments)?)?;
     let next = residual::treatment(&text, &there, arguments.share)
         .with_context(|| arguments.treatment.display().to_string())?;
-    show::write(&arguments.out, next.as_bytes())?;
+    write_privately(&arguments.out, next.as_bytes())
+        .with_context(|| arguments.out.display().to_string())?;
     if arguments.json {
         show::print_json(&json!({
             "recorded": count, "there": there.len(), "share": arguments.share, "out": arguments.out,

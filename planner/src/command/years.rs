@@ -87,10 +87,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     file("years.csv", &table(&rows)?)?;
     file("years.json", json.as_bytes())?;
-    show::write_png(
-        &folder.path().join("years.png"),
-        &picture::years(&plan, &drawn)?,
-    )?;
+    let mut png = std::io::Cursor::new(Vec::new());
+    picture::years(&plan, &drawn)?.write_to(&mut png, image::ImageFormat::Png)?;
+    file("years.png", png.get_ref())?;
     if let Some(year) = first {
         let seen = |darkness: &Option<f64>| darkness.is_some_and(|d| d > fade.seen);
         let there = there(&plan, &fates(year), seen);

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion, Vector3};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use stipple_model::files::write_atomically;
 use stipple_model::frames::{Point, Scan};
 use stipple_model::mesh::{MeshError, SurfaceMesh};
-use stipple_model::plan::write_atomically;
 use stipple_model::units::Length;
 
 mod anatomy;

@@ -7,7 +7,8 @@ use serde::Serialize;
 use stipple_controller::report::{
     FaultCount, Invariants, PlacementError, Reaction, RecordEnd, Report, Spread,
 };
-use stipple_model::plan::{Plan, write_atomically};
+use stipple_model::files::write_atomically;
+use stipple_model::plan::Plan;
 
 use super::{RunError, Simulation};
 use crate::plant::Strike;
