@@ -4,10 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use stipple_controller::papers::{check_plan, dots};
-use stipple_controller::record::Chronicle;
+use stipple_controller::papers::dots;
 use stipple_model::files::write_privately;
-use stipple_model::plan::Plan;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:
@@ -33,15 +31,9 @@ pub struct Args {
 
 /// Reads and writes.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (plan, digest) = Plan::read(&args.plan)?;
-    let chronicle = match Chronicle::read(&args.record)? {
-        Ok(chronicle) => chronicle,
-        Err(broken) => {
-            eprintln!("{}: the record is broken, {broken}", args.record.display());
-            return Ok(ExitCode::from(1));
-        }
+    let Some((plan, chronicle)) = super::told(&args.plan, &args.record)? else {
+        return Ok(ExitCode::from(1));
     };
-    check_plan(&args.record, &chronicle, digest)?;
     let mut table = Vec::new();
     dots(&plan, &chronicle, &mut table)?;
     write_privately(&args.out, &table).with_context(|| args.out.display().to_string())?;

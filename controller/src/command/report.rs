@@ -6,10 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::json;
-use stipple_controller::papers::{Reader, check_plan, session};
-use stipple_controller::record::Chronicle;
+use stipple_controller::papers::{Reader, session};
 use stipple_model::files::{make_private_folder, write_privately};
-use stipple_model::plan::Plan;
 
 /// What the papers are of; by it `forget` knows whose they are.
 const ABOUT: &str = "report.about.json";
@@ -47,15 +45,9 @@ enum Who {
 
 /// Reads, writes and tells.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (plan, digest) = Plan::read(&args.plan)?;
-    let chronicle = match Chronicle::read(&args.record)? {
-        Ok(chronicle) => chronicle,
-        Err(broken) => {
-            eprintln!("{}: the record is broken, {broken}", args.record.display());
-            return Ok(ExitCode::from(1));
-        }
+    let Some((plan, chronicle)) = super::told(&args.plan, &args.record)? else {
+        return Ok(ExitCode::from(1));
     };
-    check_plan(&args.record, &chronicle, digest)?;
     let (reader, who) = match args.reader {
         Who::Client => (Reader::Client, "client"),
         Who::Clinic => (Reader::Clinic, "clinic"),

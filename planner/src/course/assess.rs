@@ -69,6 +69,8 @@ pub struct Assessment {
     pub hours_per_session: Range,
     /// How long the result lasts, years.
     pub lasts_years: [u8; 2],
+    /// When it is usually touched up, years.
+    pub touch_up_years: [u8; 2],
 }
 
 pub(super) fn area(policy: &Policy, intake: &Intake, planned: Option<&Planned>) -> (Range, Source) {
@@ -134,6 +136,7 @@ pub(super) fn assess(
         sessions,
         hours_per_session,
         lasts_years: policy.density.lasts_years.value,
+        touch_up_years: policy.density.touch_up_years.value,
     }
 }
 

@@ -88,6 +88,7 @@ fn between(range: Range, step: f64) -> String {
 
 fn achievable(assessment: &Assessment) -> Vec<Block> {
     let [from, to] = assessment.lasts_years;
+    let [soonest, latest] = assessment.touch_up_years;
     let full = if assessment.looks_full {
         "looks full"
     } else {
@@ -118,7 +119,9 @@ fn achievable(assessment: &Assessment) -> Vec<Block> {
         ),
         (
             "Lasts",
-            format!("about {from} to {to} years, getting lighter"),
+            format!(
+                "about {from} to {to} years, getting lighter; touched up after {soonest} to {latest}"
+            ),
         ),
     ];
     let rows = rows.map(|(what, is)| vec![what.to_owned(), is]);
