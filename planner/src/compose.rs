@@ -116,6 +116,16 @@ pub enum ComposeError {
     /// The design does not fit the head.
     #[error(transparent)]
     Design(#[from] DesignError),
+    /// Another seed than that of the treatment's first session.
+    #[error(
+        "the treatment goes on from a session with seed {first} ([placed] seed), seed {given} would draw another hairline: leave --seed out"
+    )]
+    Seed {
+        /// The first session's.
+        first: u64,
+        /// The one given.
+        given: u64,
+    },
     /// The dots cannot be laid.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -300,6 +310,14 @@ pub fn plan(
     let (scan, registration, treatment) = (inputs.scan, inputs.registration, inputs.treatment);
     let mut cell = inputs.cell;
     let head = scan.mesh.transformed(&registration.head_from_scan);
+    if let Some(placed) = &treatment.placed
+        && placed.seed != inputs.seed
+    {
+        return Err(ComposeError::Seed {
+            first: placed.seed,
+            given: inputs.seed,
+        });
+    }
     check_stroke(treatment, &cell)?;
     fit::check_head(scan, &head, &registration.anatomy)?;
     let subject =

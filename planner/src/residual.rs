@@ -83,6 +83,12 @@ pub enum ResidualError {
         /// How many the record has.
         recorded: usize,
     },
+    /// A seed that a TOML file cannot hold: no plan of the command line's has one.
+    #[error("seed {seed} is more than a treatment's file can hold ({})", i64::MAX)]
+    Seed {
+        /// The seed.
+        seed: u64,
+    },
     /// Not TOML.
     #[error("the treatment: {0}")]
     Toml(#[from] toml_edit::TomlError),
@@ -307,12 +313,17 @@ fn thinned(
     Ok(there)
 }
 
-/// The treatment's file for the next session: the same design, the dots that are there, and the share of all dots that is to be there
-/// after it (0.01 to 1).
+/// The treatment's file for the next session: the same design, the seed it was planned with, the dots that are there, and the share of all
+/// dots that is to be there after it (0.01 to 1).
 ///
 /// # Errors
-/// A text that is no treatment, or a share out of its range.
-pub fn treatment(text: &str, there: &[There], share: f64) -> Result<String, ResidualError> {
+/// A text that is no treatment, a share out of its range, a seed that a TOML file cannot hold.
+pub fn treatment(
+    text: &str,
+    seed: u64,
+    there: &[There],
+    share: f64,
+) -> Result<String, ResidualError> {
     let known = Treatment::parse(text)?;
     let first = known.shades.first().map_or("", |shade| &shade.name);
     let mut shades: BTreeMap<&str, Array> = BTreeMap::new();
@@ -331,6 +342,7 @@ pub fn treatment(text: &str, there: &[There], share: f64) -> Result<String, Resi
     }
     let mut placed = Table::new();
     placed["share"] = value(share);
+    placed["seed"] = value(i64::try_from(seed).map_err(|_| ResidualError::Seed { seed })?);
     let mut by_shade = Table::new();
     for (shade, mut dots) in shades {
         dots.iter_mut()
@@ -414,7 +426,7 @@ mod tests {
 
     #[test]
     fn the_next_file_is_the_same_design_with_what_is_there() {
-        let text = treatment(SCAR, &there("scar", 3), 0.7).unwrap();
+        let text = treatment(SCAR, 7, &there("scar", 3), 0.7).unwrap();
         let (old, new) = (
             Treatment::parse(SCAR).unwrap(),
             Treatment::parse(&text).unwrap(),
@@ -424,11 +436,11 @@ mod tests {
         assert_eq!(new.layers, [1.0]);
         assert_eq!((old.zones, old.hairline), (new.zones, new.hairline));
         // Once more: what was there before is replaced, not added.
-        let again = treatment(&text, &there("scar", 2), 1.0).unwrap();
+        let again = treatment(&text, 7, &there("scar", 2), 1.0).unwrap();
         assert_eq!(
             Treatment::parse(&again).unwrap().placed.unwrap().dots.len(),
             2
         );
-        assert!(treatment(SCAR, &[], 0.0).is_err());
+        assert!(treatment(SCAR, 7, &[], 0.0).is_err());
     }
 }

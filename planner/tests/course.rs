@@ -61,18 +61,10 @@ fn with_head() -> tempfile::TempDir {
     folder
 }
 
+const PLAN: [&str; 5] = ["plan", "--scan", "head.ply", "--landmarks", "head.json"];
+
 fn plan(folder: &Path, treatment: &str, out: &str) -> Plan {
-    let arguments = [
-        "plan",
-        "--scan",
-        "head.ply",
-        "--landmarks",
-        "head.json",
-        "--treatment",
-        treatment,
-        "--out",
-        out,
-    ];
+    let arguments = [&PLAN[..], &["--treatment", treatment, "--out", out]].concat();
     done(&arguments, folder);
     Plan::read(&folder.join(out)).unwrap().0
 }
@@ -334,10 +326,12 @@ fn dots_fade_as_the_model_says_and_sun_makes_it_sooner() {
 
 #[test]
 fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = with_head();
     let path = folder.path();
-    let treatment = Path::new(env!("CARGO_MANIFEST_DIR")).join("treatments/default.toml");
+    let treatment = Path::new(env!("CARGO_MANIFEST_DIR")).join("treatments/scar.toml");
     let treatment = treatment.display().to_string();
+    let first = ["--treatment", &treatment, "--seed", "7", "--out", "first.plan"];
+    done(&[&PLAN[..], &first].concat(), path);
     let dots = "dot,layer,zone,shade,state,x_m,y_m,z_m\n1,1,crown,dark,placed,0.0,0.0,0.1\n";
     let write = |name: &str, text: &str| std::fs::write(path.join(name), text).unwrap();
     write("dots.csv", dots);
@@ -349,7 +343,7 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
     );
     write("found.csv", "x_m,y_m,z_m\n0,0,0.1\n");
     let with = |more: &[&'static str]| {
-        let mut all = vec!["residual", "--treatment", treatment.as_str()];
+        let mut all = vec!["residual", "--plan", "first.plan"];
         all.extend(more);
         all.extend(["--out", "next.toml"]);
         all.iter().map(|a| (*a).to_owned()).collect::<Vec<String>>()
@@ -390,5 +384,10 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
     assert!(!path.join("next.toml").exists());
     let good = with(&["--dots", "dots.csv", "--share", "0.7"]);
     done(&good.iter().map(String::as_str).collect::<Vec<_>>(), path);
-    assert!(path.join("next.toml").exists());
+    // The plan that goes on has the first one's seed, and no other.
+    let second = plan(path, "next.toml", "second.plan");
+    assert_eq!(second.provenance.seed, 7);
+    let other = ["--treatment", "next.toml", "--seed", "8", "--out", "other.plan"];
+    refused(&[&PLAN[..], &other].concat(), path, "seed 7");
+    assert!(!path.join("other.plan").exists());
 }

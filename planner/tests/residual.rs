@@ -44,7 +44,7 @@ impl Course<'_> {
             position: scan_from_head * *at,
         });
         let dots: Vec<There> = dots.collect();
-        residual::treatment(&self.design, &dots, share).unwrap()
+        residual::treatment(&self.design, 1, &dots, share).unwrap()
     }
 
     fn session(&mut self, share: f64, seed: u64) -> Result<Vec<LaidDot>, DesignError> {

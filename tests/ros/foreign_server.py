@@ -139,6 +139,7 @@ class ForeignArm:
         if reversed_order:
             self.order.reverse()
         self.lame_until = 0.0
+        self.reborn, self.anew = False, threading.Event()
         group = ReentrantCallbackGroup()
         self.joints = node.create_publisher(JointState, "joint_states", QoSProfile(depth=1))
         self.tell = node.create_publisher(String, "foreign/told", QoSProfile(depth=1))
@@ -152,6 +153,14 @@ class ForeignArm:
             self.node, FollowJointTrajectory, f"{CONTROLLER}/follow_joint_trajectory", self.carry_out,
             goal_callback=self.accept, cancel_callback=self.cancel, callback_group=ReentrantCallbackGroup())
 
+    def renew(self):
+        """Another server in the place of this one, if that is asked for. On the thread that spins, between its turns: rclpy (7.1) waits on a
+        server that another thread destroyed, and fails."""
+        if self.anew.is_set():
+            self.anew.clear()
+            self.server.destroy()
+            self.serve()
+
     def behave(self, message):
         told = json.loads(message.data)
         self.last = told
@@ -160,9 +169,9 @@ class ForeignArm:
         if told.pop("reborn", False):
             # Whoever carried out a goal sees that its server is gone.
             self.life = None
-            self.server.destroy()
             self.body.brake()
-            self.serve()
+            self.reborn = True
+            self.anew.set()
         self.told.update(told)
 
     def accept(self, goal):
@@ -252,10 +261,15 @@ def main():
     executor = MultiThreadedExecutor(num_threads=6)
     executor.add_node(node)
     threading.Thread(target=arm.live, daemon=True).start()
-    try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
+        while rclpy.ok():
+            try:
+                executor.spin_once(timeout_sec=0.05)
+            except RuntimeError:
+                # What was on its way for a server that is gone: InvalidHandle or RCLError.
+                if not arm.reborn:
+                    raise
+            arm.renew()
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ pub(super) struct ExistingFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct PlacedFile {
     pub share: f64,
+    pub seed: i64,
     pub dots_mm: BTreeMap<String, Vec<Mm>>,
 }
 

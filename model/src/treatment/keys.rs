@@ -86,7 +86,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("existing", &["points_mm", "points_deg"]),
-    ("placed", &["share", "dots_mm"]),
+    ("placed", &["share", "seed", "dots_mm"]),
     (
         "session",
         &[

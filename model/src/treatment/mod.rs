@@ -96,6 +96,8 @@ pub struct Treatment {
 pub struct Placed {
     /// Share of the whole treatment's dots that is there after this session, above 0 and up to 1.
     pub share: f64,
+    /// The seed of the treatment's first session: another would draw another hairline.
+    pub seed: u64,
     /// The dots that are there, each with its index into [`Treatment::shades`].
     pub dots: Vec<(u8, Place)>,
 }

@@ -271,6 +271,8 @@ fn placed(file: PlacedFile, layers: &[f64], shades: &[ShadeDesign]) -> Checked<P
     count("placed.dots_mm", dots.len(), 0, MOST_POINTS)?;
     Ok(Placed {
         share: in_range("placed.share", file.share, LEAST_SHARE, 1.0)?,
+        seed: in_range("placed.seed", file.seed as f64, 0.0, i64::MAX as f64)
+            .map(|_| file.seed.unsigned_abs())?,
         dots,
     })
 }

@@ -63,9 +63,9 @@ pub struct Arguments {
     /// The scan's unit: mm, cm, m, inch, or auto (what landmarks or file say).
     #[arg(long, default_value = "auto")]
     unit: UnitChoice,
-    /// Seed of every random choice: same inputs and seed, same plan.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Seed of every random choice: same inputs and seed, same plan. Default: 1, or that of the treatment's first session.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
     /// Where the plan goes.
     #[arg(long, value_name = "FILE.plan")]
     out: PathBuf,
@@ -164,7 +164,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         treatment_text: &treatment_text,
         cell,
         place: (arguments.place == Placing::Auto).then_some(bounds),
-        seed: arguments.seed,
+        seed: arguments.seed.unwrap_or_else(|| treatment.placed.as_ref().map_or(1, |p| p.seed)),
     };
     let composed = compose::plan(inputs, &|stage, share| {
         bar.set_message(stage.name());

@@ -8,9 +8,9 @@ use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use serde::Deserialize;
 use serde_json::json;
 use stipple_model::files::write_privately;
+use stipple_model::plan::Plan;
 use stipple_planner::residual::{self, Survived, There};
 
-use super::plan::text_file;
 use super::show;
 
 /// Largest table read, bytes.
@@ -20,20 +20,20 @@ const TABLE_LIMIT: u64 = 64 << 20;
 #[command(after_help = "\
 The next session is planned on what is really there: this writes the treatment with the dots of earlier sessions in it ([placed]), and
 `stipple-planner plan` lays what is missing up to the share, in each zone exactly, at a distance from the dots that are there.
-Plan with the --seed of the first plan: it chooses the hairline's unevenness, and the line must not move from session to session.
+The treatment and its seed, which draws the hairline's unevenness, are those of the plan: the line does not move from session to session.
 
 Dots in doubt count as done. --survivors are dots found in a new scan, in metres in its own frame; --pose brings them into the planned
 scan's (`stipple-planner register --out`). --counts has the columns zone, count; which dots have faded is then drawn by chance.
 
 Examples:
   stipple-controller dots head.sqlite --plan head.plan --out placed.csv
-  stipple-planner residual --treatment treatment.toml --dots placed.csv --share 0.7 --out second.toml
-  stipple-planner residual --treatment treatment.toml --dots first.csv --dots second.csv \\
+  stipple-planner residual --plan head.plan --dots placed.csv --share 0.7 --out second.toml
+  stipple-planner residual --plan head.plan --dots first.csv --dots second.csv \\
       --survivors found.csv --pose pose.json --share 1 --out third.toml")]
 pub struct Arguments {
-    /// The treatment as it was planned first, or as an earlier `residual` wrote it.
-    #[arg(long, value_name = "TOML")]
-    treatment: PathBuf,
+    /// The plan of the treatment's first session, or of any after it.
+    #[arg(long, value_name = "FILE.plan")]
+    plan: PathBuf,
     /// Dots of a session, as `stipple-controller dots` writes them; once for each session.
     #[arg(long, value_name = "CSV", required = true)]
     dots: Vec<PathBuf>,
@@ -126,12 +126,13 @@ fn survived(arguments: &Arguments) -> anyhow::Result<Option<Survived>> {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     show::check_writable(&arguments.out)?;
-    let text = text_file(&arguments.treatment)?;
+    let (plan, _) = Plan::read(&arguments.plan)?;
     let recorded = recorded(&arguments.dots)?;
     let count = recorded.len();
     let there = residual::surviving(recorded, survived(arguments)?)?;
-    let next = residual::treatment(&text, &there, arguments.share)
-        .with_context(|| arguments.treatment.display().to_string())?;
+    let first = &plan.provenance;
+    let next = residual::treatment(&first.treatment, first.seed, &there, arguments.share)
+        .with_context(|| arguments.plan.display().to_string())?;
     write_privately(&arguments.out, next.as_bytes())
         .with_context(|| arguments.out.display().to_string())?;
     if arguments.json {

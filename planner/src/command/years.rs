@@ -93,7 +93,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(year) = first {
         let seen = |darkness: &Option<f64>| darkness.is_some_and(|d| d > fade.seen);
         let there = there(&plan, &fates(year), seen);
-        let text = residual::treatment(&plan.provenance.treatment, &there, 1.0)?;
+        let text = residual::treatment(
+            &plan.provenance.treatment,
+            plan.provenance.seed,
+            &there,
+            1.0,
+        )?;
         file("touch-up.toml", text.as_bytes())?;
     }
     folder.finish().with_context(at_out)?;
