@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use stipple_controller::SAFETY_NOTICE;
 use stipple_model::digest::Digest;
 use stipple_model::files::read_limited;
+use stipple_model::say;
 
 mod command;
 
@@ -94,7 +95,7 @@ fn main() -> ExitCode {
         )
         .init();
     match arguments.command.unwrap_or(Command::Node) {
-        Command::Admit { plan, scan, json } => admit(&plan, scan.as_deref(), json),
+        Command::Admit { plan, scan, json } => told(admit(&plan, scan.as_deref(), json)),
         Command::Verify(args) => told(command::verify::run(&args)),
         Command::Resume(args) => told(command::resume::run(&args)),
         Command::Repeat(args) => told(command::repeat::run(&args)),
@@ -145,12 +146,12 @@ fn ended(result: Result<u8, impl std::error::Error>) -> ExitCode {
 /// Largest scan file whose digest is taken, bytes. Source: what the planner reads at most.
 const LARGEST_SCAN: u64 = 1 << 30;
 
-fn admit(path: &Path, scan: Option<&Path>, json: bool) -> ExitCode {
+fn admit(path: &Path, scan: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
     use stipple_controller::admit::{AdmitError, admit_file};
     let scan = match scan.map(|scan| (scan, read_limited(scan, LARGEST_SCAN))) {
         Some((path, Err(error))) => {
             eprintln!("{}: {error}", path.display());
-            return ExitCode::from(2);
+            return Ok(ExitCode::from(2));
         }
         Some((_, Ok(bytes))) => Some(Digest::of(&bytes)),
         None => None,
@@ -173,18 +174,18 @@ fn admit(path: &Path, scan: Option<&Path>, json: bool) -> ExitCode {
                 serde_json::json!({ "admitted": false, "reason": error.to_string(), "code": error.key() })
             }
         };
-        println!("{object}");
+        say!("{object}")?;
     }
     match result {
-        Ok(plan) if !json => println!(
+        Ok(plan) if !json => say!(
             "admitted: plan {}, {} dots",
             plan.digest().short(),
             plan.plan().dots.len()
-        ),
+        )?,
         Ok(_) => {}
         // The file's own errors name it already.
         Err(error @ AdmitError::File(_)) => eprintln!("{error}"),
         Err(error) => eprintln!("{}: not admitted: {error}", path.display()),
     }
-    code
+    Ok(code)
 }

@@ -437,6 +437,22 @@ fn another_session_of_the_same_client_waits_or_is_passed_over_by_name() {
 }
 
 #[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let (folder, _) = chair();
+    assert_eq!(resume(folder.path(), "N-1", &[]).0, 0);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_stipple-controller"))
+        .args(["verify", "head.sqlite"])
+        .current_dir(folder.path())
+        .stdout(writer)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+#[test]
 fn verify_says_intact_broken_or_no_record() {
     let (folder, _) = chair();
     let folder = folder.path();

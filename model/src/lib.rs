@@ -14,6 +14,7 @@ pub mod mesh;
 pub mod motion;
 pub mod plan;
 pub mod registration;
+pub mod stdout;
 pub mod text;
 pub mod treatment;
 pub mod units;

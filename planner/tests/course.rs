@@ -330,7 +330,14 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
     let path = folder.path();
     let treatment = Path::new(env!("CARGO_MANIFEST_DIR")).join("treatments/scar.toml");
     let treatment = treatment.display().to_string();
-    let first = ["--treatment", &treatment, "--seed", "7", "--out", "first.plan"];
+    let first = [
+        "--treatment",
+        &treatment,
+        "--seed",
+        "7",
+        "--out",
+        "first.plan",
+    ];
     done(&[&PLAN[..], &first].concat(), path);
     let dots = "dot,layer,zone,shade,state,x_m,y_m,z_m\n1,1,crown,dark,placed,0.0,0.0,0.1\n";
     let write = |name: &str, text: &str| std::fs::write(path.join(name), text).unwrap();
@@ -387,7 +394,14 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
     // The plan that goes on has the first one's seed, and no other.
     let second = plan(path, "next.toml", "second.plan");
     assert_eq!(second.provenance.seed, 7);
-    let other = ["--treatment", "next.toml", "--seed", "8", "--out", "other.plan"];
+    let other = [
+        "--treatment",
+        "next.toml",
+        "--seed",
+        "8",
+        "--out",
+        "other.plan",
+    ];
     refused(&[&PLAN[..], &other].concat(), path, "seed 7");
     assert!(!path.join("other.plan").exists());
 }

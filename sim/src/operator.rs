@@ -4,7 +4,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use stipple_controller::ports::Micros;
 use stipple_controller::session::{Selection, StartError};
-use stipple_core::{Clears, Command, Denied, Fault, Message, State};
+use stipple_core::{Clears, Command, Denied, Fault, Message, State, Waits};
 
 use crate::chance::uniform;
 use crate::rig::Rig;
@@ -120,6 +120,10 @@ impl Operator {
     }
 
     fn act(&mut self, rig: &mut Rig, state: State, selection: Selection) {
+        // As the screen says.
+        if rig.view().waits == Some(Waits::OverHead) {
+            rig.free_arm();
+        }
         match state {
             State::Ready => self.start(rig, selection),
             State::Paused => {

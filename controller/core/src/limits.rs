@@ -46,8 +46,15 @@ pub struct Limits {
     pub tip_hover: f64,
     /// Speed of the tip towards the skin below [`Limits::near_skin`], m/s. Source: H12 with the same allowance.
     pub tip_near: f64,
-    /// So long after a motion was ended the tip may be faster than hovering: each joint brakes as hard as it can, and not together. Source: own.
+    /// So long after a motion was ended the tip may be as fast as [`Limits::tip_braking`]: each joint brakes as hard as it can, and not together.
+    /// Source: own.
     pub braking: Micros,
+    /// Tip speed below [`Limits::hover_zone`] of an arm that brakes, m/s; faster than that somebody else leads it. Source: own, half as much
+    /// again as hovering.
+    pub tip_braking: f64,
+    /// What brakes and leads off the skin with this share of its speed or more was on its way off it, and may be as fast as anywhere.
+    /// Source: own, up to 60° off the skin's normal.
+    pub away_share: f64,
     /// Height of the tip below which it hovers, m. Source: own, the 15 mm that planned motions take for it less
     /// [`Limits::approach_displacement`].
     pub hover_zone: f64,
@@ -165,6 +172,8 @@ impl Limits {
         tip_hover: 0.055,
         tip_near: 0.011,
         braking: Micros::from_ms(300),
+        tip_braking: 0.0825,
+        away_share: 0.5,
         hover_zone: 14e-3,
         near_skin: 1.2e-3,
         lift_approach: 0.002,

@@ -65,8 +65,13 @@ impl Core {
         }
         let given_up = self.given_up.filter(|_| self.moving.is_none());
         let brakes = given_up.is_some_and(|at| !now.passed(at, limits.braking));
-        let hovers = near.height < limits.hover_zone && !brakes;
-        let too_fast = (hovers && motion.tip_speed > limits.tip_hover)
+        let leads_away = near.approach <= -limits.away_share * motion.tip_speed;
+        let fastest = match (brakes, leads_away) {
+            (false, _) => limits.tip_hover,
+            (true, false) => limits.tip_braking,
+            (true, true) => limits.tip_free,
+        };
+        let too_fast = (near.height < limits.hover_zone && motion.tip_speed > fastest)
             || (near.height < limits.near_skin && near.approach > limits.tip_near);
         if too_fast {
             return Some(Fault::TipTooFast);

@@ -54,7 +54,9 @@ impl Waits {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::OverHead => "the arm is still over the head, it found no way up",
+            Self::OverHead => {
+                "the arm is still over the head, it found no way up: move it off by its own means"
+            }
             Self::Lifted => "the arm is off the head",
             Self::Parked => "the arm is at its station",
         }

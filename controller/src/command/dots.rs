@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use stipple_controller::papers::dots;
 use stipple_model::files::write_privately;
+use stipple_model::say;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:
@@ -37,6 +38,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut table = Vec::new();
     dots(&plan, &chronicle, &mut table)?;
     write_privately(&args.out, &table).with_context(|| args.out.display().to_string())?;
-    println!("{}: {} dots", args.out.display(), plan.dots.len());
+    say!("{}: {} dots", args.out.display(), plan.dots.len())?;
     Ok(ExitCode::SUCCESS)
 }

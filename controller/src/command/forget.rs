@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use stipple_controller::forget::{Forgetting, Found, check_order, find, removed_before};
 use stipple_controller::record::Order;
+use stipple_model::say;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -52,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.dry_run
         && let Some(mut before) = Forgetting::unfinished(&args.folder)?
     {
-        println!("going on with a removal that was broken off:");
+        say!("going on with a removal that was broken off:")?;
         finished = before.client() == args.client;
         work_off(&mut before)?;
     }
@@ -66,57 +67,60 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if found.is_nothing() {
         if !finished {
-            println!(
+            say!(
                 "there is nothing of client {} in {}",
                 args.client,
                 args.folder.display()
-            );
+            )?;
         }
         for stub in removed_before(&args.folder, &args.client)? {
-            println!(
+            say!(
                 "removed on {} UTC by {}: {}",
-                stub.at_utc, stub.by, stub.why
-            );
+                stub.at_utc,
+                stub.by,
+                stub.why
+            )?;
         }
         return Ok(ExitCode::from(u8::from(
             !finished || !found.unclear.is_empty(),
         )));
     }
     if args.dry_run {
-        tell(&found);
+        tell(&found)?;
     } else {
         let mut removal =
             Forgetting::begin(&args.folder, &args.client, &order, &found, super::now_us())?;
         let (records, strikes) = removal.counts();
         work_off(&mut removal)?;
-        println!(
+        say!(
             "client {} removed: {records} records with {strikes} strikes",
             args.client
-        );
-        println!("scans and plans name no client: remove them yourself");
+        )?;
+        say!("scans and plans name no client: remove them yourself")?;
     }
     Ok(ExitCode::from(u8::from(!found.unclear.is_empty())))
 }
 
 fn work_off(removal: &mut Forgetting) -> anyhow::Result<()> {
     while let Some(said) = removal.step()? {
-        println!("{said}");
+        say!("{said}")?;
     }
     Ok(())
 }
 
-fn tell(found: &Found) {
+fn tell(found: &Found) -> anyhow::Result<()> {
     for record in &found.records {
-        println!(
+        say!(
             "would remove {} ({} strikes)",
             record.path.display(),
             record.strikes
-        );
+        )?;
     }
     for paper in &found.papers {
-        println!("would remove {}", paper.display());
+        say!("would remove {}", paper.display())?;
     }
     for registry in &found.registries {
-        println!("would take the client's rows out of {}", registry.display());
+        say!("would take the client's rows out of {}", registry.display())?;
     }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use stipple_controller::papers::{History, SessionLine, check_plan};
 use stipple_controller::record::Chronicle;
 use stipple_model::files::write_privately;
 use stipple_model::plan::Plan;
+use stipple_model::say;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -65,25 +66,28 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         write_privately(path, &table).with_context(|| path.display().to_string())?;
     }
     if args.json {
-        println!("{}", serde_json::to_string(&history)?);
+        say!("{}", serde_json::to_string(&history)?)?;
     } else {
-        print(&history);
+        print(&history)?;
     }
     Ok(ExitCode::from(u8::from(broken)))
 }
 
-fn print(history: &History) {
+fn print(history: &History) -> std::io::Result<()> {
     let client = history.client.as_deref().unwrap_or("nobody named");
-    println!("client: {client}");
+    say!("client: {client}")?;
     for line in &history.sessions {
-        println!("{}", told(line));
+        say!("{}", told(line))?;
     }
     for (zone, sum) in &history.zones {
-        println!(
+        say!(
             "zone {zone}: {} placed, {} skipped, {} in doubt",
-            sum.placed, sum.skipped, sum.in_doubt
-        );
+            sum.placed,
+            sum.skipped,
+            sum.in_doubt
+        )?;
     }
+    Ok(())
 }
 
 fn told(line: &SessionLine) -> String {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use stipple_controller::record::{Durability, Order, Record};
 use stipple_model::plan::DotId;
+use stipple_model::say;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:
@@ -36,10 +37,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     for dot in &args.dot {
         record.order_repeat(DotId(*dot), &order, now_us)?;
-        println!(
+        say!(
             "dot {dot} will be struck once more, by order of {}",
             order.by
-        );
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::json;
 use stipple_controller::papers::{Reader, session};
 use stipple_model::files::{make_private_folder, write_privately};
+use stipple_model::say;
 
 /// What the papers are of; by it `forget` knows whose they are.
 const ABOUT: &str = "report.about.json";
@@ -64,10 +65,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     write(&args.out, "report.md", document.markdown().as_bytes())?;
     write(&args.out, "report.html", document.html().as_bytes())?;
     write(&args.out, "report.pdf", &document.pdf()?)?;
-    println!(
+    say!(
         "{}: report.html, report.pdf and report.md for the {who}",
         args.out.display()
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -17,6 +17,7 @@ use stipple_model::course::answers::{A_MOMENT, moment_of};
 use stipple_model::course::{Intake, Policy, day_of, screen};
 use stipple_model::digest::Digest;
 use stipple_model::files::read_limited;
+use stipple_model::say;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example:
@@ -254,7 +255,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         now_us,
     });
     if !held.iter().all(Held::opens) {
-        refuse(args, &held);
+        refuse(args, &held)?;
         return Ok(ExitCode::from(1));
     }
     for passed in &mut sitting.overrides {
@@ -306,20 +307,21 @@ fn gates(held: &[Held]) -> serde_json::Value {
 }
 
 /// Every refusal in a line of its own.
-fn refuse(args: &Args, held: &[Held]) {
+fn refuse(args: &Args, held: &[Held]) -> std::io::Result<()> {
     if args.json {
         let path = args.record.display().to_string();
-        println!(
+        say!(
             "{}",
             json!({ "record": path, "begun": false, "gates": gates(held) })
-        );
-        return;
+        )?;
+        return Ok(());
     }
     for h in held.iter().filter(|h| !h.opens()) {
         for refusal in &h.refusals {
-            println!("refused: {}: {refusal}", h.gate);
+            say!("refused: {}: {refusal}", h.gate)?;
         }
     }
+    Ok(())
 }
 
 fn tell(
@@ -330,9 +332,9 @@ fn tell(
 ) -> anyhow::Result<()> {
     let in_doubt = record.in_doubt()?;
     if args.json {
-        println!("{}", object(args, record, layers, &in_doubt, held));
+        say!("{}", object(args, record, layers, &in_doubt, held))?;
     } else {
-        print(args, record, layers, &in_doubt, held);
+        print(args, record, layers, &in_doubt, held)?;
     }
     Ok(())
 }
@@ -371,41 +373,50 @@ fn print(
     layers: &[LayerStanding],
     in_doubt: &[InDoubt],
     held: Option<&[Held]>,
-) {
+) -> std::io::Result<()> {
     let path = args.record.display();
-    println!("{path}: session {}", record.session_id());
+    say!("{path}: session {}", record.session_id())?;
     for h in held.into_iter().flatten() {
         for (refusal, o) in h.refusals.iter().zip(h.passed.iter().cycle()) {
-            println!(
+            say!(
                 "passed over by {} ({}): {}: {refusal}",
-                o.by, o.reason, h.gate
-            );
+                o.by,
+                o.reason,
+                h.gate
+            )?;
         }
     }
     for l in layers {
         let next = l
             .next
             .map_or_else(String::new, |dot| format!(", next is dot {}", dot.0));
-        println!(
+        say!(
             "layer {}: {} of {} dots left{next}; {} placed, {} skipped, {} in doubt",
-            l.layer, l.left, l.planned, l.placed, l.skipped, l.in_doubt
-        );
+            l.layer,
+            l.left,
+            l.planned,
+            l.placed,
+            l.skipped,
+            l.in_doubt
+        )?;
     }
     for d in in_doubt {
-        println!(
+        say!(
             "in doubt: dot {} of layer {}: {}",
-            d.dot.0, d.layer, d.reason
-        );
+            d.dot.0,
+            d.layer,
+            d.reason
+        )?;
     }
     if !in_doubt.is_empty() {
-        println!("dots in doubt count as done; `stipple-controller repeat` orders one once more");
+        say!("dots in doubt count as done; `stipple-controller repeat` orders one once more")?;
     }
     match layers.iter().find(|l| l.left > 0) {
-        Some(l) => println!(
+        Some(l) => say!(
             "go on with: stipple-controller session --plan {} --record {path} --layer {} --all --report report.json",
             args.plan.display(),
             l.layer
         ),
-        None => println!("nothing is left to do"),
+        None => say!("nothing is left to do"),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use stipple_controller::rt::check::{Bar, MOST, MOST_P999, Measured, measure};
+use stipple_model::say;
 
 /// The widest bar, characters.
 const WIDTH: u64 = 50;
@@ -41,9 +42,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let span = Duration::from_secs(args.seconds.into());
     let measured = measure(span, args.rate).context("starting the measuring thread")?;
     if args.json {
-        println!("{}", object(args, &measured));
+        say!("{}", object(args, &measured))?;
     } else {
-        print(args, &measured);
+        print(args, &measured)?;
     }
     let fit = measured.unfit().is_empty();
     Ok(ExitCode::from(u8::from(!fit)))
@@ -75,15 +76,15 @@ fn object(args: &Args, measured: &Measured) -> serde_json::Value {
     })
 }
 
-fn print(args: &Args, measured: &Measured) {
+fn print(args: &Args, measured: &Measured) -> std::io::Result<()> {
     let jitter = &measured.jitter;
-    println!(
+    say!(
         "{} periods of {} µs; how late they began:",
         jitter.periods(),
         1_000_000 / args.rate
-    );
-    println!("{}", bars(&jitter.bars()));
-    println!(
+    )?;
+    say!("{}", bars(&jitter.bars()))?;
+    say!(
         "p50 {:.0} µs, p99.9 {:.0} µs (at most {:.0}), max {:.0} µs (at most {:.0}), {} late by more than 1 ms",
         us(jitter.within(500)),
         us(jitter.within(999)),
@@ -91,14 +92,15 @@ fn print(args: &Args, measured: &Measured) {
         us(jitter.max()),
         us(MOST),
         jitter.slips()
-    );
+    )?;
     let unfit = measured.unfit();
     if unfit.is_empty() {
-        println!("fit for a control loop, as far as this measurement shows");
+        say!("fit for a control loop, as far as this measurement shows")?;
     }
     for why in unfit {
-        println!("not fit: {why}");
+        say!("not fit: {why}")?;
     }
+    Ok(())
 }
 
 /// The histogram as text; bars by the square root of what they stand for, so that the few late ones are seen beside the many.

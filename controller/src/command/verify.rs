@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use stipple_controller::record::{End, verify};
+use stipple_model::say;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -37,9 +38,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     "rows": verified.rows, "head": verified.head.to_string(), "end": verified.end.key(),
                     "dots": { "placed": placed, "skipped": skipped, "in_doubt": in_doubt, "intent": intent },
                 });
-                println!("{object}");
+                say!("{object}")?;
             } else {
-                println!(
+                say!(
                     "{path}: intact, {} rows of session {}: {placed} placed, {skipped} skipped, {in_doubt} in doubt\n\
                      head {}\nend  {}",
                     verified.rows,
@@ -51,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                         End::Open =>
                             "not closed: a session is writing it, or rows after the last may be lost",
                     }
-                );
+                )?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -61,9 +62,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     "record": path.to_string(), "intact": false,
                     "first_bad_row": broken.row, "reason": broken.damage.to_string(),
                 });
-                println!("{object}");
+                say!("{object}")?;
             } else {
-                println!("{path}: broken {broken}");
+                say!("{path}: broken {broken}")?;
             }
             Ok(ExitCode::from(1))
         }

@@ -277,6 +277,34 @@ fn lifting_leads_away_even_when_the_head_came_too_near() {
 }
 
 #[test]
+fn no_lift_drags_the_needle_along_the_skin() {
+    let (cell, work) = work_cell();
+    let from = clear_at(&cell, &work, 0.3, 0.4).expect("a clear pose");
+    let tip = work.base_from_tip(&from).raw().translation.vector;
+    // Somebody has led the tip to 4 mm below the skin, tilted by an angle from the normal.
+    let tilted = |degrees: f64| {
+        let head = cell.base_from_head.raw();
+        let out = (tip - head.translation.vector).normalize();
+        let aside = out.cross(&nalgebra::Vector3::z()).normalize();
+        let turn = nalgebra::UnitQuaternion::from_axis_angle(
+            &nalgebra::Unit::new_normalize(aside),
+            degrees.to_radians(),
+        );
+        let mut pose = *work.base_from_tip(&from).raw();
+        pose.rotation = turn * pose.rotation;
+        pose.translation.vector = head.translation.vector + out * 0.086;
+        let flange = work.flange_for_tip(&crate::frames::Transform::from_raw(pose));
+        let q = work.arm().inverse_near(&flange, &from)?;
+        lift(&work, &cell.base_from_head, &q).ok()
+    };
+    let lifted = tilted(0.0).expect("straight up there is a way");
+    let up = work.base_from_tip(&lifted.end()).origin().raw();
+    assert!((up - cell.base_from_head.raw().translation.vector).norm() > 0.1);
+    assert!(tilted(30.0).is_some());
+    assert!(tilted(75.0).is_none());
+}
+
+#[test]
 fn clearance_is_never_more_than_the_true_distance() {
     // Against brute force over the vertices of every body: a vertex is on the body, so its distance is an upper bound of the true one.
     let (cell, work) = work_cell();

@@ -15,6 +15,9 @@ use crate::units::{Length, Speed};
 
 /// Samples of a retreat at which the nose must be farther from the head than before.
 const RETREAT_SAMPLES: u32 = 16;
+/// Share of its way by which the tip of a retreat must come away from the skin. Source: own, the needle up to 60° off the skin's normal, which
+/// leaves room for a head that has turned; no dot is made at more than 15°.
+const LEADS_AWAY: f64 = 0.5;
 /// How far above the hover zone a straight leg out of it, or into it, changes its speed: room for the change itself, metres.
 const ABOVE_ZONE: f64 = 1.5e-3;
 /// Parts of a leg that are looked at for how fast the tip may be there.
@@ -134,18 +137,25 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Adds a leg that leads the nose away from a head that came too near: every other margin is proven, and the nose's distance must
-    /// grow from sample to sample.
+    /// Adds a leg that leads the nose away from a head that came too near: every other margin is proven, and from sample to sample the nose's
+    /// distance must grow, and the tip's by [`LEADS_AWAY`] of the tip's way: along the skin, or through it, leads nothing off the head.
     pub fn retreat(&mut self, to: &Joints) -> Result<(), HopError> {
         let from = self.end();
         if let Some(obstacle) = self.cell.retreat_blocked(&from, to, self.base_from_head) {
             return Err(HopError::WayBlocked(obstacle));
         }
-        let nose = |k: u32| {
+        let seen = |k: u32| {
             let q = from.lerp(to, f64::from(k) / f64::from(RETREAT_SAMPLES));
-            self.cell.clearance(&q, self.base_from_head).nose_head
+            let tip = self.head_from_tip(&q).origin();
+            let nose = self.cell.clearance(&q, self.base_from_head).nose_head;
+            (nose, self.cell.field().exact(&tip), tip)
         };
-        let leads_away = (1..=RETREAT_SAMPLES).all(|k| nose(k) > nose(k - 1));
+        let mut before = seen(0);
+        let leads_away = (1..=RETREAT_SAMPLES).all(|k| {
+            let now = seen(k);
+            let (nose, height, tip) = std::mem::replace(&mut before, now);
+            now.0 > nose && now.1 - height >= LEADS_AWAY * now.2.distance(&tip)
+        });
         if !leads_away {
             return Err(HopError::WayBlocked(Obstacle::Unknown));
         }

@@ -164,7 +164,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         treatment_text: &treatment_text,
         cell,
         place: (arguments.place == Placing::Auto).then_some(bounds),
-        seed: arguments.seed.unwrap_or_else(|| treatment.placed.as_ref().map_or(1, |p| p.seed)),
+        seed: arguments
+            .seed
+            .unwrap_or_else(|| treatment.placed.as_ref().map_or(1, |p| p.seed)),
     };
     let composed = compose::plan(inputs, &|stage, share| {
         bar.set_message(stage.name());

@@ -1,11 +1,11 @@
 //! Output shared by the commands.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use stipple_model::files::{read_limited, write_atomically};
+use stipple_model::stdout;
 
 /// A progress bar on a terminal, nothing elsewhere.
 pub fn bar() -> ProgressBar {
@@ -18,13 +18,7 @@ pub fn bar() -> ProgressBar {
 
 /// Prints to stdout; a closed pipe is the reader's choice, not an error.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("standard output")
-        }
-        _ => Ok(()),
-    }
+    Ok(stdout::write(format_args!("{text}"))?)
 }
 
 /// Prints one JSON object to stdout.

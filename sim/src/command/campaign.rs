@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use stipple_model::say;
 use stipple_sim::campaign::{Campaign, Ended, Plans, Sabotage, Sum, run_session};
 
 /// Run many sessions in virtual time, with faults drawn by chance, and check the invariants in every tick of each.
@@ -68,9 +69,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => all(&campaign)?,
     };
     if args.json {
-        println!("{}", serde_json::to_string(&sum)?);
+        say!("{}", serde_json::to_string(&sum)?)?;
     } else {
-        print(&sum);
+        print(&sum)?;
     }
     Ok(if sum.invariant_breaks == 0 {
         ExitCode::SUCCESS
@@ -112,41 +113,55 @@ fn progress_bar(sessions: u64) -> ProgressBar {
     bar
 }
 
-fn print(sum: &Sum) {
-    println!(
+fn print(sum: &Sum) -> std::io::Result<()> {
+    say!(
         "{} sessions, {:.2} simulated hours, {:.0} times real time, seed {}",
-        sum.sessions, sum.simulated_hours, sum.real_time_factor, sum.seed
-    );
-    println!(
+        sum.sessions,
+        sum.simulated_hours,
+        sum.real_time_factor,
+        sum.seed
+    )?;
+    say!(
         "dots: {} placed, {} in doubt, {} skipped; {} struck while a fault hid where head or arm were",
-        sum.placed, sum.in_doubt, sum.skipped, sum.blind_strikes
-    );
-    println!(
+        sum.placed,
+        sum.in_doubt,
+        sum.skipped,
+        sum.blind_strikes
+    )?;
+    say!(
         "{} faults injected; reaction in ms where one was due: p50, p99, max",
         sum.faults_injected
-    );
+    )?;
     for (name, fault) in &sum.faults {
         let count = fault.count.count;
         match fault.count.reaction_ms {
-            Some(r) => println!(
+            Some(r) => say!(
                 "  {name:26} {count:7}  {:6} timed  {:8.1} {:8.1} {:8.1}",
-                fault.timed, r.p50, r.p99, r.max
-            ),
-            None => println!("  {name:26} {count:7}"),
+                fault.timed,
+                r.p50,
+                r.p99,
+                r.max
+            )?,
+            None => say!("  {name:26} {count:7}")?,
         }
     }
-    println!("faults the controller reported:");
+    say!("faults the controller reported:")?;
     for (name, count) in &sum.reported {
-        println!("  {name:26} {count:7}");
+        say!("  {name:26} {count:7}")?;
     }
-    println!(
+    say!(
         "invariants: {} checks, {} breaks",
-        sum.checks, sum.invariant_breaks
-    );
+        sum.checks,
+        sum.invariant_breaks
+    )?;
     for failed in &sum.failed {
-        println!(
+        say!(
             "  {:?} at {:.3} s: {} (--replay {})",
-            failed.failure.invariant, failed.failure.t_s, failed.failure.what, failed.session_seed
-        );
+            failed.failure.invariant,
+            failed.failure.t_s,
+            failed.failure.what,
+            failed.session_seed
+        )?;
     }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use stipple_model::say;
 use stipple_model::units::Length;
 use stipple_sim::head;
 
@@ -42,17 +43,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let report = serde_json::json!({
             "scan": args.out, "landmarks": args.landmarks, "seed": args.seed, "vertices": vertices, "triangles": triangles,
         });
-        println!("{report}");
+        say!("{report}")?;
     } else {
-        println!(
+        say!(
             "{}: {triangles} triangles, {vertices} vertices, seed {}",
             args.out.display(),
             args.seed
-        );
-        println!(
+        )?;
+        say!(
             "{}: nasion, LPA, RPA, vertex, opisthocranion",
             args.landmarks.display()
-        );
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

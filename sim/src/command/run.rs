@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use stipple_controller::report::Report;
 use stipple_controller::session::SessionView;
+use stipple_model::say;
 use stipple_sim::fault::file::read;
 use stipple_sim::run::{Ending, Options, Simulation, write_strikes};
 
@@ -101,10 +102,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         &strikes_path,
     )?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?)?;
     } else {
-        print(&report, ending);
-        println!("{}\n{}", report_path.display(), strikes_path.display());
+        print(&report, ending)?;
+        say!("{}\n{}", report_path.display(), strikes_path.display())?;
     }
     Ok(if acceptable(&report, ending) {
         ExitCode::SUCCESS
@@ -143,9 +144,9 @@ fn progress_bar(view: &SessionView) -> ProgressBar {
     bar
 }
 
-fn print(report: &Report, ending: Ending) {
+fn print(report: &Report, ending: Ending) -> std::io::Result<()> {
     let skipped: u32 = report.skipped.values().sum();
-    println!(
+    say!(
         "{}: {} of {} dots placed, {skipped} skipped, {} in doubt",
         match ending {
             Ending::Finished => "finished",
@@ -157,21 +158,21 @@ fn print(report: &Report, ending: Ending) {
         report.placed,
         report.planned,
         report.in_doubt
-    );
+    )?;
     for (reason, count) in &report.skipped {
-        println!("  skipped {count}: {reason}");
+        say!("  skipped {count}: {reason}")?;
     }
     for (reason, count) in report.record.iter().flat_map(|record| &record.in_doubt) {
-        println!("  in doubt in the record {count}: {reason}");
+        say!("  in doubt in the record {count}: {reason}")?;
     }
     for (fault, count) in &report.faults {
         let reaction = count.reaction_ms.map_or_else(String::new, |r| {
             format!(", reaction p50 {:.0} ms, max {:.0} ms", r.p50, r.max)
         });
-        println!("  fault {fault}: {}{reaction}", count.count);
+        say!("  fault {fault}: {}{reaction}", count.count)?;
     }
     if let Some(error) = report.placement_error_mm {
-        println!(
+        say!(
             "placement error mm: lateral p50 {:.3} p95 {:.3} p99 {:.3} max {:.3}; depth p50 {:.3} p95 {:.3} max {:.3}",
             error.lateral.p50,
             error.lateral.p95,
@@ -180,19 +181,23 @@ fn print(report: &Report, ending: Ending) {
             error.depth.p50,
             error.depth.p95,
             error.depth.max
-        );
+        )?;
     }
-    println!(
+    say!(
         "{:.2} dots/s, {:.1} s of session, {:.0} times real time",
-        report.dots_per_second, report.session_s, report.real_time_factor
-    );
+        report.dots_per_second,
+        report.session_s,
+        report.real_time_factor
+    )?;
     if let Some(invariants) = report.invariants {
-        println!(
+        say!(
             "invariants: {} checks, {} breaks",
-            invariants.checks, invariants.breaks
-        );
+            invariants.checks,
+            invariants.breaks
+        )?;
     }
     for remark in &report.remarks {
-        println!("{remark}");
+        say!("{remark}")?;
     }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use stipple_model::joints::Joints;
 use stipple_model::plan::Plan;
+use stipple_model::say;
 use stipple_sim::run::{Options, Simulation};
 use stipple_sim::view::{
     Animation, FRAMES_PER_SECOND, Live, Marks, Picture, Progress, Subject, Viewpoint, animate,
@@ -200,7 +201,7 @@ fn picture(
         },
         path,
     )?;
-    println!("{}", path.display());
+    say!("{}", path.display())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -243,10 +244,10 @@ fn animation(args: &Args, to: &Path) -> Result<ExitCode> {
     };
     animate(&animation, to, &mut tell)?;
     bar.finish_and_clear();
-    println!(
+    say!(
         "{} ({} frames, {FRAMES_PER_SECOND} a second)",
         to.display(),
         args.frames
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }

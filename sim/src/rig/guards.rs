@@ -44,6 +44,7 @@ guards! {
     "joint-outside" joint_outside = FAR;
     "tip-free" tip_free = FAR;
     "tip-hover" tip_hover = FAR;
+    "tip-braking" tip_braking = FAR;
     "tip-near" tip_near = FAR;
     "tip-lowest" tip_lowest = -FAR;
     "over-patch" over_patch = -FAR;

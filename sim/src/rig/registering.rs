@@ -11,7 +11,7 @@ use crate::fault::{ScanFault, Signal};
 /// Longest from a pose to the scan, and from there to the next pose. Source: as the node's.
 const APART: Micros = Micros::from_ms(50);
 
-/// Farthest that a head may be from where it is registered when nothing lied, m. Source: own, the 0.5 mm that it may have moved by, the
+/// Farthest that a head may have been from where it is registered when nothing lied, m. Source: own, the 0.5 mm that it may have moved by, the
 /// 0.5 mm by which the scan may not fit, and the tracker's noise and delay.
 const REGISTERED: f64 = 1.2e-3;
 
@@ -21,6 +21,8 @@ pub(super) struct Scanned {
     at: Micros,
     points: Vec<Point<Base>>,
     before: Stamped<Transform<Base, Head>>,
+    /// Where the head really was.
+    head: Transform<Base, Head>,
     /// It may be laid onto the head where that is not, and nothing shows it.
     lies: bool,
 }
@@ -45,6 +47,7 @@ impl Rig {
                 at: self.now,
                 points,
                 before: tracked,
+                head: *self.plant.head.pose(),
                 lies: matches!(fault, Some(ScanFault::Stuck | ScanFault::Wrong(_))),
             });
         }
@@ -80,13 +83,16 @@ impl Rig {
         points
     }
 
-    /// How far the head is from where it is registered, at the first dot, metres.
-    fn registered_off(&self, tracked: &Transform<Base, Head>, by: &Registration) -> f64 {
+    /// How far from where it is registered the head was when it was scanned, at the first dot, metres.
+    fn registered_off(
+        &self,
+        head: &Transform<Base, Head>,
+        tracked: &Transform<Base, Head>,
+        by: &Registration,
+    ) -> f64 {
         let told = *tracked * by.tracked_from_head;
         let dot = self.plan().dots.first().map(|dot| dot.position);
-        dot.map_or(0.0, |dot| {
-            (told * dot).distance(&(*self.plant.head.pose() * dot))
-        })
+        dot.map_or(0.0, |dot| (told * dot).distance(&(*head * dot)))
     }
 
     /// Registers the head by the scan that waits, once the next pose has come.
@@ -128,7 +134,7 @@ impl Rig {
             Some(Ok(registration)) if self.session.register(registration).is_ok() => {
                 self.misregistered = scanned.lies || self.distortion(Signal::HeadPose).is_some();
                 self.watch.registered();
-                let off = self.registered_off(&after.value, &registration);
+                let off = self.registered_off(&scanned.head, &after.value, &registration);
                 let (right, now) = (self.misregistered || off <= REGISTERED, self.now);
                 self.watch.check(Invariant::I2, right, now, || {
                     format!(

@@ -131,7 +131,7 @@ impl Watch {
             if let Some(last) = kept.poses.last_mut() {
                 *last = Some((at, head.value));
             }
-            let [Some((first, from)), .., Some((last, to))] = kept.poses else {
+            let [Some((first, from)), Some((second, _)), _, Some((last, to))] = kept.poses else {
                 return;
             };
             let Some(dot) = seen.plan.dots.first() else {
@@ -143,7 +143,8 @@ impl Watch {
             let fast = known && way / span.s() > HEAD_SPEED;
             kept.since = since(fast, kept.since, now);
             if fast {
-                kept.fast_at = Some(now);
+                // It may have come to rest by then.
+                kept.fast_at = Some(second);
             }
         }
     }

@@ -141,9 +141,15 @@ impl Watch {
             };
             *begun = since(beyond, *begun, now);
             let holds = begun.is_none_or(|at| now.since(at).is_some_and(|t| t < allowed));
-            let speed = tip.speed * 1e3;
             self.check(invariant, holds, now, || {
-                format!("{what}, at {speed:.1} mm/s, {}", state.name())
+                let height = seen.field.exact(&tip.now) * 1e3;
+                let rises = height - seen.field.exact(&tip.before) * 1e3;
+                format!(
+                    "{what}, {height:.1} mm over the skin at {:.1} mm/s, away from it at {:.1} mm/s, {}",
+                    tip.speed * 1e3,
+                    rises / TICK.s(),
+                    state.name()
+                )
             });
         }
     }
@@ -241,8 +247,10 @@ impl Watch {
         let where_it_is = lasts(until.blind_head) || lasts(until.blind_joints);
         let excused = match found.broken {
             Broken::StrikeOffPatch => where_it_is,
-            // A needle that is jammed in a head that moves: only a spring and a depth stop help.
-            Broken::TooDeep => where_it_is || lasts(until.head_moved) || lasts(until.needle),
+            // A needle that is jammed in a head that moves, or held by an arm that somebody else moves: only a spring and a depth stop help.
+            Broken::TooDeep => {
+                where_it_is || lasts(until.head_moved) || lasts(until.needle) || lasts(until.arm)
+            }
             Broken::StruckTwice => lasts(until.needle),
             // A head that is thrown off the needle and back: no command came between.
             Broken::PiercedTwice => {
@@ -279,6 +287,7 @@ impl Watch {
         let deep = lied
             || lasts(until.head_moved, at)
             || lasts(until.needle, at)
+            || lasts(until.arm, at)
             || strike.depth_error <= DEEPER;
         self.check(Invariant::I2, right, at, || {
             format!(

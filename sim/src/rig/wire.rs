@@ -242,17 +242,22 @@ impl<T: Told> Wire<T> {
         };
         self.sent += u64::from(fresh.is_some());
         let before = self.news_at;
+        let mut refused = false;
         while let Some(due) = self.under_way.iter().position(|(at, ..)| *at <= now) {
             if let Some((_, sent, value)) = self.under_way.remove(due) {
                 let told = i128::from(sent.0) * 1_000;
                 let judged = self.stamps.as_mut().map(|stamps| stamps.look(told, stamp));
                 if judged.is_none_or(|judged| judged.is_ok()) {
                     self.deliver(now, stamp, value);
+                } else {
+                    refused = true;
                 }
             }
         }
+        // What is no number and comes too late besides is passed over for that, and shows no more than silence does.
+        let unseen = refused && matches!(how, Some(Distortion::Garbage(_)));
         Carried {
-            shows,
+            shows: shows && !unseen,
             news: self.news_at != before,
         }
     }

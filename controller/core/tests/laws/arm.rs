@@ -62,27 +62,9 @@ fn the_guards_of_the_arm_hold_at_their_figures() {
     assert!(limits.keep_out + limits.approach_displacement >= 20e-3);
     let mut bench = under_way();
     bench.plant.advance();
-    let within = bench.plant.sensed(&bench.queue, None);
-    let seen = within.motion.unwrap();
+    let seen = bench.plant.sensed(&bench.queue, None).motion.unwrap();
     let near = seen.near.unwrap();
-    let fault_of = |motion: MotionSeen| {
-        let sensed = Sensed {
-            motion: Some(motion),
-            ..within
-        };
-        let mut core = bench.core.clone();
-        core.step(bench.plant.now, &sensed, &mut bench.queue.clone())
-            .fault
-    };
-    let beside = |height, approach, tip_speed| MotionSeen {
-        tip_speed,
-        near: Some(TipNear {
-            height,
-            approach,
-            ..near
-        }),
-        ..seen
-    };
+    let beside = |height, approach, tip_speed| beside(&seen, height, approach, tip_speed);
     let at = |distance| MotionSeen {
         near: Some(TipNear {
             keep_out: Some(distance),
@@ -123,7 +105,31 @@ fn the_guards_of_the_arm_hold_at_their_figures() {
         (at(f64::NAN), Some(Fault::BadNumber)),
         (beside(f64::NEG_INFINITY, 0.0, 0.0), Some(Fault::BadNumber)),
     ] {
-        assert_eq!(fault_of(motion), fault, "{motion:?}");
+        assert_eq!(fault_of(&bench, motion), fault, "{motion:?}");
+    }
+}
+
+/// What becomes of an arm that is seen to move so.
+fn fault_of(bench: &Bench, motion: MotionSeen) -> Option<Fault> {
+    let sensed = Sensed {
+        motion: Some(motion),
+        ..bench.plant.sensed(&bench.queue, None)
+    };
+    let mut core = bench.core.clone();
+    core.step(bench.plant.now, &sensed, &mut bench.queue.clone())
+        .fault
+}
+
+/// The same motion with the tip elsewhere.
+fn beside(seen: &MotionSeen, height: f64, approach: f64, tip_speed: f64) -> MotionSeen {
+    MotionSeen {
+        tip_speed,
+        near: seen.near.map(|near| TipNear {
+            height,
+            approach,
+            ..near
+        }),
+        ..*seen
     }
 }
 
@@ -142,13 +148,19 @@ fn an_arm_that_has_not_arrived_by_its_joints_is_a_fault_before_the_stroke() {
     assert!(bench.finish());
 }
 
-/// H12: what brakes may be faster than hovering, for a while.
-#[test]
-fn an_arm_that_brakes_is_no_fault_and_one_that_goes_on_is() {
+/// An arm that was told to end its motion, and when.
+fn braking() -> (Bench, Micros) {
     let mut bench = under_way();
     let given_up = bench.plant.now;
     bench.plant.no_way = Some((Leg::Lift, WayOff::None));
     assert_eq!(bench.tick(Some(Command::Pause)).arm, ArmCommand::Cancel);
+    (bench, given_up)
+}
+
+/// H12: what brakes may be faster than hovering, for a while.
+#[test]
+fn an_arm_that_brakes_is_no_fault_and_one_that_goes_on_is() {
+    let (mut bench, given_up) = braking();
     bench.plant.nuisance = Nuisance::TipFastLow;
     assert!(bench.until(1_000, |o| o.fault == Some(Fault::TipTooFast)));
     let braked = bench.plant.now.since(given_up).unwrap();
@@ -157,4 +169,27 @@ fn an_arm_that_brakes_is_no_fault_and_one_that_goes_on_is() {
         braked > limit && braked <= limit.after(Micros::from_ms(6)),
         "{braked:?}"
     );
+}
+
+/// H12: no arm that brakes is as fast as one that somebody else leads, but for one that was on its way off the skin.
+#[test]
+fn an_arm_that_is_led_while_it_should_brake_is_a_fault_at_once() {
+    let limits = Limits::HARDWARE;
+    let (low, a_bit) = (limits.hover_zone - 1e-6, 1e-6);
+    let (mut bench, _) = braking();
+    bench.plant.advance();
+    let seen = bench.plant.sensed(&bench.queue, None).motion.unwrap();
+    let away = |share: f64, speed: f64| beside(&seen, low, -share * speed, speed);
+    for (motion, fault) in [
+        (away(0.0, limits.tip_braking), None),
+        (
+            away(0.0, limits.tip_braking + a_bit),
+            Some(Fault::TipTooFast),
+        ),
+        (away(limits.away_share, 0.2), None),
+        (away(limits.away_share - 0.01, 0.2), Some(Fault::TipTooFast)),
+        (away(1.0, limits.tip_free + a_bit), Some(Fault::TipTooFast)),
+    ] {
+        assert_eq!(fault_of(&bench, motion), fault, "{motion:?}");
+    }
 }

@@ -20,6 +20,7 @@ use crate::report::Report;
 use lease::LeaseHolder;
 use pauses::{Kind, Pause, Pauses};
 use stipple_model::plan::{Plan, PlanError};
+use stipple_model::say;
 use tally::{StrikesError, Tally};
 
 /// How long the node may take to be there and to answer.
@@ -99,6 +100,9 @@ pub enum OperateError {
     /// The session never got ready.
     #[error("the session does not start: {0}")]
     NotReady(String),
+    /// Standard output; the report is written.
+    #[error(transparent)]
+    Output(std::io::Error),
     /// A signal came before anything was started.
     #[error("interrupted before the start")]
     Interrupted,
@@ -179,7 +183,7 @@ pub fn run(args: &Args) -> Result<u8, OperateError> {
             path: args.report.clone(),
             source,
         })?;
-    print(args, &end, &report);
+    print(args, &end, &report).map_err(OperateError::Output)?;
     Ok(match end {
         End::Finished if report.in_doubt == 0 && tally.complete() => 0,
         End::Interrupted => 130,
@@ -478,7 +482,7 @@ fn show(bar: &ProgressBar, state: &SessionState) {
     bar.set_message(state.message.clone());
 }
 
-fn print(args: &Args, end: &End, report: &Report) {
+fn print(args: &Args, end: &End, report: &Report) -> std::io::Result<()> {
     let how = match end {
         End::Finished => "finished".to_owned(),
         End::Interrupted => "stopped by a signal; the record resumes".to_owned(),
@@ -490,10 +494,11 @@ fn print(args: &Args, end: &End, report: &Report) {
     if args.json {
         eprintln!("{how}");
         if let Ok(json) = serde_json::to_string(report) {
-            println!("{json}");
+            say!("{json}")?;
         }
     } else {
-        println!("{how}\n{}", tally::text(report));
-        println!("report: {}", args.report.display());
+        say!("{how}\n{}", tally::text(report))?;
+        say!("report: {}", args.report.display())?;
     }
+    Ok(())
 }
