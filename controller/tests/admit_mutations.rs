@@ -431,7 +431,7 @@ fn thousands_of_changes_are_refused_each_for_its_own_reason() {
             *counts.entry(error.key()).or_default() += 1;
         }
     }
-    println!("{counts:?}");
+    eprintln!("{counts:?}");
     assert!(counts.values().sum::<u32>() > 2_000);
     // Each kind of reason is really met.
     let wanted = MUTATIONS.iter().map(|m| m.reasons[0]);

@@ -2,6 +2,8 @@
 //!
 //! The head is an egg with bumps of 40,000 triangles, the arm and the room are the shipped ones.
 
+#![allow(clippy::print_stdout, reason = "a bench says what it has measured")]
+
 use divan::{AllocProfiler, Bencher};
 use nalgebra::Vector3;
 use stipple_model::arm::ArmSource;

@@ -1,5 +1,9 @@
 //! How long the order of a layer's dots takes, and how long a tour it is. `cargo bench -p stipple-planner --bench order`
-#![allow(clippy::unwrap_used, reason = "a failed step ends the bench")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed step ends the bench, and it says what it has measured"
+)]
 
 #[path = "../tests/support/bumpy.rs"]
 mod bumpy;

@@ -130,7 +130,7 @@ fn dots_counted_on_the_skin_are_as_dense_as_the_file_asks() {
                 assert!(
                     tally.off(1.0 + 3.0 * mean).1 > mean && tally.off(1.0 - 3.0 * mean).1 > mean
                 );
-                println!("{regularity} {layer}: {off:?} in {}", tally.0.len());
+                eprintln!("{regularity} {layer}: {off:?} in {}", tally.0.len());
             }
         }
     }
@@ -376,7 +376,7 @@ fn shipped_treatments_fit_the_shared_heads() {
             let scalp = design::lay(&subject, &treatment, 1).unwrap();
             let count: u32 = scalp.quotas.iter().sum();
             let times = scalp.densities[0].laid.per_m2() / scalp.densities[0].wanted.per_m2();
-            println!(
+            eprintln!(
                 "{head} {name}: {count} dots, {times:.3} times as dense, {:.0} cm²",
                 scalp.area().cm2()
             );

@@ -89,7 +89,7 @@ fn holds_with(always: usize, name: &str, bytes: &[u8]) {
         |scan| scan::report::text(&scan, &Ok(())).replace('\n', "; "),
     );
     let mb = |n: usize| n as f64 / 1e6;
-    println!(
+    eprintln!(
         "{name}: {:.2} MB, peak {:.1} MB, {:.0} each: {said}",
         mb(bytes.len()),
         mb(peak),

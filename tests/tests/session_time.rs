@@ -40,7 +40,7 @@ fn a_session_takes_as_long_as_the_plan_says() {
             let parts = &plan.session_estimate.layers[usize::from(layer) - 1];
             let expected = parts.motion + parts.needle_travel + parts.dwell + parts.settling;
             let besides = report.session_s - (expected - parts.settling).s();
-            println!(
+            eprintln!(
                 "{planned} dots: {:.1} s, expected {:.1} s; {:.1} ms a dot besides motion, needle and dwell",
                 report.session_s,
                 expected.s(),

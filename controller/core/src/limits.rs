@@ -52,7 +52,7 @@ pub struct Limits {
     /// Tip speed below [`Limits::hover_zone`] of an arm that brakes, m/s; faster than that somebody else leads it. Source: own, half as much
     /// again as hovering.
     pub tip_braking: f64,
-    /// What brakes and leads off the skin with this share of its speed or more was on its way off it, and may be as fast as anywhere.
+    /// What lifts, or brakes, and leads off the skin with this share of its speed or more may be as fast as anywhere.
     /// Source: own, up to 60° off the skin's normal.
     pub away_share: f64,
     /// Height of the tip below which it hovers, m. Source: own, the 15 mm that planned motions take for it less

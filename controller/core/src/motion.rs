@@ -55,26 +55,28 @@ impl Core {
         }
         // Where the head was long ago says nothing of where the tip is; a head that is lost is a fault of its own while working.
         let near = motion.near.filter(|_| self.head_fresh(now, sensed))?;
-        // The head came nearer, and the arm is on its way off it: nothing is safer than to go on.
         let lifting = self.state == State::Pausing && self.off.leg == Leg::Lift;
-        let lifts = lifting && self.moving.is_some();
-        if lifts && near.approach <= limits.lift_approach {
-            return near
-                .keep_out
-                .and_then(|distance| self.guard_keep_out(distance));
-        }
+        let lifts = lifting && self.moving.is_some() && near.approach <= limits.lift_approach;
         let given_up = self.given_up.filter(|_| self.moving.is_none());
         let brakes = given_up.is_some_and(|at| !now.passed(at, limits.braking));
         let leads_away = near.approach <= -limits.away_share * motion.tip_speed;
-        let fastest = match (brakes, leads_away) {
-            (false, _) => limits.tip_hover,
-            (true, false) => limits.tip_braking,
-            (true, true) => limits.tip_free,
+        let fastest = if (lifts || brakes) && leads_away {
+            limits.tip_free
+        } else if brakes {
+            limits.tip_braking
+        } else {
+            limits.tip_hover
         };
         let too_fast = (near.height < limits.hover_zone && motion.tip_speed > fastest)
             || (near.height < limits.near_skin && near.approach > limits.tip_near);
         if too_fast {
             return Some(Fault::TipTooFast);
+        }
+        if lifts {
+            // The head came nearer, and the arm is on its way off it: nothing is safer than to go on.
+            return near
+                .keep_out
+                .and_then(|distance| self.guard_keep_out(distance));
         }
         self.moving.and_then(|_| self.guard_place(&near))
     }

@@ -139,7 +139,7 @@ impl Session {
         let low = height < LOW;
         TipNear {
             height,
-            approach: if low {
+            approach: if height < HIGH {
                 (height - self.kinematics.height(&next, HIGH)) / INSTANT
             } else {
                 0.0

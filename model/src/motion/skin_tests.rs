@@ -156,7 +156,7 @@ fn below_hover_height_the_tip_is_slow() {
             let lowest = HOVER.m() - HOVER_TOLERANCE.m();
             assert!((0..200).all(|k| height(k) >= lowest || height(k + 1) >= height(k)));
         }
-        println!("{hops} hops, {with_low} with the tip low, {quick} quick");
+        eprintln!("{hops} hops, {with_low} with the tip low, {quick} quick");
         assert!(hops > 30 && with_low > 5 && quick > 10);
     }
 }

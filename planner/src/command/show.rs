@@ -1,5 +1,6 @@
 //! Output shared by the commands.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;

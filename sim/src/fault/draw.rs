@@ -9,6 +9,10 @@ use super::{
 };
 use crate::chance::uniform;
 
+/// Shortest time until a head that jerked is back. Source: own, more than the three poses after which a jump is believed: no neck throws a head
+/// by millimetres and back within that, and what looks so is the tracker's glitch, which is a fault of its own.
+const SHORTEST_JERK: Micros = Micros::from_ms(60);
+
 /// A whole number below `count`, which is not zero.
 fn below(rng: &mut impl Rng, count: u64) -> u64 {
     rng.next_u64() % count.max(1)
@@ -62,6 +66,10 @@ pub fn fault(rng: &mut impl Rng, start: Micros) -> Fault {
             &[(100.0, 1_000.0), (500.0, 3_000.0), (500.0, 3_000.0)],
         )
         .into_length(rng),
+    };
+    let length = match kind {
+        Kind::Head(HeadFault::Jerk(_)) => length.max(SHORTEST_JERK),
+        _ => length,
     };
     Fault {
         kind,

@@ -36,10 +36,13 @@ const fn longest(state: State) -> Option<Micros> {
     }))
 }
 
+/// When a pose came, and which.
+type Pose = (Micros, Transform<Base, Head>);
+
 /// The head's speed by the last four poses that were delivered.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HeadSpeed {
-    poses: [Option<(Micros, Transform<Base, Head>)>; 4],
+    poses: [Option<Pose>; 4],
     /// Since when it is fast, and when it was last.
     since: Option<Micros>,
     fast_at: Option<Micros>,
@@ -74,7 +77,11 @@ impl Watch {
         let sent = seen.followed.is_some() && state == State::Approaching;
         let calm = !sent || fast_at.is_none_or(|at| now.passed(at, CALM));
         self.check(Invariant::I2, calm, now, || {
-            "the arm is sent to a dot of a head that has just moved".to_owned()
+            let ago = fast_at.and_then(|at| now.since(at)).map_or(0.0, Micros::s);
+            format!(
+                "the arm is sent to a dot of a head that has moved {:.0} ms ago",
+                ago * 1e3
+            )
         });
         let told_out = matches!(
             seen.needle,
@@ -131,20 +138,25 @@ impl Watch {
             if let Some(last) = kept.poses.last_mut() {
                 *last = Some((at, head.value));
             }
-            let [Some((first, from)), Some((second, _)), _, Some((last, to))] = kept.poses else {
+            let [Some(a), Some(b), Some(c), Some(d)] = kept.poses else {
                 return;
             };
             let Some(dot) = seen.plan.dots.first() else {
                 return;
             };
-            let span = last.since(first).unwrap_or(Micros::ZERO);
-            let way = (from * dot.position).distance(&(to * dot.position));
-            let known = span > Micros::ZERO && span <= SPAN && !lasts(self.until.blind_head, now);
-            let fast = known && way / span.s() > HEAD_SPEED;
+            let span = |from: Pose, to: Pose| to.0.since(from.0).unwrap_or(Micros::ZERO);
+            let speed = |from: Pose, to: Pose| {
+                (from.1 * dot.position).distance(&(to.1 * dot.position)) / span(from, to).s()
+            };
+            // One pose elsewhere is a glitch of the tracker's and no way of the head's.
+            let slowest = speed(a, d).min(speed(a, c)).min(speed(b, d));
+            let whole = span(a, d);
+            let known = whole > Micros::ZERO && whole <= SPAN && !lasts(self.until.blind_head, now);
+            let fast = known && slowest > HEAD_SPEED;
             kept.since = since(fast, kept.since, now);
             if fast {
                 // It may have come to rest by then.
-                kept.fast_at = Some(second);
+                kept.fast_at = Some(b.0);
             }
         }
     }

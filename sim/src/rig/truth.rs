@@ -170,7 +170,7 @@ impl Watch {
         let hovering = tip.speed > fastest
             && bound < HOVER_ZONE
             && field.exact(&tip.now) < HOVER_ZONE
-            && !lifts;
+            && !(lifts || seen.diverted);
         let near = bound < NEAR_SKIN;
         let height = if near { field.exact(&tip.now) } else { bound };
         let nearing =

@@ -70,6 +70,7 @@ pub enum Nuisance {
     JointOutside,
     TipFast,
     TipFastLow,
+    TipRises,
     TipDives,
     TipLow,
     TipOffPatch,
@@ -284,7 +285,10 @@ impl Plant {
     fn motion(&self) -> Option<MotionSeen> {
         let n = self.nuisance;
         let pick = |nuisance, wrong: f64, right: f64| if n == nuisance { wrong } else { right };
-        let low = matches!(n, Nuisance::TipDives | Nuisance::TipFastLow);
+        let low = matches!(
+            n,
+            Nuisance::TipDives | Nuisance::TipFastLow | Nuisance::TipRises
+        );
         let seen = MotionSeen {
             speed_share: pick(Nuisance::JointFast, 1.2, 0.5),
             acceleration_share: pick(Nuisance::Jolt, 1.2, 0.9),
@@ -292,6 +296,7 @@ impl Plant {
             tip_speed: match n {
                 Nuisance::TipFast => 0.28,
                 Nuisance::TipFastLow => 0.06,
+                Nuisance::TipRises => 0.2,
                 _ => 0.04,
             },
             near: Some(TipNear {
@@ -301,7 +306,11 @@ impl Plant {
                     _ if low => 11e-3,
                     _ => self.height.unwrap_or(GAP),
                 },
-                approach: pick(Nuisance::TipDives, 0.012, 0.0),
+                approach: match n {
+                    Nuisance::TipDives => 0.012,
+                    Nuisance::TipRises => -0.19,
+                    _ => 0.0,
+                },
                 over_patch: n != Nuisance::TipOffPatch,
                 keep_out: Some(pick(Nuisance::KeepOut, 18.9e-3, 0.05)),
             }),
