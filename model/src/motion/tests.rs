@@ -276,6 +276,7 @@ fn lifting_leads_away_even_when_the_head_came_too_near() {
     assert!(samples[100] > 0.015);
 }
 
+/// H12: an arm that somebody has led to where it may not be is drawn back off the head, or stays for a person to move.
 #[test]
 fn no_lift_drags_the_needle_along_the_skin() {
     let (cell, work) = work_cell();

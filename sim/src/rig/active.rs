@@ -319,6 +319,7 @@ impl Rig {
                 )
             }),
             head_moved: moves,
+            head_told: self.distortion(Signal::HeadPose).is_some(),
         }
     }
 }

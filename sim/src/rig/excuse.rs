@@ -24,6 +24,8 @@ pub(super) struct Excuses {
     pub needle: bool,
     /// The head has just been made to move.
     pub head_moved: bool,
+    /// Something is wrong with how the head is told: how high the tip is may not be known, hidden or not.
+    pub head_told: bool,
 }
 
 /// The last moment of each excuse.
@@ -35,6 +37,7 @@ pub(super) struct Until {
     pub arm: Option<Micros>,
     pub needle: Option<Micros>,
     pub head_moved: Option<Micros>,
+    pub head_told: Option<Micros>,
 }
 
 impl Until {
@@ -45,6 +48,7 @@ impl Until {
             arm,
             needle,
             head_moved,
+            head_told,
         } = excuses;
         for (holds, until, span) in [
             (blind.head, &mut self.blind_head, AFTERMATH),
@@ -53,6 +57,7 @@ impl Until {
             (arm, &mut self.arm, ARM_OBEYS),
             (needle, &mut self.needle, AFTERMATH),
             (head_moved, &mut self.head_moved, UNSEEN),
+            (head_told, &mut self.head_told, AFTERMATH),
         ] {
             if holds {
                 *until = Some(now.after(span));

@@ -164,13 +164,15 @@ impl Watch {
         let field = seen.field;
         let bound = field.lower(&tip.now);
         let lifts = seen.view.state == State::Pausing && leads_away(field, tip);
+        // Of an arm that somebody else leads on its way off a lost head only its path tells.
+        let led = seen.diverted && lasts(self.until.head_told, seen.now);
         let ended = seen.plant.arm.elapsed().is_none();
         let brakes = ended && (self.moved.followed).is_some_and(|at| !seen.now.passed(at, BRAKES));
         let fastest = if brakes { BRAKING } else { HOVERING };
         let hovering = tip.speed > fastest
             && bound < HOVER_ZONE
             && field.exact(&tip.now) < HOVER_ZONE
-            && !(lifts || seen.diverted);
+            && !(lifts || led);
         let near = bound < NEAR_SKIN;
         let height = if near { field.exact(&tip.now) } else { bound };
         let nearing =
