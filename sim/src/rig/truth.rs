@@ -164,8 +164,9 @@ impl Watch {
         let field = seen.field;
         let bound = field.lower(&tip.now);
         let lifts = seen.view.state == State::Pausing && leads_away(field, tip);
-        // Of an arm that somebody else leads on its way off a lost head only its path tells.
-        let led = seen.diverted && lasts(self.until.head_told, seen.now);
+        // Of an arm that does not obey, off a head that is lost, only its path tells.
+        let led = (seen.diverted || lasts(self.until.arm, seen.now))
+            && lasts(self.until.head_told, seen.now);
         let ended = seen.plant.arm.elapsed().is_none();
         let brakes = ended && (self.moved.followed).is_some_and(|at| !seen.now.passed(at, BRAKES));
         let fastest = if brakes { BRAKING } else { HOVERING };
