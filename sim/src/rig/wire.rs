@@ -437,6 +437,27 @@ mod tests {
     }
 
     #[test]
+    fn garbage_shows_only_where_it_is_delivered() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut wire = Wire::in_time(Micros::from_ms(2), Micros::from_ms(20));
+        let mut carry = |ms: u64, how| {
+            let q = Joints::from_slice(&[1.0]).unwrap();
+            let state = JointState {
+                position: q,
+                velocity: q,
+            };
+            let now = Micros::from_ms(ms);
+            wire.carry(now, now, Some(state), how, &mut rng).shows
+        };
+        let garbage = Some(Distortion::Garbage(Garbage::Infinite));
+        carry(2, None);
+        assert!(carry(4, garbage));
+        // After a stamp of a second later all that is told in time counts as late.
+        carry(6, Some(Distortion::Restamped(1_000_000)));
+        assert!(!carry(8, garbage));
+    }
+
+    #[test]
     fn stuck_poses_are_no_news() {
         let mut wire = Wire::new(Micros(16_667));
         let mut rng = ChaCha8Rng::seed_from_u64(5);

@@ -2,13 +2,12 @@
 
 mod lease;
 mod pauses;
+mod screen;
 mod tally;
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::msg::{DotResult, SessionState};
 use r2r::stipple_msgs::srv::{LoadPlan, Register, Resume, Start};
@@ -19,6 +18,7 @@ use super::program::{Ending, ProgramError, drain, every, join, latched, making, 
 use crate::report::Report;
 use lease::LeaseHolder;
 use pauses::{Kind, Pause, Pauses};
+use screen::{progress_bar, say, show};
 use stipple_model::plan::{Plan, PlanError};
 use stipple_model::say;
 use tally::{StrikesError, Tally};
@@ -452,34 +452,6 @@ fn over(state: &SessionState) -> Option<End> {
         s if s == SessionState::STOPPED as u8 => Some(End::Stopped),
         _ => None,
     }
-}
-
-/// Says something, also where there is no bar.
-fn say(bar: &ProgressBar, line: &str) {
-    if bar.is_hidden() {
-        eprintln!("{line}");
-    } else {
-        bar.println(line);
-    }
-}
-
-fn progress_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:40} {pos}/{len} dots  {per_sec}  {elapsed}  {msg}")
-    {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn show(bar: &ProgressBar, state: &SessionState) {
-    bar.set_length(u64::from(state.planned));
-    bar.set_position(u64::from(state.placed + state.skipped + state.in_doubt));
-    bar.set_message(state.message.clone());
 }
 
 fn print(args: &Args, end: &End, report: &Report) -> std::io::Result<()> {
