@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use stipple_core::{Fault, Leg, Message, Micros, Waits};
+use stipple_core::{Leg, Message, Micros, Waits};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::plan::DotId;
@@ -15,7 +15,7 @@ use stipple_model::units::Length;
 
 use crate::hops::{Hop, HopPlanner, HopRefusal, HopRequest};
 use crate::record::{DotOutcome, Record, RecordError};
-use crate::session::Asked;
+use crate::session::{Asked, Found, StopWanted};
 
 /// Names a request; its answer carries the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -87,20 +87,26 @@ pub enum Note {
 pub enum Said {
     /// As it is.
     Text(&'static str),
-    /// A fault's name and text.
-    Fault(Fault),
-    /// Why there is a pause, who asked for it, and where the arm waits.
-    Pause(Message, Asked, Option<Waits>),
-    /// How long one was, why and by whom.
-    Break(Micros, Message, Asked),
+    /// A fault's name, its text and figures.
+    Fault(Found),
+    /// Why there is a pause, for what, who asked for it, and where the arm waits.
+    Pause(Message, Option<StopWanted>, Asked, Option<Waits>),
+    /// How long one was, why, for what and by whom.
+    Break(Micros, Message, Option<StopWanted>, Asked),
     /// How well a registration fits, and how far the head is from where it is tracked.
     Registered(Length, Length),
 }
 
 impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let pause = |f: &mut std::fmt::Formatter<'_>, why: Message, asked: &Asked| {
+        let pause = |f: &mut std::fmt::Formatter<'_>,
+                     why: Message,
+                     stop: &Option<StopWanted>,
+                     asked: &Asked| {
             f.write_str(why.text())?;
+            if let Some(stop) = stop {
+                write!(f, ": {stop}")?;
+            }
             if let Some(by) = &asked.by {
                 write!(f, " ({by})")?;
             }
@@ -117,14 +123,14 @@ impl std::fmt::Display for Said {
                 residual.mm(),
                 moved.mm()
             ),
-            Self::Fault(fault) => write!(f, "{}: {}", fault.row().name, fault.row().text),
-            Self::Pause(why, asked, waits) => {
-                pause(f, *why, asked)?;
+            Self::Fault(found) => write!(f, "{}: {found}", found.fault.row().name),
+            Self::Pause(why, stop, asked, waits) => {
+                pause(f, *why, stop, asked)?;
                 waits.map_or(Ok(()), |waits| write!(f, "; {}", waits.text()))
             }
-            Self::Break(lasted, why, asked) => {
+            Self::Break(lasted, why, stop, asked) => {
                 write!(f, "{:.3} s: ", lasted.s())?;
-                pause(f, *why, asked)
+                pause(f, *why, stop, asked)
             }
         }
     }

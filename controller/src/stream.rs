@@ -4,6 +4,9 @@
 //! straight from where it is and stands then, so that the stream leads it along the motion, and silence leaves it at rest a horizon after the
 //! last point: a controller that dies needs to say nothing. (A point with a speed would be refused as a last point, or gone beyond.)
 //!
+//! The motion waits for the arm: while nothing could be told for so long that the arm stands at the last point, or nothing was heard of the arm
+//! for as long, the motion does not go on. A driver goes to whatever comes next in one horizon, and would be faster than it may to catch up.
+//!
 //! Such an arm says nothing of how a motion is doing. Its joints do: it has arrived when they rest at the end within the tolerance, and has
 //! failed when they are off the motion or not there in time.
 //!
@@ -42,8 +45,8 @@ pub struct Figures {
 enum Course {
     /// Along the motion, at its own pace.
     Going,
-    /// Slower and slower since the moment, from there (s along the motion) on.
-    Braking { since: Micros, from: f64 },
+    /// Slower and slower since that moment of the motion, which is also how far along it the arm was then.
+    Braking { since: Micros },
     /// Nothing.
     Silent,
 }
@@ -53,7 +56,8 @@ enum Course {
 struct Motion {
     hop: HopId,
     trajectory: Trajectory,
-    began: Micros,
+    /// How long the motion has gone on; it stands still while it waits for the arm.
+    gone: Micros,
     due: Micros,
     course: Course,
     status: MotionStatus,
@@ -91,7 +95,7 @@ impl Stream {
         self.motion = Some(Motion {
             hop,
             trajectory: trajectory.clone(),
-            began: self.now,
+            gone: Micros::ZERO,
             due: self.now,
             course: Course::Going,
             status: MotionStatus::Pending,
@@ -117,7 +121,7 @@ impl Stream {
 
     /// Looks how the arm is doing, and gives the point to be told in this tick, if one is.
     pub fn tick(&mut self, now: Micros, joints: Option<&Stamped<JointState>>) -> Option<Joints> {
-        self.now = now;
+        self.go_on(now, joints);
         self.judge(joints);
         let (horizon, period) = (self.figures.horizon, self.figures.period);
         let motion = self.motion.as_mut()?;
@@ -128,15 +132,31 @@ impl Stream {
         if motion.status == MotionStatus::Pending {
             motion.status = MotionStatus::Active;
         }
-        let along = motion.along(now, horizon);
-        if let Course::Braking { since, .. } = motion.course {
+        let along = motion.along(horizon);
+        if let Course::Braking { since } = motion.course {
             // The last point is told until it is reached, should one be lost.
-            let rest = Micros((BRAKING * 1e6) as u64).after(horizon).after(horizon);
-            if now.passed(since, rest) {
+            let rest = Micros((BRAKING * 1e6) as u64).after(horizon);
+            if motion.gone.passed(since, rest) {
                 motion.course = Course::Silent;
             }
         }
         Some(motion.trajectory.at(along).position)
+    }
+
+    /// The motion goes on with the time, but for the time in which the arm may have stood.
+    fn go_on(&mut self, now: Micros, joints: Option<&Stamped<JointState>>) {
+        let horizon = self.figures.horizon;
+        let since = now.since(self.now).unwrap_or(Micros::ZERO);
+        self.now = now;
+        let heard = joints.is_some_and(|j| !now.passed(j.arrived, horizon));
+        match &mut self.motion {
+            Some(motion) if heard => motion.gone = motion.gone.after(since.min(horizon)),
+            // Nothing stops it sooner than silence.
+            Some(motion) if matches!(motion.course, Course::Braking { .. }) => {
+                motion.course = Course::Silent;
+            }
+            _ => {}
+        }
     }
 
     fn judge(&mut self, joints: Option<&Stamped<JointState>>) {
@@ -147,11 +167,11 @@ impl Stream {
         if motion.course != Course::Going {
             return;
         }
-        let elapsed = now.since(motion.began).map_or(0.0, Micros::s);
-        let late = elapsed - motion.trajectory.duration();
+        let gone = motion.gone.s();
+        let late = gone - motion.trajectory.duration();
         let state = joints.filter(|j| j.value.position.dof() == motion.trajectory.start().dof());
         if late < 0.0 {
-            let wanted = motion.trajectory.at(elapsed).position;
+            let wanted = motion.trajectory.at(gone).position;
             let off = state.map_or(0.0, |j| j.value.position.max_difference(&wanted));
             // What is not a number is not on the path.
             let on_path = off <= figures.path;
@@ -163,7 +183,7 @@ impl Stream {
         let end = motion.trajectory.end();
         let arrived = state.is_some_and(|j| {
             // One from before the end says nothing of it.
-            j.arrived.since(motion.began).map_or(0.0, Micros::s) >= elapsed - late
+            now.since(j.arrived).map_or(0.0, Micros::s) <= late
                 && j.value.position.max_difference(&end) <= figures.goal
                 && j.value.velocity.max_abs() <= REST
         });
@@ -177,7 +197,6 @@ impl Stream {
 
     /// Ends the motion that is led, if one is.
     fn end(&mut self, why: ArmFailure) {
-        let (now, horizon) = (self.now, self.figures.horizon);
         let Some(motion) = self.motion.as_mut() else {
             return;
         };
@@ -187,27 +206,22 @@ impl Stream {
         motion.course = match motion.status {
             // Nothing was told yet.
             MotionStatus::Pending => Course::Silent,
-            _ => Course::Braking {
-                since: now,
-                from: motion.along(now, horizon),
-            },
+            _ => Course::Braking { since: motion.gone },
         };
         motion.status = MotionStatus::Failed(why);
     }
 }
 
 impl Motion {
-    /// How far along the motion the point is that is told at `now`, s.
-    fn along(&self, now: Micros, horizon: Micros) -> f64 {
+    /// How far along the motion the point is that is told now, s.
+    fn along(&self, horizon: Micros) -> f64 {
         match self.course {
-            Course::Going | Course::Silent => {
-                now.since(self.began).map_or(0.0, Micros::s) + horizon.s()
-            }
-            Course::Braking { since, from } => {
-                let passed = now.since(since).map_or(0.0, Micros::s);
-                let u = (passed / BRAKING).min(1.0);
+            Course::Going | Course::Silent => self.gone.after(horizon).s(),
+            Course::Braking { since } => {
+                let passed = self.gone.after(horizon).since(since);
+                let u = (passed.map_or(0.0, Micros::s) / BRAKING).min(1.0);
                 // The pace falls from one to nothing as 1 - 3u² + 2u³: without a step in pace or in its slope.
-                from + BRAKING * (u - u.powi(3) + 0.5 * u.powi(4))
+                since.s() + BRAKING * (u - u.powi(3) + 0.5 * u.powi(4))
             }
         }
     }
@@ -315,6 +329,30 @@ mod tests {
             );
             assert!(2e-3 * ticks as f64 <= within, "{at}: {ticks}");
         }
+    }
+
+    #[test]
+    fn a_motion_waits_for_an_arm_that_was_not_led_or_is_not_heard_of() {
+        let (mut stream, way) = (Stream::new(FIGURES), way());
+        stream.follow(HopId(1), &way);
+        let told = points(&mut stream, 200);
+        let (at, now) = (*told.last().unwrap(), stream.now);
+        // Nobody led it for 60 ms: it stands at the last point, and the next one is no farther than one that comes in time.
+        let later = now.after(Micros::from_ms(60));
+        let next = stream.tick(later, Some(&seen(later, at))).unwrap();
+        let fastest = 1.0 * FIGURES.horizon.s();
+        assert!(next[0] > at[0] && next[0] - at[0] <= fastest + 1e-9);
+        // Nobody heard of it for 60 ms: the points come to rest.
+        let mut last = next;
+        for k in 1..=30 {
+            let now = later.after(Micros::from_ms(2 * k));
+            last = stream.tick(now, Some(&seen(later, at))).unwrap_or(last);
+        }
+        assert!(last[0] - next[0] <= fastest + 1e-9, "led on unheard");
+        // Cancelled then, nothing more is told: it stands.
+        stream.cancel();
+        let now = later.after(Micros::from_ms(62));
+        assert_eq!(stream.tick(now, Some(&seen(later, at))), None);
     }
 
     #[test]

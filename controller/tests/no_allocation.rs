@@ -26,7 +26,7 @@ use stipple_controller::ports::Micros;
 use stipple_controller::record::{DotOutcome, Record, RecordError};
 use stipple_controller::registration::Registration;
 use stipple_controller::services::*;
-use stipple_controller::session::{Asked, Selection, Session, SessionConfig, SessionView};
+use stipple_controller::session::{Asked, Found, Selection, Session, SessionConfig, SessionView};
 use stipple_core::{Command, Fault, Limits, State};
 use stipple_model::plan::DotId;
 
@@ -297,7 +297,10 @@ fn the_threads_are_asked_and_heard_without_taking_memory() {
         };
         let pause = Note::Event {
             kind: "fault",
-            detail: Said::Fault(Fault::OffPath),
+            detail: Said::Fault(Found {
+                fault: Fault::OffPath,
+                motion: None,
+            }),
             at,
         };
         without(|| {

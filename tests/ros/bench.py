@@ -57,17 +57,21 @@ def order_of(plan):
     return plan.with_suffix(".hops.csv")
 
 
-def make_plan(folder):
-    """Generates a head, plans the default treatment on it for a cell with a station, exports its hops, and returns the plan's path."""
+def make_plan(folder, dots_per_dip=None):
+    """Generates a head, plans the default treatment on it for a cell with a station, exports its hops, and returns the plan's path. Fewer dots
+    to a dip of pigment than the treatment has mean more stops."""
     plan = Path(folder) / "bench.plan"
     cell = Path(folder) / "cell.toml"
     shipped = (ROOT / "launch/cells/default.toml").read_text()
     cell.write_text(f"{shipped}\n[station]\nxyz_mm = [250, -450, 100]\nrpy_deg = [180, 0, 0]\n")
+    treatment = Path(folder) / "treatment.toml"
+    shipped = (ROOT / "planner/treatments/default.toml").read_text()
+    treatment.write_text(shipped if dots_per_dip is None else f"{shipped}\n[session]\ndots_per_dip = {dots_per_dip}\n")
     scan, landmarks = Path(folder) / "head.ply", Path(folder) / "landmarks.json"
     for command in (
         [program("stipple-sim"), "head", "--out", scan, "--landmarks", landmarks, "--seed", "7"],
         [program("stipple-planner"), "plan", "--scan", scan, "--landmarks", landmarks,
-         "--treatment", ROOT / "planner/treatments/default.toml", "--cell", cell, "--out", plan],
+         "--treatment", treatment, "--cell", cell, "--out", plan],
         [program("stipple-planner"), "export", plan, "--trajectory", order_of(plan)],
     ):
         done = subprocess.run([RUN, *command], cwd=folder, capture_output=True, text=True, timeout=600)

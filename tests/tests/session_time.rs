@@ -5,6 +5,8 @@
 use std::ops::ControlFlow;
 
 use stipple_controller::admit::admit_file;
+use stipple_controller::session::begins_with;
+use stipple_model::units::Time;
 use stipple_sim::run::{Ending, Options, Simulation};
 use stipple_tests::plan;
 
@@ -36,12 +38,13 @@ fn a_session_takes_as_long_as_the_plan_says() {
                 f64::from(report.placed) > 0.99 * planned as f64,
                 "{report:?}"
             );
-            // What the controller acts on: it makes no stops yet.
+            // What the layer begins with is fitted before the start.
             let parts = &plan.session_estimate.layers[usize::from(layer) - 1];
-            let expected = parts.motion + parts.needle_travel + parts.dwell + parts.settling;
+            let fitted = Time::from_s(begins_with(&plan, layer).expected.s());
+            let expected = parts.total() - fitted;
             let besides = report.session_s - (expected - parts.settling).s();
             eprintln!(
-                "{planned} dots: {:.1} s, expected {:.1} s; {:.1} ms a dot besides motion, needle and dwell",
+                "{planned} dots: {:.1} s, expected {:.1} s; {:.1} ms a dot besides motion, needle, dwell and stops",
                 report.session_s,
                 expected.s(),
                 1e3 * besides / planned as f64

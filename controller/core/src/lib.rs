@@ -29,6 +29,7 @@ mod halt;
 mod limits;
 mod machine;
 mod motion;
+mod obey;
 mod output;
 mod permit;
 mod queue;

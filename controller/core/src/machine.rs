@@ -1,6 +1,6 @@
 //! The step: guards, then the operator, then the state.
 
-use crate::fault::{Clears, Fault, Reaction};
+use crate::fault::{Fault, Reaction};
 use crate::limits::Limits;
 use crate::output::{
     ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip, Waits,
@@ -56,6 +56,10 @@ pub struct Core {
     /// Motions that failed one after another.
     pub(crate) failures: u8,
     pub(crate) skips_in_row: u16,
+    /// When the last strike was accounted for.
+    pub(crate) struck: Option<Micros>,
+    /// The pause is the plan's stop before the first target.
+    pub(crate) at_stop: bool,
     /// What the pause on its way leads to.
     pub(crate) after: After,
     /// The way off the head.
@@ -162,6 +166,8 @@ impl Core {
             attempts: 0,
             failures: 0,
             skips_in_row: 0,
+            struck: None,
+            at_stop: false,
             after: After::Pause,
             off: Off::begin(Leg::Lift, Micros::ZERO),
             waits: None,
@@ -260,90 +266,6 @@ impl Core {
         self.since = now;
         self.leg_since = now;
         self.hop_since = now;
-    }
-
-    fn obey(&mut self, command: Command, step: &mut Step<'_>) -> Result<(), Denied> {
-        let now = step.now;
-        match (command, self.state) {
-            (Command::Stop, State::Stopping | State::Stopped) | (Command::Pause, State::Paused) => {
-                Ok(())
-            }
-            (Command::Pause, State::Pausing) => {
-                // On the way to the end or off a restless head, too: whoever asked for a pause waits for one.
-                match self.after {
-                    After::Fault => return Err(Denied::State),
-                    After::Pause => {}
-                    After::Finish | After::GoOn => {
-                        (self.after, self.message) = (After::Pause, Message::PauseAsked);
-                    }
-                }
-                Ok(())
-            }
-            (Command::Stop, _) => {
-                self.begin_stop(step);
-                Ok(())
-            }
-            (Command::Start, State::Ready) => {
-                self.lease = Some(self.may_move(step)?);
-                self.finished = false;
-                self.set_off_anew(now);
-                Ok(())
-            }
-            (Command::Start, State::Safe) if !step.sensed.admitted => Err(Denied::NotAdmitted),
-            (Command::Start, State::Safe) => Err(self
-                .healthy(now, step.sensed)
-                .err()
-                .unwrap_or(Denied::State)),
-            (Command::Pause, state) if state.working() => {
-                self.begin_pause(After::Pause, Message::PauseAsked, step);
-                Ok(())
-            }
-            (Command::Resume, State::Paused) => {
-                self.lease = Some(self.may_move(step)?);
-                self.set_off_anew(now);
-                Ok(())
-            }
-            (Command::ClearFault, State::Stopped | State::Faulted) => {
-                let reload = self.fault.is_some_and(|f| f.row().clears == Clears::Reload);
-                if reload {
-                    return Err(Denied::Reload);
-                }
-                if self.fault.is_some() {
-                    self.healthy(now, step.sensed)?;
-                }
-                self.fault = None;
-                self.enter(State::Safe, now);
-                Ok(())
-            }
-            _ => Err(Denied::State),
-        }
-    }
-
-    /// Whether the arm may set off, and under which lease.
-    fn may_move(&self, step: &Step<'_>) -> Result<u64, Denied> {
-        if !step.sensed.admitted {
-            return Err(Denied::NotAdmitted);
-        }
-        self.healthy(step.now, step.sensed)?;
-        if !step.sensed.needle.is_some_and(|needle| needle.ours) {
-            return Err(Denied::Cartridge);
-        }
-        if !self.head_fresh(step.now, step.sensed) {
-            return Err(Denied::Head);
-        }
-        if !step.sensed.registered {
-            return Err(Denied::Registration);
-        }
-        self.lease(step.now, step.sensed).ok_or(Denied::Lease)
-    }
-
-    fn set_off_anew(&mut self, now: Micros) {
-        self.attempts = 0;
-        self.failures = 0;
-        self.skips_in_row = 0;
-        self.lifted = false;
-        self.message = Message::Working;
-        self.enter(State::Approaching, now);
     }
 
     /// Latches a fault: the needle goes in, the arm's motion ends, a strike under way is accounted for with what is known.
@@ -458,6 +380,7 @@ impl Core {
             Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Short))
         };
         step.out.outcome = Some((strike.dot, outcome));
+        self.struck = Some(step.now);
         if step.queue.front().is_some_and(|t| t.dot == strike.dot) {
             step.queue.pop();
         }

@@ -315,6 +315,10 @@ pub enum Message {
     HeadMoved,
     /// The operator asked for a pause.
     PauseAsked,
+    /// Paused because the plan has a stop here.
+    PlannedStop,
+    /// Waiting until skin that was struck just now has rested.
+    SkinRests,
     /// Paused because too many dots were skipped one after another.
     TooManySkips,
     /// Paused because the head did not calm down.
@@ -342,6 +346,8 @@ impl Message {
             Self::AwaitingCalm => "waiting for the head to hold still",
             Self::HeadMoved => "the head moved, the needle was drawn back",
             Self::PauseAsked => "paused by the operator",
+            Self::PlannedStop => "planned stop",
+            Self::SkinRests => "waiting until the skin near the next dot has rested",
             Self::TooManySkips => "paused: too many dots skipped one after another",
             Self::HeadRestless => "paused: the head does not hold still",
             Self::Stuck => {

@@ -16,6 +16,10 @@ pub struct Target {
     pub depth: f64,
     /// How long the needle stays in.
     pub dwell: Micros,
+    /// Whether the work pauses before it, until somebody resumes: the plan has a stop here.
+    pub stop: bool,
+    /// How long skin rests after the strike before, whatever that was on, until the arm sets off for this one.
+    pub rest: Micros,
     /// The motion that brings the tip over it from where the arm now stands, once it is computed.
     pub hop: Option<HopId>,
 }
@@ -117,6 +121,16 @@ impl Queue {
             && front.dot == dot
         {
             front.hop = hop;
+        }
+    }
+
+    /// The stop before the first target has been made.
+    pub fn pass_stop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
+        if let Some(Some(front)) = self.slots.get_mut(self.first) {
+            front.stop = false;
         }
     }
 

@@ -20,6 +20,10 @@ impl Core {
         };
         match self.moving {
             Some(hop) => self.underway(hop, &target, step),
+            None if target.stop => {
+                self.at_stop = true;
+                self.begin_pause(After::Pause, Message::PlannedStop, step);
+            }
             None => self.set_off(&target, step),
         }
     }
@@ -53,6 +57,14 @@ impl Core {
         if step.sensed.stuck {
             // Says nothing of the dot: it is not left out.
             self.begin_pause(After::Pause, Message::Stuck, step);
+            return;
+        }
+        if self.struck.is_some_and(|at| !now.passed(at, target.rest)) {
+            self.hop_since = now;
+            self.leg_since = now;
+            // The head may be elsewhere by then.
+            step.queue.set_hop(target.dot, None);
+            self.message = Message::SkinRests;
             return;
         }
         if step.sensed.hop_refused == Some(target.dot) {

@@ -159,6 +159,7 @@ struct Loop {
 const NOTHING_LOADED: SessionView = SessionView {
     state: State::Safe,
     fault: None,
+    found: None,
     message: Message::NoPlan,
     layer: None,
     dot: None,
@@ -172,6 +173,7 @@ const NOTHING_LOADED: SessionView = SessionView {
     registration: None,
     finished: false,
     waits: None,
+    stop: None,
     reply: None,
 };
 

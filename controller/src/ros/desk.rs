@@ -17,7 +17,7 @@ use super::managed::Life;
 use super::program::ProgramError;
 use super::service::{self, Requests, respond};
 use crate::lifecycle::Deed;
-use crate::session::{Asked, Selection};
+use crate::session::{Asked, Selection, begins_with};
 
 /// The services that take no arguments.
 const TRIGGERS: [(&str, Command); 2] = [
@@ -94,8 +94,10 @@ impl Counter {
 
 impl Counter {
     /// Starts on the arm that is described, if one is.
-    async fn start(&self, selection: Selection) -> Result<(), String> {
+    /// The answer says what the layer begins with.
+    async fn start(&self, selection: Selection) -> Result<String, String> {
         let shown = self.loader.shown.borrow().clone();
+        let mut begins = String::new();
         if let Some(shown) = shown {
             if let Some(layer) = shown.layer.filter(|layer| *layer != selection.layer) {
                 return Err(format!(
@@ -103,11 +105,16 @@ impl Counter {
                     selection.layer
                 ));
             }
+            let stop = begins_with(&shown.plan, selection.layer);
+            if stop.is_away() {
+                begins = format!("the layer begins like this: {stop}");
+            }
             let fits = self.loader.description.check(&shown.cell).await;
             fits.map_err(|error| error.to_string())?;
         }
         self.ask(Deed::Move, |answer| Errand::Start(selection, answer))
-            .await
+            .await?;
+        Ok(begins)
     }
 }
 
@@ -200,7 +207,7 @@ async fn serve_start(mut requests: Requests<Start::Service>, counter: Counter) {
         tracing::info!(?selection, asked_by = wanted.asked_by, ?answer, "start");
         respond(request.respond(Start::Response {
             accepted: answer.is_ok(),
-            message: answer.err().unwrap_or_default(),
+            message: answer.unwrap_or_else(|why| why),
         }));
     }
 }

@@ -24,6 +24,8 @@ use crate::session::{DotResult, SessionView};
 
 /// What a pause's message begins with when the session has paused by itself: whoever operates it may resume it.
 pub const PAUSE_OWN: &str = "pause_own: ";
+/// What a pause's message begins with when the plan has a stop there: a person resumes it, with all done that the message asks for.
+pub const PAUSE_PLANNED: &str = "pause_planned: ";
 /// What a pause's message begins with when somebody asked for it: theirs to resume.
 pub const PAUSE_ASKED: &str = "pause_asked: ";
 
@@ -146,7 +148,7 @@ fn log(before: Option<&SessionView>, view: &SessionView) {
     }
     let (state, message) = (view.state.name(), view.text());
     match view.fault.map(stipple_core::Fault::row) {
-        Some(fault) => tracing::error!(state, fault = fault.name, "{}", fault.text),
+        Some(fault) => tracing::error!(state, fault = fault.name, "{message}"),
         None if view.state.working() => tracing::debug!(state, "{message}"),
         None => tracing::info!(state, "{message}"),
     }
@@ -184,6 +186,9 @@ fn number(state: State) -> u8 {
 fn message(view: &SessionView, paused_by: PausedBy, text: &str) -> String {
     let key = match (view.state, paused_by) {
         _ if view.fault.is_some() => "",
+        (State::Pausing | State::Paused, PausedBy::Session) if view.planned_stop().is_some() => {
+            PAUSE_PLANNED
+        }
         (State::Pausing | State::Paused, PausedBy::Session) => PAUSE_OWN,
         (State::Pausing | State::Paused, PausedBy::Operator) => PAUSE_ASKED,
         _ => "",

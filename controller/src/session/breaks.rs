@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stipple_core::{Message, Output, State, Waits};
 
-use super::{BREAKS, Session};
+use super::{BREAKS, Session, StopWanted};
 use crate::ports::Micros;
 use crate::report::PauseRow;
 use crate::services::{Note, Request, Said, Services};
@@ -50,6 +50,8 @@ pub struct Break {
     pub ended: Option<Micros>,
     /// Why: the session's own reason, or that the operator asked for it.
     pub why: Message,
+    /// What the plan's stop asks for, where it is one.
+    pub stop: Option<StopWanted>,
     /// Who asked for it and why, as far as that is known.
     pub asked: Asked,
     /// Where the arm waits.
@@ -73,7 +75,7 @@ impl Break {
     }
 
     pub(super) fn said(&self) -> Said {
-        Said::Pause(self.why, self.asked.clone(), self.waits)
+        Said::Pause(self.why, self.stop, self.asked.clone(), self.waits)
     }
 }
 
@@ -113,7 +115,7 @@ impl Session {
             last.ended = Some(now);
             services.ask(Request::Note(Note::Event {
                 kind: "break",
-                detail: Said::Break(last.lasted(now), last.why, last.asked.clone()),
+                detail: Said::Break(last.lasted(now), last.why, last.stop, last.asked.clone()),
                 at: now,
             }));
         }
@@ -123,6 +125,7 @@ impl Session {
                 Message::PauseAsked => self.asked.clone(),
                 _ => Asked::default(),
             };
+            let stop = self.stop().filter(|_| out.message == Message::PlannedStop);
             if self.breaks.len() >= BREAKS {
                 self.breaks.remove(0);
             }
@@ -130,6 +133,7 @@ impl Session {
                 began: now,
                 ended: None,
                 why: out.message,
+                stop,
                 asked,
                 waits: out.waits,
             });

@@ -9,27 +9,28 @@
 
 mod breaks;
 mod counts;
+mod found;
 mod motions;
 mod notes;
 mod path;
 mod registered;
 mod sense;
 mod speeds;
+mod stops;
 #[cfg(test)]
 mod tip_tests;
+mod todo;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use stipple_core::{
-    ArmCommand, Command, Core, Dot, Fault, Limits, NeedleCommand, Output, Queue, State, Target,
-};
+use stipple_core::{ArmCommand, Command, Core, Limits, NeedleCommand, Output, Queue, State};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Head, Point};
 use stipple_model::joints::Joints;
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::plan::{DotId, Outcome, Plan};
+use stipple_model::plan::{DotId, Plan};
 
 use crate::admit::Admitted;
 use crate::head::{HeadFilter, HeadFilterConfig};
@@ -42,12 +43,15 @@ use crate::skin::{Skin, SkinError, skin_of};
 pub use breaks::{Asked, Break};
 pub use counts::Counts;
 use counts::Done;
+pub use found::Found;
 pub use motions::AIM_TOLERANCE;
 use motions::Motions;
 use notes::Intent;
 use registered::Keeping;
 pub use registered::{Before, RegisterError, Registered};
 use speeds::Speeds;
+pub use stops::{StopWanted, begins_with};
+use todo::Replaced;
 pub use view::{DotResult, Progress, SessionView};
 
 /// Outcomes that may wait for the record or for whoever asks before more memory is taken. Source: own; the record answers before the next
@@ -134,6 +138,8 @@ pub struct Session {
     config: SessionConfig,
     selection: Option<Selection>,
     todo: VecDeque<DotId>,
+    /// The plan's stops before them.
+    stops: BTreeMap<DotId, StopWanted>,
     done: Done,
     progress: Progress,
     skipped: Counts,
@@ -149,7 +155,8 @@ pub struct Session {
     /// Where the arm was seen last, when it was seen whole.
     joints: Option<Joints>,
     last_state: State,
-    last_fault: Option<Fault>,
+    /// The fault that stands.
+    found: Option<Found>,
     breaks: Vec<Break>,
     /// The last tick.
     ticked: Micros,
@@ -161,15 +168,6 @@ pub struct Session {
     replaced: Option<Replaced>,
     /// What was put aside for good; the next start gives its memory back, since a tick may not.
     spent: Option<Replaced>,
-}
-
-/// What a start replaces, to be put back when it is denied.
-struct Replaced {
-    selection: Option<Selection>,
-    todo: VecDeque<DotId>,
-    queue: Queue,
-    progress: Progress,
-    skipped: Counts,
 }
 
 impl Session {
@@ -201,6 +199,7 @@ impl Session {
             config,
             selection: None,
             todo: VecDeque::new(),
+            stops: BTreeMap::new(),
             done,
             progress: Progress::default(),
             skipped: Counts::default(),
@@ -215,7 +214,7 @@ impl Session {
             results: VecDeque::with_capacity(UNTOLD),
             joints: None,
             last_state: State::Safe,
-            last_fault: None,
+            found: None,
             breaks: Vec::with_capacity(BREAKS),
             ticked: Micros::ZERO,
             asked: Asked::default(),
@@ -223,60 +222,6 @@ impl Session {
             replaced: None,
             spent: None,
         })
-    }
-
-    /// Starts on a selection; the answer to the start itself comes in the view of the next tick.
-    ///
-    /// # Errors
-    /// Not ready, no such layer, or nothing left of it. Nothing has changed then.
-    pub fn start(&mut self, selection: Selection) -> Result<(), StartError> {
-        if self.core.state() != State::Ready {
-            return Err(StartError::State(self.core.state()));
-        }
-        if self.command == Some(Command::Stop) {
-            return Err(StartError::State(State::Stopping));
-        }
-        if self.keeping.state.wanted() {
-            return Err(StartError::NotRegistered(self.keeping.state));
-        }
-        let layers = self.plan.layers;
-        let no_layer = StartError::NoLayer {
-            layer: selection.layer,
-            layers,
-        };
-        let sequence = usize::from(selection.layer)
-            .checked_sub(1)
-            .and_then(|i| self.plan.sequence.get(i))
-            .ok_or(no_layer)?;
-        let most = selection.max_dots.map_or(usize::MAX, |n| n as usize);
-        let todo: VecDeque<DotId> = sequence
-            .iter()
-            .copied()
-            .filter(|id| self.done.get(*id).is_none())
-            .take(most)
-            .collect();
-        if todo.is_empty() {
-            return Err(StartError::NothingLeft {
-                layer: selection.layer,
-            });
-        }
-        self.spent = None;
-        let progress = Progress {
-            planned: u32::try_from(todo.len()).unwrap_or(u32::MAX),
-            ..Progress::default()
-        };
-        let replaced = Replaced {
-            selection: self.selection.replace(selection),
-            todo: std::mem::replace(&mut self.todo, todo),
-            queue: std::mem::take(&mut self.queue),
-            progress: std::mem::replace(&mut self.progress, progress),
-            skipped: std::mem::take(&mut self.skipped),
-        };
-        // Of two starts before a tick, the first knows what was there before.
-        self.replaced.get_or_insert(replaced);
-        self.motions.forget();
-        self.command = Some(Command::Start);
-        Ok(())
     }
 
     /// Hands an operator's command to the next tick. A stop is never displaced by another command; a start goes by
@@ -311,12 +256,13 @@ impl Session {
             self.spent = Some(replaced);
         }
         self.act(now, &out, ports);
-        self.note(now, &out, services);
+        self.note(now, &out, sensed.motion, services);
         self.note_registration(now, services);
         self.order_motions(now, &out, services);
         self.last_state = out.state;
         SessionView {
             state: out.state,
+            found: self.found,
             fault: out.fault,
             message: out.message,
             layer: self.selection.map(|s| s.layer),
@@ -330,41 +276,8 @@ impl Session {
             registration: self.keeping.correction,
             finished: out.finished,
             waits: out.waits,
+            stop: self.stop(),
             reply: out.reply,
-        }
-    }
-
-    /// A start that was not obeyed has changed nothing.
-    fn put_back(&mut self, replaced: &mut Replaced) {
-        self.selection = replaced.selection;
-        std::mem::swap(&mut self.todo, &mut replaced.todo);
-        std::mem::swap(&mut self.queue, &mut replaced.queue);
-        self.progress = replaced.progress;
-        std::mem::swap(&mut self.skipped, &mut replaced.skipped);
-    }
-
-    fn refill(&mut self) {
-        // An admitted plan's is 5 to 500 ms.
-        let dwell = Micros((self.plan.dwell.s() * 1e6).round() as u64);
-        while self.queue.free() > 0 {
-            let Some(id) = self.todo.pop_front() else {
-                return;
-            };
-            let Some(dot) = self.plan.dot(id) else {
-                continue;
-            };
-            if !matches!(dot.outcome, Outcome::Planned { .. }) {
-                continue;
-            }
-            let target = Target {
-                dot: Dot(id.0),
-                depth: dot.depth.m(),
-                dwell,
-                hop: None,
-            };
-            if self.queue.push(target).is_err() {
-                return;
-            }
         }
     }
 

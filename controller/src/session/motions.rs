@@ -1,6 +1,6 @@
 //! Motions asked for, ready and under way.
 
-use stipple_core::{ArmFailure, HopId, Leg, MotionStatus, Output, State, WayOff};
+use stipple_core::{ArmFailure, HopId, Leg, MotionStatus, Output, State, Target, WayOff};
 use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::motion::Trajectory;
@@ -339,7 +339,10 @@ impl Session {
             _ => return,
         };
         // During the strike the front is the dot being struck.
-        if let Some(next) = self.queue.second().filter(|_| self.config.look_ahead) {
+        // After a stop or a rest the arm sets off from elsewhere, or later.
+        let soon = |next: &&Target| !next.stop && next.rest == Micros::ZERO;
+        let next = self.queue.second().filter(soon);
+        if let Some(next) = next.filter(|_| self.config.look_ahead) {
             self.ask_hop(DotId(next.dot.0), now, wait, services);
         }
     }

@@ -1,9 +1,9 @@
 //! What goes into the record: intents before, outcomes after, and what interrupted.
 
-use stipple_core::{Fault, Outcome, Output, Skip, State};
+use stipple_core::{MotionSeen, Outcome, Output, Skip, State};
 use stipple_model::plan::DotId;
 
-use super::{DotResult, Session, breaks};
+use super::{DotResult, Found, Session, breaks};
 use crate::ports::Micros;
 use crate::record::{DotOutcome, DotState};
 use crate::services::{Note, Request, Said, Services, Ticket};
@@ -17,17 +17,25 @@ pub(super) struct Intent {
 }
 
 impl Session {
-    pub(super) fn note(&mut self, now: Micros, out: &Output, services: &mut dyn Services) {
+    pub(super) fn note(
+        &mut self,
+        now: Micros,
+        out: &Output,
+        motion: Option<MotionSeen>,
+        services: &mut dyn Services,
+    ) {
         if let Some((dot, outcome)) = out.outcome {
             self.note_outcome(DotId(dot.0), outcome, now, services);
         }
         if let Some(dot) = out.need_intent {
             self.note_intent(DotId(dot.0), now, services);
         }
-        if let Some(fault) = out.fault.filter(|fault| self.last_fault != Some(*fault)) {
-            self.note_fault(fault, now, services);
+        if out.fault != self.found.map(|found| found.fault) {
+            self.found = out.fault.map(|fault| Found { fault, motion });
+            if let Some(found) = self.found {
+                self.note_fault(found, now, services);
+            }
         }
-        self.last_fault = out.fault;
         if out.state != self.last_state {
             self.note_change(out, now, services);
         }
@@ -103,11 +111,11 @@ impl Session {
     }
 
     /// Whatever state it leads to: a stop in the same tick does not hide it.
-    fn note_fault(&mut self, fault: Fault, now: Micros, services: &mut dyn Services) {
-        self.faults.count(fault.row().name);
+    fn note_fault(&mut self, found: Found, now: Micros, services: &mut dyn Services) {
+        self.faults.count(found.fault.row().name);
         services.ask(Request::Note(Note::Event {
             kind: "fault",
-            detail: Said::Fault(fault),
+            detail: Said::Fault(found),
             at: now,
         }));
     }

@@ -238,6 +238,8 @@ fn strokes(
             dot: Dot(id.0),
             depth: dot.depth.m(),
             dwell: Micros::from_ms(20),
+            stop: false,
+            rest: Micros::ZERO,
             hop: None,
         };
         stage.session.queue.push(target).unwrap();

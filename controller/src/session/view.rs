@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use stipple_core::{Denied, Fault, Message, State, Waits};
 use stipple_model::plan::DotId;
 
-use super::Registered;
+use super::{Found, Registered, StopWanted};
 use crate::record::DotOutcome;
 use crate::registration::Registration;
 
@@ -49,6 +49,8 @@ pub struct SessionView {
     pub state: State,
     /// The latched fault.
     pub fault: Option<Fault>,
+    /// The same with the figures by which it was found.
+    pub found: Option<Found>,
     /// Why it stands where it stands.
     pub message: Message,
     /// The layer being worked off.
@@ -65,21 +67,33 @@ pub struct SessionView {
     pub finished: bool,
     /// Where the arm waits, in a pause and after the work.
     pub waits: Option<Waits>,
+    /// What the plan's stop before the next dot asks for, until the work goes on after it.
+    pub stop: Option<StopWanted>,
     /// The answer to the command that this tick took, if it took one.
     pub reply: Option<Result<(), Denied>>,
 }
 
 impl SessionView {
+    /// What the stop asks for at which the session pauses, or is about to; `None` in any other pause.
+    #[must_use]
+    pub fn planned_stop(&self) -> Option<StopWanted> {
+        self.stop.filter(|_| self.message == Message::PlannedStop)
+    }
+
     /// Why it stands where it stands and, in a pause or after a fault, where the arm waits; for the operator.
     #[must_use]
     pub fn text(&self) -> Cow<'static, str> {
-        let text = self
-            .fault
-            .map_or(self.message.text(), |fault| fault.row().text);
+        let text: Cow<'static, str> = match self.found {
+            Some(found) => found.to_string().into(),
+            None => match self.planned_stop() {
+                Some(stop) => format!("{}: {stop}", self.message.text()).into(),
+                None => self.message.text().into(),
+            },
+        };
         let waits = matches!(self.state, State::Paused | State::Faulted);
         match self.waits.filter(|_| waits) {
             Some(waits) => format!("{text}; {}", waits.text()).into(),
-            None => text.into(),
+            None => text,
         }
     }
 }

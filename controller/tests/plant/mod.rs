@@ -253,7 +253,7 @@ pub fn bed_without_station(count: u32) -> Bed {
     bed_of(plan_with(count, false))
 }
 
-fn bed_of(plan: Plan) -> Bed {
+pub fn bed_of(plan: Plan) -> Bed {
     let (_, digest) = plan.to_bytes().unwrap();
     bed_on(admit(Arc::new(plan), digest).unwrap()).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Where a layer's work pauses on purpose, and how long a session takes.
 //!
-//! The controller carries stops and does not act on them yet: they say what an operator has to do before which dot. The arm's ways to
+//! Stops say what an operator has to do before which dot; the controller pauses there, and goes on when somebody resumes. The arm's ways to
 //! where it waits and back are computed from the plan by [`crate::motion::away`] and [`crate::motion::back`].
 
 use serde::{Deserialize, Serialize};

@@ -18,9 +18,9 @@ use stipple_model::mesh::SurfaceMesh;
 use stipple_model::motion;
 use stipple_model::plan::{
     Anatomy, Dot, DotId, KeepOut, Outcome, Plan, Provenance, SessionEstimate, SessionParts, Shade,
-    SkipReason, Zone, tip_pose,
+    SkipReason, Stop, StopKind, Zone, tip_pose,
 };
-use stipple_model::units::{Angle, Area, Density, Length};
+use stipple_model::units::{Angle, Area, Density, Length, Time};
 
 use crate::head::{self, HeadError, Landmarks};
 
@@ -31,6 +31,9 @@ const SPACING: f64 = 1.5e-3;
 /// Dots a row, and rows.
 const ROWS: usize = 10;
 const COLUMNS: usize = 10;
+/// Dots that a dip of pigment lasts, and from one rest of the skin to the next: so few that most sessions meet both.
+const DIP: usize = 23;
+const REST: usize = 9;
 /// The patch goes so far beyond the dots, metres: more than a triangle.
 const MARGIN: f64 = 12e-3;
 
@@ -118,6 +121,29 @@ impl Sample {
         let cell = Arc::clone(admitted.cell());
         Ok(Self { admitted, cell })
     }
+}
+
+/// What is fitted, dips at a person's hand, and short rests of the skin.
+fn stops(dots: usize) -> Vec<Stop> {
+    let mut stops = Vec::new();
+    for place in 0..dots {
+        let mut add = |kind, seconds| {
+            stops.push(Stop {
+                before: u32::try_from(place).unwrap_or(u32::MAX),
+                kind,
+                expected: Time::from_s(seconds),
+            });
+        };
+        if place == 0 {
+            add(StopKind::NeedleChange { needle: 0 }, 0.0);
+            add(StopKind::ShadeChange { shade: 0 }, 0.0);
+        } else if place.is_multiple_of(DIP) {
+            add(StopKind::InkDip { shade: 0 }, 4.0);
+        } else if place.is_multiple_of(REST) {
+            add(StopKind::Rest, 0.3);
+        }
+    }
+    stops
 }
 
 /// Turned aside from over the first dot, as far as is clear.
@@ -311,10 +337,10 @@ fn plan(
         }],
         layers: 1,
         dots,
+        stops: vec![stops(sequence.len())],
         sequence: vec![sequence],
         measures: Vec::new(),
         findings: Vec::new(),
-        stops: vec![Vec::new()],
         needles: vec![None],
         skips: Vec::new(),
         station: None,

@@ -143,6 +143,7 @@ fn view_of(session: &Session) -> SessionView {
     SessionView {
         state: session.state(),
         fault: None,
+        found: None,
         message: Message::NoPlan,
         layer: None,
         dot: None,
@@ -151,6 +152,7 @@ fn view_of(session: &Session) -> SessionView {
         registration: session.registration().copied(),
         finished: false,
         waits: None,
+        stop: None,
         reply: None,
     }
 }

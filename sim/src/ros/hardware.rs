@@ -178,15 +178,7 @@ impl Hardware {
 
     fn turn(&mut self, running: &mut Running) {
         let now = running.clock.now();
-        while let Ok(command) = self.orders.commands.try_recv() {
-            if running.count.takes(command.sequence, now) {
-                self.plant.needle.take(&device_command(&command));
-            }
-        }
-        while let Ok(asked) = self.orders.asked.try_recv() {
-            self.server.answer(asked, &mut self.plant.arm);
-        }
-        // A loaded machine leaves gaps; the plant moves through them as it would have.
+        // A loaded machine leaves gaps; the plant moves through them as it would have, and what has come in their course counts from now on.
         if now
             .since(self.plant.now())
             .is_some_and(|gap| gap <= CATCH_UP)
@@ -194,6 +186,14 @@ impl Hardware {
             while self.plant.now().after(STEP) < now {
                 self.plant.step(self.plant.now().after(STEP));
             }
+        }
+        while let Ok(command) = self.orders.commands.try_recv() {
+            if running.count.takes(command.sequence, now) {
+                self.plant.needle.take(&device_command(&command));
+            }
+        }
+        while let Ok(asked) = self.orders.asked.try_recv() {
+            self.server.answer(asked, &mut self.plant.arm);
         }
         self.plant.step(now);
         self.server.look(now, &self.plant.arm);

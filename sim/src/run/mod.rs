@@ -233,11 +233,13 @@ impl Simulation {
         }
         let now = self.now();
         let since = *self.pauses.since.get_or_insert(now);
-        if !now.passed(since, RESUME_AFTER) {
+        let stop = view.planned_stop();
+        let takes = stop.map_or(RESUME_AFTER, |stop| stop.expected);
+        if !now.passed(since, takes) {
             return;
         }
         let remaining = view.progress.remaining();
-        self.pauses.in_a_row = if remaining < self.pauses.remaining {
+        self.pauses.in_a_row = if remaining < self.pauses.remaining || stop.is_some() {
             1
         } else {
             self.pauses.in_a_row + 1

@@ -72,6 +72,11 @@ impl Bench {
             None
         };
         if let ArmCommand::Follow(_) = out.arm {
+            let stop = self.queue.front().is_some_and(|target| target.stop);
+            assert!(
+                out.state == State::Pausing || !stop,
+                "the arm set off for a dot before its stop was made"
+            );
             let needle = sensed.needle.unwrap();
             assert_eq!(
                 needle.state,

@@ -12,6 +12,7 @@ mod hazards;
 mod lifting;
 mod parking;
 mod plant;
+mod stops;
 
 use std::collections::BTreeSet;
 

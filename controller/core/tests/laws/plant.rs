@@ -38,6 +38,10 @@ pub struct Plant {
     pub stuck: bool,
     pub registered: bool,
     pub todo: u32,
+    /// Dots before which the plan has a stop.
+    pub stops: Vec<u32>,
+    /// How long skin rests before every dot.
+    pub rest: Micros,
     pub refuse: BTreeSet<u32>,
     pub nuisance: Nuisance,
 }
@@ -117,6 +121,8 @@ impl Plant {
             stuck: false,
             registered: true,
             todo: dots,
+            stops: Vec::new(),
+            rest: Micros::ZERO,
             refuse: BTreeSet::new(),
             nuisance: Nuisance::None,
         }
@@ -331,6 +337,8 @@ impl Plant {
                     dot,
                     depth: 0.6e-3,
                     dwell: Micros::from_ms(20),
+                    stop: self.stops.contains(&dot.0),
+                    rest: self.rest,
                     hop: None,
                 })
                 .unwrap();

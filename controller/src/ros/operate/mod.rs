@@ -38,7 +38,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 ///
 /// All the while it holds the operator's lease: when this program dies or hangs, the session stops, needle in first.
 /// Ctrl-C stops the session in order: needle in, arm at rest. A session that pauses by itself (a restless head, too many dots skipped) is
-/// resumed a few times; one that somebody paused over ~/pause is theirs to resume. Paths are those of the machine that the node runs on.
+/// resumed a few times; one that somebody paused over ~/pause is theirs to resume. At a stop of the plan the arm waits off the head, this program
+/// says what is to be done, and whoever has done it calls ~/resume. Paths are those of the machine that the node runs on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
@@ -61,6 +62,9 @@ pub struct Args {
     /// All that is left of the layer (the default)
     #[arg(long)]
     all: bool,
+    /// Resume at the plan's stops (cartridge, shade, pigment, break) as if all was done that they ask for; for simulated hardware
+    #[arg(long)]
+    pass_stops: bool,
     /// Where the report goes
     #[arg(long, value_name = "FILE.json")]
     report: PathBuf,
@@ -262,7 +266,7 @@ impl Desk {
         while self.heard.try_recv().is_ok() {}
         self.start(args).await?;
         tally.begin();
-        let end = self.watch(&mut tally).await?;
+        let end = self.watch(&mut tally, args.pass_stops).await?;
         tally.end();
         Ok((end, tally))
     }
@@ -300,6 +304,9 @@ impl Desk {
         loop {
             let answer = call(&self.start, &request, "start", PATIENCE).await?;
             if answer.accepted {
+                if !answer.message.is_empty() {
+                    eprintln!("{}", answer.message);
+                }
                 return Ok(());
             }
             if self.ending.asked() {
@@ -337,9 +344,9 @@ impl Desk {
     }
 
     /// Watches until the session is over, one way or the other.
-    async fn watch(&mut self, tally: &mut Tally) -> Result<End, OperateError> {
+    async fn watch(&mut self, tally: &mut Tally, pass_stops: bool) -> Result<End, OperateError> {
         let bar = progress_bar();
-        let mut pauses = Pauses::default();
+        let mut pauses = Pauses::new(pass_stops);
         let mut heard_at = Instant::now();
         let end = loop {
             let heard = tokio::time::timeout(Duration::from_millis(200), self.heard.recv()).await;

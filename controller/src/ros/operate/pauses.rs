@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use r2r::stipple_msgs::msg::SessionState;
 
-use crate::ros::told::PAUSE_OWN;
+use crate::ros::told::{PAUSE_OWN, PAUSE_PLANNED};
 
 /// What the operator waits before resuming a session that has paused by itself.
 const RESUME_AFTER: Duration = Duration::from_secs(3);
@@ -18,6 +18,8 @@ pub enum Kind {
     None,
     /// The session has paused by itself.
     Own,
+    /// The plan has a stop there, at which a person does something.
+    Planned,
     /// Somebody asked for it, or it is not said who did.
     Asked,
 }
@@ -29,6 +31,8 @@ impl Kind {
             Self::None
         } else if state.message.starts_with(PAUSE_OWN) {
             Self::Own
+        } else if state.message.starts_with(PAUSE_PLANNED) {
+            Self::Planned
         } else {
             Self::Asked
         }
@@ -38,6 +42,8 @@ impl Kind {
 /// The operator's patience with a session that pauses by itself.
 #[derive(Debug, Default)]
 pub struct Pauses {
+    /// Nobody is there for the plan's stops, as nothing is done at them: they are resumed like the session's own.
+    pass_stops: bool,
     since: Option<Instant>,
     /// It has been said that somebody else must resume.
     waiting: bool,
@@ -59,11 +65,21 @@ pub enum Pause {
 }
 
 impl Pauses {
+    /// Of an operator who sees to the plan's stops, or passes them.
+    pub fn new(pass_stops: bool) -> Self {
+        Self {
+            pass_stops,
+            ..Self::default()
+        }
+    }
+
     /// Decides, with so many dots `done`.
     pub fn look(&mut self, kind: Kind, done: u32, now: Instant) -> Pause {
-        if kind != Kind::Own {
+        let resumes = kind == Kind::Own || (kind == Kind::Planned && self.pass_stops);
+        if !resumes {
             self.since = None;
-            let told = std::mem::replace(&mut self.waiting, kind == Kind::Asked);
+            let waits = matches!(kind, Kind::Asked | Kind::Planned);
+            let told = std::mem::replace(&mut self.waiting, waits);
             return if self.waiting && !told {
                 Pause::Wait
             } else {
@@ -75,7 +91,7 @@ impl Pauses {
         if now.saturating_duration_since(since) < RESUME_AFTER {
             return Pause::None;
         }
-        self.in_a_row = if done > self.done {
+        self.in_a_row = if done > self.done || kind == Kind::Planned {
             1
         } else {
             self.in_a_row + 1
@@ -93,7 +109,7 @@ impl Pauses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ros::told::PAUSE_ASKED;
+    use crate::ros::told::{PAUSE_ASKED, PAUSE_PLANNED};
 
     fn state(state: u8, message: &str) -> SessionState {
         SessionState {
@@ -109,6 +125,7 @@ mod tests {
         let of = |message: &str| Kind::of(&state(paused, message));
         assert_eq!(of(&format!("{PAUSE_OWN}the head")), Kind::Own);
         assert_eq!(of(&format!("{PAUSE_ASKED}by the operator")), Kind::Asked);
+        assert_eq!(of(&format!("{PAUSE_PLANNED}planned stop")), Kind::Planned);
         assert_eq!(of("paused: the head does not hold still"), Kind::Asked);
         assert_eq!(of(""), Kind::Asked);
         let ready = SessionState::READY as u8;
@@ -127,6 +144,23 @@ mod tests {
         let now = start + Duration::from_secs(100);
         assert_eq!(pauses.look(Kind::Own, 0, now), Pause::None);
         assert_eq!(pauses.look(Kind::Asked, 0, now + RESUME_AFTER), Pause::Wait);
+    }
+
+    #[test]
+    fn a_planned_stop_is_passed_only_by_an_operator_who_was_told_to() {
+        let (mut sees, mut passes) = (Pauses::default(), Pauses::new(true));
+        let start = Instant::now();
+        assert_eq!(sees.look(Kind::Planned, 0, start), Pause::Wait);
+        for s in 1..100 {
+            let now = start + s * RESUME_AFTER;
+            assert_eq!(sees.look(Kind::Planned, 0, now), Pause::None);
+            // As often as the plan wants, also without a dot in between.
+            assert_eq!(passes.look(Kind::Planned, 0, now), Pause::None);
+            let later = now + RESUME_AFTER;
+            assert_eq!(passes.look(Kind::Planned, 0, later), Pause::Resume);
+            // Resumed, it goes on.
+            assert_eq!(passes.look(Kind::None, 0, later), Pause::None);
+        }
     }
 
     #[test]
