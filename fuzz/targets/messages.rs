@@ -11,6 +11,7 @@ use serde::Deserialize;
 use stipple_controller::ros::inputs::Inputs;
 use stipple_controller::ros::program::Clock;
 use stipple_controller::ros::scan;
+use stipple_controller::session::Asked;
 use stipple_core::Limits;
 use stipple_model::arm::{Arm, ArmSource};
 
@@ -30,6 +31,7 @@ enum Message {
     Scan(PointCloud2),
     Description(String),
     Names(Vec<String>),
+    Pause(Option<String>, String),
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -76,6 +78,12 @@ fuzz_target!(|bytes: &[u8]| {
             }
             Message::Names(names) => {
                 let _ = inputs.reported_with(&names);
+            }
+            Message::Pause(by, reason) => {
+                let asked = Asked::new(by.as_deref(), &reason);
+                for said in [asked.by, asked.reason].into_iter().flatten() {
+                    assert!(said.chars().count() <= 200 && !said.contains(char::is_control));
+                }
             }
         }
         let look = inputs.look();

@@ -46,6 +46,18 @@ fn main() {
     ] {
         write("treatment", name, text.as_bytes());
     }
+    let sitting = include_str!("../../launch/sittings/example.toml");
+    write("sitting", "example", sitting.as_bytes());
+    let policy = include_str!("../../launch/policy/default.toml");
+    for (name, text) in [
+        ("pattern", include_str!("../intakes/pattern-baldness.toml")),
+        ("scar", include_str!("../intakes/scar-cover.toml")),
+        ("follow_up", include_str!("../intakes/follow-up.toml")),
+    ] {
+        write("course", name, text.as_bytes());
+        let both = format!("{text}\0{policy}");
+        write("course", &format!("{name}_policy"), both.as_bytes());
+    }
     for (name, bytes) in plans() {
         write("plan", name, &bytes);
     }

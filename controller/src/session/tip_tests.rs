@@ -8,11 +8,11 @@ mod truth;
 
 use nalgebra::{UnitQuaternion, Vector3};
 use rayon::prelude::*;
-use stipple_core::{MotionSeen, Sensed, TipNear};
+use stipple_core::{Dot, Fault, MotionSeen, Sensed, Target, TipNear};
 use stipple_model::clearance::WorkCell;
 use stipple_model::frames::{Base, Direction, Transform};
 use stipple_model::limits::{HOVER, KEEP_OUT_MARGIN};
-use stipple_model::plan::{KeepOut, tip_pose};
+use stipple_model::plan::{KeepOut, Outcome, tip_pose};
 use stipple_model::units::Length;
 
 use super::*;

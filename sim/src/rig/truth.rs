@@ -163,7 +163,8 @@ impl Watch {
         }
         let field = seen.field;
         let bound = field.lower(&tip.now);
-        let lifts = seen.view.state == State::Pausing && leads_away(field, tip);
+        // Asked last: it takes two heights.
+        let lifts = || seen.view.state == State::Pausing && leads_away(field, tip);
         // Of an arm that does not obey, off a head that is lost, only its path tells.
         let led = (seen.diverted || lasts(self.until.arm, seen.now))
             && lasts(self.until.head_told, seen.now);
@@ -173,7 +174,8 @@ impl Watch {
         let hovering = tip.speed > fastest
             && bound < HOVER_ZONE
             && field.exact(&tip.now) < HOVER_ZONE
-            && !(lifts || led);
+            && !led
+            && !lifts();
         let near = bound < NEAR_SKIN;
         let height = if near { field.exact(&tip.now) } else { bound };
         let nearing =
@@ -194,8 +196,8 @@ impl Watch {
             free,
             hovering,
             nearing,
-            height < LOWEST && !(slow || lifts || strange),
-            off_patch && !(slow || lifts || strange),
+            height < LOWEST && !(slow || strange || lifts()),
+            off_patch && !(slow || strange || lifts()),
             keep_out && !strange,
         ]
     }
