@@ -11,9 +11,9 @@ from stipple_msgs.msg import SessionState
 from bench import RUN, check, main, make_plan, program, until
 from wire import STALLS, Wire, read_events
 
-DOTS = 20
+DOTS = 25
 # Dots that a dip of pigment lasts: two stops.
-DIP = 8
+DIP = 10
 ASKS = "planned stop: let the needle take up pigment"
 
 

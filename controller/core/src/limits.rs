@@ -218,8 +218,7 @@ impl Limits {
     };
 
     /// For simulated hardware on a machine without real time: joint states to 60 ms, ticks to 40 ms apart (as long as the needle waits before
-    /// it draws in by itself), needle states to 100 ms, head poses to 80 ms for a strike and 200 ms before a stop; and three tenths in place of
-    /// one on the hovering tip's speed, since an arm that is led point by point makes up for a point that comes some ms late. All else as
+    /// it draws in by itself), needle states to 100 ms, head poses to 80 ms for a strike and 200 ms before a stop. All else as
     /// [`Limits::HARDWARE`]. Whoever uses it says so in the report.
     pub const LOOSE_CLOCK: Self = Self {
         tick_gap: Micros::from_ms(40),
@@ -227,7 +226,6 @@ impl Limits {
         head_age_strike: Micros::from_ms(80),
         head_age: Micros::from_ms(200),
         needle_age: Micros::from_ms(100),
-        tip_hover: 0.065,
         ..Self::HARDWARE
     };
 }

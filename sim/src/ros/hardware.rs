@@ -178,7 +178,7 @@ impl Hardware {
 
     fn turn(&mut self, running: &mut Running) {
         let now = running.clock.now();
-        // A loaded machine leaves gaps; the plant moves through them as it would have, and what has come in their course counts from now on.
+        // A loaded machine leaves gaps; the plant moves through them as it would have.
         if now
             .since(self.plant.now())
             .is_some_and(|gap| gap <= CATCH_UP)
@@ -187,6 +187,8 @@ impl Hardware {
                 self.plant.step(self.plant.now().after(STEP));
             }
         }
+        self.plant.step(now);
+        // What has come counts from now on: before it was there, nothing can have followed it.
         while let Ok(command) = self.orders.commands.try_recv() {
             if running.count.takes(command.sequence, now) {
                 self.plant.needle.take(&device_command(&command));
@@ -195,7 +197,6 @@ impl Hardware {
         while let Ok(asked) = self.orders.asked.try_recv() {
             self.server.answer(asked, &mut self.plant.arm);
         }
-        self.plant.step(now);
         self.server.look(now, &self.plant.arm);
         self.tell(now, running);
     }
