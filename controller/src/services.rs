@@ -385,7 +385,9 @@ impl Services for ThreadedServices {
         match request {
             Request::Note(note) => {
                 let notes = self.notes.as_ref().filter(|_| self.lost == Lost::No);
-                if let Some(Err(TrySendError::Full(_))) = notes.map(|notes| notes.try_send(note)) {
+                if let Some(notes) = notes
+                    && let Err(TrySendError::Full(_)) = notes.try_send(note)
+                {
                     self.lost = Lost::Yes;
                 }
             }

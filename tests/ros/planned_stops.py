@@ -3,6 +3,8 @@
 not before and not for anybody else. The operator at the command line waits for that, too, and passes stops only when told to."""
 
 import json
+import os
+import pty
 import subprocess
 import time
 
@@ -35,37 +37,60 @@ def by_services(bench):
         return watcher.judge(bench.record, loaded.session_id, bench.first(DOTS)) + desk.told_stalls()
 
 
-def session(bench, name, *more):
+def session(bench, name, *more, stdin=subprocess.DEVNULL):
     """The operator at the command line."""
     report = bench.folder / f"{name}.json"
     command = [RUN, program("stipple-controller"), "session", "--plan", bench.plan, "--record", bench.folder / f"{name}.sqlite", "--dots", DOTS,
                "--report", report, *more]
     log = bench.folder / f"{name}.log"
     with log.open("wb") as out:
-        return subprocess.Popen([str(word) for word in command], stdout=out, stderr=subprocess.STDOUT, start_new_session=True), report, log
+        return subprocess.Popen([str(word) for word in command], stdin=stdin, stdout=out, stderr=subprocess.STDOUT, start_new_session=True), report, log
 
 
-def at_the_command_line(bench):
-    for attempt in range(3):
-        process, report, log = session(bench, f"passes-{attempt}", "--pass-stops")
-        try:
-            code = process.wait(120.0)
-        finally:
-            process.kill()
-        # A machine that stood still ends the session of an operator at the command line.
-        if not any(f"ended by a fault: {stall}" in log.read_text() for stall in STALLS):
-            break
-    pauses = [pause["why"] for pause in json.loads(report.read_text())["pauses"]]
-    check(code == 0 and len(pauses) == 2 and all(ASKS in why for why in pauses), f"ended with {code} after {pauses}")
-    process, _, log = session(bench, "waits")
+def passes(bench, name):
+    """An operator who passes every stop: the session finishes. Returns the log."""
+    process, report, log = session(bench, name, "--pass-stops")
     try:
-        until(lambda: f"{ASKS}; " in log.read_text() and "waiting for ~/resume" in log.read_text(), "what is to be done to be said", bench)
+        code = process.wait(120.0)
+    finally:
+        process.kill()
+    if not stalled(log):
+        pauses = [pause["why"] for pause in json.loads(report.read_text())["pauses"]]
+        check(code == 0 and len(pauses) == 2 and all(ASKS in why for why in pauses), f"ended with {code} after {pauses}")
+    return log
+
+
+def waits(bench, name):
+    """An operator with a keyboard: nothing goes on until Enter is pressed. Returns the log."""
+    keyboard, terminal = pty.openpty()
+    process, _, log = session(bench, name, stdin=terminal)
+
+    def asked(times):
+        return stalled(log) or log.read_text().count(f"{ASKS}; ") == times
+
+    try:
+        until(lambda: asked(1), "what is to be done to be said", bench)
         time.sleep(6.0)
-        check(process.poll() is None, "the session went on, or ended, without anybody")
+        check(asked(1), "the session went on, or ended, without anybody")
+        check(stalled(log) or "press Enter" in log.read_text(), "it is not said how to go on")
+        os.write(keyboard, b"\n")
+        until(lambda: asked(2), "the session to go on to its next stop", bench)
     finally:
         process.terminate()
         code = process.wait(30.0)
-    check(code == 130, f"ended with {code}")
+    check(stalled(log) or code == 130, f"ended with {code}")
+    return log
+
+
+def stalled(log):
+    """A machine that stood still ends the session of an operator at the command line."""
+    return any(f"ended by a fault: {stall}" in log.read_text() for stall in STALLS)
+
+
+def at_the_command_line(bench):
+    for operator in (passes, waits):
+        tries = (operator(bench, f"{operator.__name__}-{attempt}") for attempt in range(3))
+        check(not all(stalled(log) for log in tries), "the machine stood still three times")
 
 
 def stops(bench):

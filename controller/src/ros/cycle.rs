@@ -47,6 +47,10 @@ pub enum Errand {
 }
 
 /// What the loop has to say.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a tick makes it, and takes no memory"
+)]
 pub enum Event {
     /// Something about the state has changed.
     State(SessionView, Option<Arc<About>>, PausedBy),

@@ -29,6 +29,14 @@ pub const PAUSE_PLANNED: &str = "pause_planned: ";
 /// What a pause's message begins with when somebody asked for it: theirs to resume.
 pub const PAUSE_ASKED: &str = "pause_asked: ";
 
+/// A message as a person reads it: without the key before it.
+#[must_use]
+pub fn plain(message: &str) -> &str {
+    let keys = [PAUSE_OWN, PAUSE_PLANNED, PAUSE_ASKED];
+    let plain = keys.iter().find_map(|key| message.strip_prefix(key));
+    plain.unwrap_or(message)
+}
+
 /// The fault that is told when the control loop is gone; the core has no name for it, as nobody is left to find it.
 const LOOP_DIED: (&str, &str) = (
     "control_loop_died",

@@ -15,10 +15,11 @@ use r2r::{Client, Node, QosProfile};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::program::{Ending, ProgramError, drain, every, join, latched, making, spin};
+use super::told::plain;
 use crate::report::Report;
 use lease::LeaseHolder;
 use pauses::{Kind, Pause, Pauses};
-use screen::{progress_bar, say, show};
+use screen::{Enter, progress_bar, say, show};
 use stipple_model::plan::{Plan, PlanError};
 use stipple_model::say;
 use tally::{StrikesError, Tally};
@@ -39,7 +40,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// All the while it holds the operator's lease: when this program dies or hangs, the session stops, needle in first.
 /// Ctrl-C stops the session in order: needle in, arm at rest. A session that pauses by itself (a restless head, too many dots skipped) is
 /// resumed a few times; one that somebody paused over ~/pause is theirs to resume. At a stop of the plan the arm waits off the head, this program
-/// says what is to be done, and whoever has done it calls ~/resume. Paths are those of the machine that the node runs on.
+/// says what is to be done, and goes on when somebody who has done it presses Enter. Paths are those of the machine that the node runs on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
@@ -346,7 +347,9 @@ impl Desk {
     /// Watches until the session is over, one way or the other.
     async fn watch(&mut self, tally: &mut Tally, pass_stops: bool) -> Result<End, OperateError> {
         let bar = progress_bar();
-        let mut pauses = Pauses::new(pass_stops);
+        let (mut pauses, enter) = (Pauses::new(pass_stops), Enter::listen());
+        // Whether the session waits to be resumed, and for a registration before that.
+        let mut waits = None;
         let mut heard_at = Instant::now();
         let end = loop {
             let heard = tokio::time::timeout(Duration::from_millis(200), self.heard.recv()).await;
@@ -356,6 +359,9 @@ impl Desk {
             }
             if heard_at.elapsed() > SILENCE {
                 break End::Silent;
+            }
+            if let (true, Some(must_register)) = (enter.pressed(), waits) {
+                self.go_on(must_register).await?;
             }
             let Ok(heard) = heard else {
                 continue;
@@ -370,23 +376,19 @@ impl Desk {
                     show(&bar, &state);
                     let end = over(&state);
                     let kind = Kind::of(&state);
-                    let (message, must_register) = (state.message.clone(), state.must_register);
+                    let message = plain(&state.message).to_owned();
+                    let must_register = state.must_register;
+                    waits = (kind != Kind::None).then_some(must_register);
                     tally.take_state(*state);
                     if let Some(end) = end {
                         break end;
                     }
                     match pauses.look(kind, tally.struck(), Instant::now()) {
                         Pause::None => {}
-                        Pause::Wait => say(&bar, &format!("{message}; waiting for ~/resume")),
+                        Pause::Wait => say(&bar, &format!("{message}; {}", enter.how_to_go_on())),
                         Pause::Resume => {
                             say(&bar, &format!("{message}; resuming"));
-                            if must_register {
-                                self.register().await?;
-                            }
-                            let request = Resume::Request {
-                                asked_by: self.name.clone(),
-                            };
-                            call(&self.resume, &request, "resume", PATIENCE).await?;
+                            self.go_on(must_register).await?;
                         }
                         Pause::TooMany => {
                             self.stop(tally).await?;
@@ -398,6 +400,18 @@ impl Desk {
         };
         bar.finish_and_clear();
         Ok(end)
+    }
+
+    /// Resumes the session; where that is refused, its state goes on saying why.
+    async fn go_on(&self, must_register: bool) -> Result<(), OperateError> {
+        if must_register {
+            self.register().await?;
+        }
+        let request = Resume::Request {
+            asked_by: self.name.clone(),
+        };
+        call(&self.resume, &request, "resume", PATIENCE).await?;
+        Ok(())
     }
 
     /// Stops the session, and waits until it has stopped.

@@ -9,7 +9,7 @@ use r2r::stipple_msgs::msg::{DotResult, SessionState};
 use stipple_model::plan::{DotId, Plan};
 
 use crate::report::{FaultCount, PauseRow, PlacementError, Report, Spread};
-use crate::ros::told::{PAUSE_ASKED, PAUSE_OWN, PAUSE_PLANNED};
+use crate::ros::told::plain;
 
 /// The simulator writes its strikes every half second; this is longer.
 const STRIKES_LATE: Duration = Duration::from_secs(3);
@@ -117,11 +117,7 @@ impl Tally {
         if state.state != SessionState::PAUSED as u8 {
             self.end_pause(now);
         } else if self.paused.is_none() {
-            let why = [PAUSE_OWN, PAUSE_PLANNED, PAUSE_ASKED]
-                .iter()
-                .find_map(|key| state.message.strip_prefix(key));
-            let why = why.unwrap_or(&state.message).to_owned();
-            self.paused = Some((now, why));
+            self.paused = Some((now, plain(&state.message).to_owned()));
         }
     }
 
@@ -335,6 +331,7 @@ pub fn text(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ros::told::{PAUSE_ASKED, PAUSE_OWN};
 
     #[test]
     fn breaks_are_counted_with_their_length_and_reason() {
