@@ -62,7 +62,9 @@ impl Core {
         if self.struck.is_some_and(|at| !now.passed(at, target.rest)) {
             self.hop_since = now;
             self.leg_since = now;
-            // The head may be elsewhere by then.
+            // A head that is restless after it has its time to calm down from then on.
+            self.since = now;
+            // It may be elsewhere by then.
             step.queue.set_hop(target.dot, None);
             self.message = Message::SkinRests;
             return;

@@ -152,8 +152,10 @@ impl<'a> Planned<'a> {
         let others = later
             .iter()
             .filter(|s| !is_fitting(s.kind) && s.before == place);
-        let there = |stop: &&Stop| fitted(begins).all(|s| s.kind != stop.kind);
-        for stop in others.chain(fitted(later).filter(there)) {
+        // At the very dot nobody knows whether it was made: what the layer began with may be out again.
+        let wanted =
+            |stop: &&Stop| stop.before == place || fitted(begins).all(|s| s.kind != stop.kind);
+        for stop in others.chain(fitted(later).filter(wanted)) {
             here.add(self, stop);
         }
         here
@@ -293,6 +295,22 @@ mod tests {
             assert_eq!(asked(&LAYER, [place]), told(&[(place, BOTH)]));
         }
         assert_eq!(asked(&[], 0..5), []);
+    }
+
+    #[test]
+    fn what_the_layer_began_with_is_asked_for_where_it_comes_back() {
+        let layer = [(0, shade(0)), (4, shade(1)), (8, shade(0))];
+        let back = told(&[(8, "bring the shade light: 1 s")]);
+        assert_eq!(asked(&layer, [8]), back);
+        assert_eq!(
+            asked(&layer, [7, 8]),
+            [told(&[(7, "bring the shade dark: 1 s")]), back,].concat()
+        );
+        assert_eq!(asked(&layer, [9]), []);
+        assert_eq!(
+            asked(&[(0, needle(0)), (5, needle(0))], [5]),
+            told(&[(5, "fit a fresh cartridge: 1 s")])
+        );
     }
 
     #[test]

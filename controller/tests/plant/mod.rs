@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
 mod arm;
+mod needle;
 
 use std::sync::Arc;
 
@@ -10,7 +11,6 @@ use stipple_controller::admit::{AdmitError, Admitted, admit, layer_motions};
 use stipple_controller::hops::{CellPlanner, Kinematics as _};
 use stipple_controller::ports::*;
 use stipple_controller::record::Binding;
-use stipple_core::{NeedleCommand, NeedleState};
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::clearance::WorkCell;
@@ -24,6 +24,7 @@ use stipple_model::units::{Angle, Area, Density, Length};
 
 #[allow(unused_imports, reason = "each test file uses its own part of it")]
 pub use arm::{Amiss, Arm};
+pub use needle::Needle;
 
 pub const TICK: Micros = Micros::from_ms(2);
 const RADIUS: f64 = 0.09;
@@ -287,55 +288,6 @@ pub fn bed_on(admitted: Admitted) -> Option<Bed> {
         home,
         binding,
     })
-}
-
-#[derive(Default)]
-pub struct Needle {
-    pub now: Micros,
-    pub extension: f64,
-    goal: Option<(f64, u32, u64)>,
-    permit: u64,
-}
-
-impl Needle {
-    pub fn dot(&self) -> Option<u32> {
-        self.goal.map(|(_, dot, _)| dot)
-    }
-}
-
-impl NeedlePort for Needle {
-    fn report(&self) -> Option<Stamped<NeedleReport>> {
-        let state = match self.goal {
-            Some((goal, ..)) if (goal - self.extension).abs() < 1e-6 => NeedleState::Extended,
-            Some(_) => NeedleState::Extending,
-            None if self.extension < 1e-6 => NeedleState::Retracted,
-            None => NeedleState::Retracting,
-        };
-        let value = NeedleReport {
-            state,
-            extension: self.extension,
-            axial_force: 0.2,
-            permit: self.permit,
-            ours: true,
-        };
-        Some(Stamped {
-            value,
-            arrived: self.now,
-            sequence: self.now.0,
-        })
-    }
-
-    fn command(&mut self, command: &NeedleCommand) -> Result<(), PortError> {
-        self.goal = match command {
-            NeedleCommand::Retract => None,
-            NeedleCommand::Extend(stroke) => {
-                assert!(stroke.nonce() >= self.permit, "an old permit");
-                self.permit = stroke.nonce();
-                Some((stroke.extension(), stroke.dot().0, stroke.nonce()))
-            }
-        };
-        Ok(())
-    }
 }
 
 pub struct Tracker {

@@ -3,6 +3,7 @@
 use stipple_core::*;
 
 use crate::bench::Bench;
+use crate::plant::Nuisance;
 
 /// A session under way whose plan has stops before these dots.
 fn started(dots: u32, stops: &[u32]) -> Bench {
@@ -100,4 +101,20 @@ fn skin_rests_between_a_strike_and_the_way_to_the_next_dot() {
         }
     }
     assert_eq!((bench.outcomes.len(), waited, said), (4, 3, true));
+}
+
+/// The rest is none of the time that a restless head is given.
+#[test]
+fn a_head_that_is_restless_after_a_rest_has_its_time_to_calm_down() {
+    let mut bench = Bench::new(4);
+    bench.plant.rest = Micros::from_ms(3_000);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    assert!(bench.until(2_000, |o| o.message == Message::SkinRests));
+    assert!(!bench.until(1_000, |o| o.state != State::Approaching));
+    bench.plant.nuisance = Nuisance::HeadFast;
+    let restless = Limits::HARDWARE.timeouts.restless;
+    let ticks = (restless.s() / 0.002) as u32;
+    assert!(!bench.until(ticks - 10, |o| o.state == State::Pausing));
+    assert!(bench.until(20, |o| o.state == State::Pausing));
 }

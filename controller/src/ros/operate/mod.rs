@@ -8,6 +8,7 @@ mod tally;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use indicatif::ProgressBar;
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::msg::{DotResult, SessionState};
 use r2r::stipple_msgs::srv::{LoadPlan, Register, Resume, Start};
@@ -361,7 +362,7 @@ impl Desk {
                 break End::Silent;
             }
             if let (true, Some(must_register)) = (enter.pressed(), waits) {
-                self.go_on(must_register).await?;
+                self.go_on(&bar, must_register).await?;
             }
             let Ok(heard) = heard else {
                 continue;
@@ -388,7 +389,7 @@ impl Desk {
                         Pause::Wait => say(&bar, &format!("{message}; {}", enter.how_to_go_on())),
                         Pause::Resume => {
                             say(&bar, &format!("{message}; resuming"));
-                            self.go_on(must_register).await?;
+                            self.go_on(&bar, must_register).await?;
                         }
                         Pause::TooMany => {
                             self.stop(tally).await?;
@@ -402,15 +403,18 @@ impl Desk {
         Ok(end)
     }
 
-    /// Resumes the session; where that is refused, its state goes on saying why.
-    async fn go_on(&self, must_register: bool) -> Result<(), OperateError> {
+    /// Resumes the session, or says why it does not go on.
+    async fn go_on(&self, bar: &ProgressBar, must_register: bool) -> Result<(), OperateError> {
         if must_register {
             self.register().await?;
         }
         let request = Resume::Request {
             asked_by: self.name.clone(),
         };
-        call(&self.resume, &request, "resume", PATIENCE).await?;
+        let answer = call(&self.resume, &request, "resume", PATIENCE).await?;
+        if !answer.accepted {
+            say(bar, &format!("not resumed: {}", answer.message));
+        }
         Ok(())
     }
 
