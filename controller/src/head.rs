@@ -392,6 +392,7 @@ mod tests {
         assert!(ahead < 0.25e-3, "350 ms ahead: {:.3} mm", ahead * 1e3);
     }
 
+    /// H3.
     #[test]
     fn sees_a_jerk_within_a_few_poses() {
         let (mut filter, mut noise) = (HeadFilter::new(HeadFilterConfig::default()), Noise(3));
@@ -409,6 +410,7 @@ mod tests {
         assert!((0.0..0.05).contains(&seen), "30 mm/s seen after {seen} s");
     }
 
+    /// H4.
     #[test]
     fn does_not_believe_jumps_repeats_and_nonsense() {
         let mut filter = HeadFilter::new(HeadFilterConfig::default());

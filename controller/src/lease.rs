@@ -212,6 +212,7 @@ mod tests {
         assert_eq!(lease.held().unwrap().value, LeaseTerm(2));
     }
 
+    /// H15.
     #[test]
     fn a_second_sender_is_refused_until_the_holder_is_long_silent() {
         let mut lease = Lease::new(AGE);

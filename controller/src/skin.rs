@@ -5,7 +5,7 @@ use parry3d::shape::TriMesh;
 use stipple_core::{Dot, Micros, TipSeen};
 use stipple_model::frames::{Base, Direction, Head, Point, Tip, Transform};
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::plan::{self, DotId, Plan};
+use stipple_model::plan::{self, DotId};
 
 /// How far off the mesh a point may be and still count as on it, m. Source: own, the tracked head's own error.
 const ON_SKIN: f64 = 0.5e-3;
@@ -135,12 +135,4 @@ impl Skin {
             in_patch: on_skin.in_patch && on_skin.distance <= ON_SKIN,
         }
     }
-}
-
-/// The skin of a plan.
-///
-/// # Errors
-/// As [`Skin::new`].
-pub fn skin_of(plan: &Plan) -> Result<Skin, SkinError> {
-    Skin::new(&plan.head, &plan.patch)
 }

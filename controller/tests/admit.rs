@@ -28,6 +28,7 @@ fn check(change: impl FnOnce(&mut Plan), expect: impl FnOnce(&AdmitError) -> boo
     assert!(expect(&error), "{error}");
 }
 
+/// H1, H7.
 #[test]
 fn broken_plans_are_refused_each_for_its_own_reason() {
     use DotFault::*;

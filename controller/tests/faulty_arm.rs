@@ -31,7 +31,7 @@ impl Bench {
         let planner = bed.planner.clone();
         let done = record.dots().unwrap();
         let config = SessionConfig::new(Limits::HARDWARE, 1);
-        let session = Session::new(&bed.admitted, Arc::new(planner.clone()), done, config).unwrap();
+        let session = Session::new(&bed.admitted, Arc::new(planner.clone()), done, config);
         let services = InlineServices::new(planner.clone(), record, WallClock { at_zero_us: 0 });
         let mut bench = Self {
             session,

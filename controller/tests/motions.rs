@@ -83,8 +83,7 @@ impl Bench {
         let record = Record::in_memory(bed.binding, WALL.at_zero_us).unwrap();
         let config = SessionConfig::new(Limits::HARDWARE, 0);
         let done = record.dots().unwrap();
-        let session =
-            Session::new(&bed.admitted, Arc::new(bed.planner.clone()), done, config).unwrap();
+        let session = Session::new(&bed.admitted, Arc::new(bed.planner.clone()), done, config);
         Self {
             session,
             plant: Plant::new(bed),

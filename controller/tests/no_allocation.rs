@@ -139,7 +139,7 @@ impl Bench {
         let kinematics = Arc::new(planner.clone());
         let done = record.dots().unwrap();
         Self {
-            session: Session::new(&bed.admitted, kinematics, done, config).unwrap(),
+            session: Session::new(&bed.admitted, kinematics, done, config),
             plant: Plant::new(bed),
             services: Aside {
                 asked: VecDeque::with_capacity(64),
@@ -193,6 +193,7 @@ impl Bench {
     }
 }
 
+/// H10.
 #[test]
 fn no_tick_of_a_session_takes_memory() {
     let bed = bed(30);

@@ -308,6 +308,7 @@ fn mixed<'a>(
     bytes
 }
 
+/// H11.
 #[test]
 fn a_write_that_was_torn_is_as_if_it_had_not_been() {
     let history = history(60);
@@ -359,6 +360,7 @@ fn a_write_that_was_torn_is_as_if_it_had_not_been() {
     assert!(torn > 300, "{torn} torn writes only");
 }
 
+/// H11.
 #[test]
 fn a_checkpoint_that_was_torn_loses_nothing() {
     // Enough rows for the log to be copied into the file a few times.

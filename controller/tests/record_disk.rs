@@ -127,6 +127,7 @@ fn session_on(bed: &plant::Bed, path: &Path, failing: Failing, moment: Moment) -
     }
 }
 
+/// H11.
 #[test]
 fn no_strike_follows_a_write_that_failed_and_every_strike_is_in_the_record() {
     let bed = bed(20);

@@ -102,6 +102,7 @@ fn a_session_goes_on_another_day_with_the_head_elsewhere_and_every_dot_is_struck
     assert!(verify(&path, None).unwrap().is_ok());
 }
 
+/// H7.
 #[test]
 fn each_refusal_has_its_own_reason_and_changes_nothing() {
     let bed = bed(4);
@@ -178,6 +179,7 @@ fn each_refusal_has_its_own_reason_and_changes_nothing() {
     record.sit(&sitting("N-2"), &registry, DAY_ONE).unwrap();
 }
 
+/// H8.
 #[test]
 fn a_cartridge_is_for_one_sitting_in_one_record() {
     let bed = bed(8);
@@ -251,6 +253,7 @@ fn a_cartridge_is_for_one_sitting_in_one_record() {
     );
 }
 
+/// H8.
 #[test]
 fn a_session_strikes_no_more_than_its_cartridge_may() {
     let bed = bed(8);

@@ -46,8 +46,7 @@ impl Bench {
     fn new(bed: &Bed, record: Record, first_nonce: u64) -> Self {
         let config = SessionConfig::new(Limits::HARDWARE, first_nonce);
         let done = record.dots().unwrap();
-        let session =
-            Session::new(&bed.admitted, Arc::new(bed.planner.clone()), done, config).unwrap();
+        let session = Session::new(&bed.admitted, Arc::new(bed.planner.clone()), done, config);
         Self {
             session,
             plant: Plant::new(bed),
@@ -329,6 +328,7 @@ fn stop_clear_and_start_again_leaves_nothing_out_and_strikes_nothing_twice() {
     );
 }
 
+/// H3.
 #[test]
 fn a_head_that_moves_draws_the_needle_back_and_a_tracker_that_falls_silent_stops_all() {
     let bed = bed(20);
@@ -399,6 +399,7 @@ fn a_head_that_moves_draws_the_needle_back_and_a_tracker_that_falls_silent_stops
     assert_eq!(bench.session.done().len(), 20);
 }
 
+/// H9.
 #[test]
 fn an_operator_who_is_gone_stops_the_session_and_their_return_starts_nothing() {
     let bed = bed(20);
@@ -431,6 +432,7 @@ fn an_operator_who_is_gone_stops_the_session_and_their_return_starts_nothing() {
     assert_eq!((dots.len(), bench.plant.strikes.len()), (20, 20));
 }
 
+/// H6.
 #[test]
 fn a_crash_leaves_at_most_one_dot_in_doubt_and_none_is_struck_twice() {
     let folder = tempfile::tempdir().unwrap();

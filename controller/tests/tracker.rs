@@ -126,7 +126,7 @@ impl Bench {
         let config = SessionConfig::new(Limits::HARDWARE, 1);
         let planner = bed.planner.clone();
         let done = record.dots().unwrap();
-        let session = Session::new(&bed.admitted, Arc::new(planner.clone()), done, config).unwrap();
+        let session = Session::new(&bed.admitted, Arc::new(planner.clone()), done, config);
         let mut bench = Self {
             session,
             plant: Plant::new(bed),

@@ -390,6 +390,7 @@ fn a_head_with_four_tenths_cut_away_is_still_found() {
     }
 }
 
+/// H7.
 #[test]
 fn another_persons_head_is_refused_by_its_residual() {
     let Some(all) = HEADS.iter().map(|h| read(h)).collect::<Option<Vec<_>>>() else {

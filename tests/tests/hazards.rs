@@ -1,5 +1,5 @@
-//! The controller's table of hazards is whole: every hazard has a row, every row tests that exist, every test that names a hazard its row, every
-//! program over ROS 2 in a row names its hazard, and every fault of the core has the row of its hazard.
+//! The controller's table of hazards is whole: every hazard has a row, every row tests that exist and say which hazard they hold, every test that
+//! names a hazard its row, and every fault of the core has the row of its hazard.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
@@ -71,7 +71,7 @@ fn is_test(source: &str, name: &str) -> bool {
     })
 }
 
-/// The hazards that the doc comments of a source's tests begin with, by the test's name: `/// H4, H5: …`.
+/// The hazards that the doc comments of a source's tests begin with, by the test's name: `/// H4, H5: …` or `/// H4.`.
 fn marks(source: &str) -> BTreeMap<String, BTreeSet<usize>> {
     let (mut found, mut marked) = (BTreeMap::new(), BTreeSet::new());
     let (mut in_comment, mut is_a_test) = (false, false);
@@ -105,9 +105,9 @@ fn mark(source: &str) -> BTreeSet<usize> {
     hazards(text.lines().next().unwrap_or_default())
 }
 
-/// `H4, H5: …` is 4 and 5; any other beginning is none.
+/// `H4, H5: …` and `H4, H5.` are 4 and 5; any other beginning is none.
 fn hazards(comment: &str) -> BTreeSet<usize> {
-    let (front, _) = comment.split_once(':').unwrap_or_default();
+    let (front, _) = comment.split_once([':', '.']).unwrap_or_default();
     let numbers = front.split(", ").map(|h| h.strip_prefix('H')?.parse().ok());
     numbers.collect::<Option<_>>().unwrap_or_default()
 }
@@ -128,23 +128,25 @@ fn wrong(table: &str, read: impl Fn(&str) -> Option<String>, files: &[String]) -
             wrong.push(format!("H{number} has no test"));
         }
         for test in &row.tests {
-            let there = match test.split_once("::") {
-                Some((path, name)) => read(path).is_some_and(|source| is_test(&source, name)),
+            let named = match test.split_once("::") {
+                Some((path, name)) => read(path)
+                    .filter(|source| is_test(source, name))
+                    .map(|source| marks(&source).remove(name).unwrap_or_default()),
                 // A program over ROS 2: it is one when it is run.
                 None => test
                     .strip_prefix("tests/ros/")
                     .and_then(|file| file.strip_suffix(".py"))
                     .zip(read("tests/ros/run_all.py"))
-                    .is_some_and(|(name, all)| {
-                        all.contains(&format!("\"{name}\":")) && read(test).is_some()
-                    }),
+                    .filter(|(name, all)| all.contains(&format!("\"{name}\":")))
+                    .and_then(|_| read(test))
+                    .map(|source| mark(&source)),
             };
-            if !there {
-                wrong.push(format!("H{number}: there is no test {test}"));
-            } else if test.ends_with(".py")
-                && !mark(&read(test).unwrap_or_default()).contains(&number)
-            {
-                wrong.push(format!("{test} does not name H{number}"));
+            match named {
+                None => wrong.push(format!("H{number}: there is no test {test}")),
+                Some(named) if !named.contains(&number) => {
+                    wrong.push(format!("{test} does not name H{number}"));
+                }
+                Some(_) => {}
             }
         }
     }
@@ -255,6 +257,13 @@ fn a_table_that_is_not_whole_is_found_out() {
             "| H8 | | | | `tests/ros/operator_lease.py` | |\n| 8 |",
         ),
         "tests/ros/operator_lease.py does not name H8",
+    );
+    says(
+        spoilt(
+            "| H8 |",
+            "| H8 | | | | `controller/src/lease.rs::a_second_sender_is_refused_until_the_holder_is_long_silent` | |\n| 8 |",
+        ),
+        "is_long_silent does not name H8",
     );
     says(
         spoilt("`lease_lost`", ""),

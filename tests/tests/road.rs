@@ -112,6 +112,7 @@ fn same_inputs_same_bytes_other_seed_other_plan() {
     assert_ne!(first.to_bytes().unwrap().1, other.to_bytes().unwrap().1);
 }
 
+/// H7.
 #[test]
 fn a_changed_byte_or_a_cut_file_is_refused() {
     let (bytes, digest) = shared().to_bytes().unwrap();
@@ -157,6 +158,7 @@ fn simulate(plan: &Plan, folder: &Path, dots: u32, seed: u64) -> (Simulation, En
     (simulation, ending)
 }
 
+/// H2.
 #[test]
 fn a_session_places_its_dots_where_they_belong() {
     let folder = tempfile::tempdir().unwrap();

@@ -24,7 +24,7 @@ use stipple_model::digest::Digest;
 use stipple_model::limits::{HOVER, KEEP_OUT_DEPTH};
 use stipple_model::plan::Plan;
 
-use crate::skin::skin_of;
+use crate::skin::Skin;
 
 pub use described::{DescriptionError, check_described};
 pub use dots::{NORMAL_OFF, SAME_PLACE};
@@ -37,6 +37,7 @@ pub struct Admitted {
     plan: Arc<Plan>,
     digest: Digest,
     cell: Arc<WorkCell>,
+    skin: Arc<Skin>,
 }
 
 impl std::fmt::Debug for Admitted {
@@ -64,6 +65,12 @@ impl Admitted {
     #[must_use]
     pub const fn cell(&self) -> &Arc<WorkCell> {
         &self.cell
+    }
+
+    /// The plan's head with its patch.
+    #[must_use]
+    pub const fn skin(&self) -> &Arc<Skin> {
+        &self.skin
     }
 
     /// Whether the plan was made on the scan file of that digest.
@@ -99,12 +106,18 @@ pub fn admit(plan: Arc<Plan>, digest: Digest) -> Result<Admitted, AdmitError> {
     check_keep_outs(&plan)?;
     check_description(&plan.cell.arm)?;
     let arm = Arm::from_source(&plan.cell.arm).map_err(CellError::Arm)?;
-    dots::check(&plan, &skin_of(&plan)?, &arm)?;
+    let skin = Arc::new(Skin::new(&plan.head, &plan.patch)?);
+    dots::check(&plan, &skin, &arm)?;
     check_stroke(&plan)?;
     let cell = Arc::new(plan.work_cell()?);
     dots::check_clear(&plan, &cell)?;
     motion::check(&plan, &cell)?;
-    Ok(Admitted { plan, digest, cell })
+    Ok(Admitted {
+        plan,
+        digest,
+        cell,
+        skin,
+    })
 }
 
 /// An arm that goes by the name of the one that is shipped is described as that one is. (Any other has only the plan's word.)

@@ -398,6 +398,7 @@ mod tests {
         }
     }
 
+    /// H13.
     #[test]
     fn joints_are_read_by_name_and_broken_ones_are_dropped() {
         let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
@@ -444,6 +445,7 @@ mod tests {
         assert_eq!(inputs.reported.lock().unwrap().len(), REPORTERS);
     }
 
+    /// H13.
     #[test]
     fn a_head_pose_must_be_whole_and_in_the_arms_frame() {
         let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);

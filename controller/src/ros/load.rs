@@ -27,7 +27,6 @@ use crate::record::{Binding, DotState, Durability, Record, RecordError};
 use crate::registration::{Registrar, Registration, RegistrationError};
 use crate::services::ThreadedServices;
 use crate::session::{Before, Session, SessionConfig};
-use crate::skin::SkinError;
 
 /// How long the arm may take to report for the first time.
 const ARM_REPORTS: Duration = Duration::from_secs(10);
@@ -57,9 +56,6 @@ pub enum LoadError {
     /// The plan's cell.
     #[error(transparent)]
     Cell(#[from] CellError),
-    /// The plan's head.
-    #[error(transparent)]
-    Skin(#[from] SkinError),
     /// The arm has not reported.
     #[error("no joint states have come in {} s: is the arm's driver running, on the topic joint_states?", ARM_REPORTS.as_secs())]
     NoArm,
@@ -460,7 +456,7 @@ fn begin(
             before,
             ..SessionConfig::new(terms.limits, first_nonce)
         },
-    )?;
+    );
     Ok(Loaded {
         session,
         services: ThreadedServices::start(new.planner.clone(), record, clock.wall())?,

@@ -38,7 +38,7 @@ use crate::hops::{HopRefusal, Kinematics};
 use crate::ports::{Micros, Ports};
 use crate::record::{DotState, RecordError};
 use crate::services::Services;
-use crate::skin::{Skin, SkinError, skin_of};
+use crate::skin::Skin;
 
 pub use breaks::{Asked, Break};
 pub use counts::Counts;
@@ -129,7 +129,7 @@ pub struct Session {
     plan: Arc<Plan>,
     digest: Digest,
     kinematics: Arc<dyn Kinematics>,
-    skin: Skin,
+    skin: Arc<Skin>,
     /// Of the box about the planned head.
     corners: [Point<Head>; 8],
     core: Core,
@@ -172,23 +172,21 @@ pub struct Session {
 
 impl Session {
     /// A session in the state safe. `done` is what the record knows; those dots are never struck.
-    ///
-    /// # Errors
-    /// When the plan's head mesh cannot be searched.
+    #[must_use]
     pub fn new(
         admitted: &Admitted,
         kinematics: Arc<dyn Kinematics>,
         done: BTreeMap<DotId, DotState>,
         config: SessionConfig,
-    ) -> Result<Self, SkinError> {
+    ) -> Self {
         let plan = Arc::clone(admitted.plan());
         let done = Done::new(plan.dots.len(), &done);
         let mut limits = config.limits;
         // The tool's own stroke may be shorter than the limit, never longer.
         limits.stroke = limits.stroke.min(plan.cell.tool.stroke.m());
         let speeds = Speeds::new(kinematics.acceleration(), limits.joints_age);
-        Ok(Self {
-            skin: skin_of(&plan)?,
+        Self {
+            skin: Arc::clone(admitted.skin()),
             corners: corners(&plan.head),
             plan,
             digest: admitted.digest(),
@@ -221,7 +219,7 @@ impl Session {
             keeping: Keeping::new(config.before),
             replaced: None,
             spent: None,
-        })
+        }
     }
 
     /// Hands an operator's command to the next tick. A stop is never displaced by another command; a start goes by

@@ -130,7 +130,7 @@ mod tests {
     }
 
     proptest! {
-        /// However reports are held up by no more than the age they may have, an arm within its limits is never said to be over them.
+        /// H12: however reports are held up by no more than the age they may have, an arm within its limits is never said to be over them.
         #[test]
         fn an_arm_within_its_limits_is_never_over_them(delays in prop::collection::vec(0u64..=20_000, 64)) {
             let share = worst(1.0, |k| delays[k as usize % delays.len()]);

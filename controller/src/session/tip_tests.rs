@@ -120,7 +120,7 @@ impl Stage {
         let record = Record::in_memory(bed.binding, 1).unwrap();
         let planner = Arc::new(bed.planner.clone());
         let config = SessionConfig::new(LIMITS, 0);
-        let mut session = Session::new(&bed.admitted, planner, BTreeMap::new(), config).unwrap();
+        let mut session = Session::new(&bed.admitted, planner, BTreeMap::new(), config);
         let mut plant = Plant::new(bed);
         let wall = WallClock { at_zero_us: 1 };
         let mut services = InlineServices::new(bed.planner.clone(), record, wall);

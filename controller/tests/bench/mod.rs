@@ -23,7 +23,7 @@ impl Bench {
         let done = record.dots().unwrap();
         let planner = Arc::new(bed.planner.clone());
         Self {
-            session: Session::new(&bed.admitted, planner, done, config).unwrap(),
+            session: Session::new(&bed.admitted, planner, done, config),
             plant: Plant::new(bed),
             services: InlineServices::new(
                 bed.planner.clone(),

@@ -53,6 +53,7 @@ mod tests {
 
     const RADIUS: f64 = 0.09;
 
+    /// H1.
     #[test]
     fn the_tip_keeps_away_from_what_it_is_kept_out_of_all_along() {
         let cell = cell();

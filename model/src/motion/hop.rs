@@ -69,7 +69,7 @@ pub enum HopError {
     /// The target itself is too near something.
     #[error("the target is not clear: {0:?}")]
     TargetBlocked(Obstacle),
-    /// Where the way would begin, something is within another margin than the nose's to the head: from there no way is clear.
+    /// Where the way would begin, something is within a margin, and be it the nose's to the head, no way leads off it: from there none is clear.
     #[error("the start is not clear: {0:?}")]
     StartBlocked(Obstacle),
     /// Every way tried is too near something.
@@ -350,7 +350,9 @@ pub fn hop_within(
     match settled.blocked(from) {
         None => {}
         // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
-        Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun.leave(HOVER_ZONE)?,
+        Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun
+            .leave(HOVER_ZONE)
+            .map_err(|_| HopError::StartBlocked(obstacle))?,
         // No way that begins within another margin is clear.
         Some(obstacle) => return Err(HopError::StartBlocked(obstacle)),
     }

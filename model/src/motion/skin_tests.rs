@@ -107,6 +107,7 @@ impl Bed {
     }
 }
 
+/// H12.
 #[test]
 fn below_hover_height_the_tip_is_slow() {
     for shape in [bumps as Shape, ridges, hollow] {

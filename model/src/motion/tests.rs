@@ -295,14 +295,20 @@ fn no_lift_drags_the_needle_along_the_skin() {
         pose.rotation = turn * pose.rotation;
         pose.translation.vector = head.translation.vector + out * 0.086;
         let flange = work.flange_for_tip(&crate::frames::Transform::from_raw(pose));
-        let q = work.arm().inverse_near(&flange, &from)?;
-        lift(&work, &cell.base_from_head, &q).ok()
+        work.arm().inverse_near(&flange, &from).expect("in reach")
     };
-    let lifted = tilted(0.0).expect("straight up there is a way");
-    let up = work.base_from_tip(&lifted.end()).origin().raw();
+    let lifted = |q: &Joints| lift(&work, &cell.base_from_head, q);
+    let hops = |q: &Joints| hop_to_joints(&work, &cell.base_from_head, q, &from);
+    let straight = lifted(&tilted(0.0)).expect("straight up there is a way");
+    let up = work.base_from_tip(&straight.end()).origin().raw();
     assert!((up - cell.base_from_head.raw().translation.vector).norm() > 0.1);
-    assert!(tilted(30.0).is_some());
-    assert!(tilted(75.0).is_none());
+    assert!(lifted(&tilted(30.0)).is_ok() && hops(&tilted(30.0)).is_ok());
+    // From there nothing is said of where a hop would lead: the arm stands where it may not be.
+    assert!(lifted(&tilted(75.0)).is_err());
+    assert!(matches!(
+        hops(&tilted(75.0)),
+        Err(HopError::StartBlocked(_))
+    ));
 }
 
 #[test]

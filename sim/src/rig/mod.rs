@@ -166,7 +166,7 @@ impl Rig {
         let planner = CellPlanner::new(Arc::clone(plan), Arc::clone(&cell));
         let record = restart::open(admitted, setup.record.as_deref(), 0)?;
         plant.remember_struck(record.placed()?.iter().map(|p| p.dot));
-        let session = restart::session(admitted, &planner, record.dots()?, &setup, Micros::ZERO)?;
+        let session = restart::session(admitted, &planner, record.dots()?, &setup, Micros::ZERO);
         let mut rng = ChaCha8Rng::seed_from_u64(setup.seed);
         rng.set_stream(5);
         Ok(Self {

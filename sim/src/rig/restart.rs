@@ -41,18 +41,13 @@ pub(super) fn session(
     done: BTreeMap<DotId, DotState>,
     setup: &Setup,
     now: Micros,
-) -> Result<Session, RunError> {
+) -> Session {
     // Strikes are numbered by the true time: larger than all before, since no process strikes once a microsecond.
     let config = SessionConfig {
         before: Before::Unregistered,
         ..SessionConfig::new(limits(setup.sabotage), now.0 + 1)
     };
-    Ok(Session::new(
-        admitted,
-        Arc::new(planner.clone()),
-        done,
-        config,
-    )?)
+    Session::new(admitted, Arc::new(planner.clone()), done, config)
 }
 
 /// The files of a record and what is in them: itself, its log, and the note beside it.
@@ -174,7 +169,7 @@ impl Rig {
         let taken_up = record.map_err(RunError::from).and_then(|record| {
             let mut done = record.dots()?;
             let forgotten = self.forget_dot(&mut done);
-            let session = session(&self.admitted, &self.planner, done, &self.setup, now)?;
+            let session = session(&self.admitted, &self.planner, done, &self.setup, now);
             let mut desk = Desk::new(
                 self.planner.clone(),
                 record,

@@ -17,7 +17,6 @@ use stipple_controller::admit::{AdmitError, Admitted, admit_file};
 use stipple_controller::ports::Micros;
 use stipple_controller::record::RecordError;
 use stipple_controller::session::{Selection, Session, SessionView, StartError};
-use stipple_controller::skin::SkinError;
 use stipple_core::{Command, State};
 use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::plan::Plan;
@@ -76,9 +75,6 @@ pub enum RunError {
     /// The cell.
     #[error(transparent)]
     Cell(#[from] CellError),
-    /// The head's surface.
-    #[error(transparent)]
-    Skin(#[from] SkinError),
     /// The plant.
     #[error(transparent)]
     Plant(#[from] PlantError),

@@ -115,6 +115,7 @@ fn jerks_are_survived() {
     );
 }
 
+/// H3.
 #[test]
 fn a_tracker_that_is_off_is_put_right_by_the_registration() {
     let tracker = TrackerConfig {

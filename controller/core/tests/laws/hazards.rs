@@ -33,7 +33,7 @@ const WORKING: [State; 4] = [
     State::Retracting,
 ];
 
-/// H1: a million places of the tip over a dot; the needle comes out over the patch, within 15 degrees and within its depth, or not at all.
+/// H1, H2: a million places of the tip over a dot; the needle comes out over the patch, within 15 degrees and within its depth, or not at all.
 #[test]
 fn no_stroke_begins_off_the_patch_aslant_or_too_deep() {
     let mut bench = reach(State::Verifying);
@@ -145,7 +145,7 @@ fn a_head_that_is_not_seen_for_a_tenth_of_a_second_stops_all() {
     }
 }
 
-/// H5: 20 ms without a joint state, and H9: without the arm.
+/// H5, H9: 20 ms without a joint state or without the arm.
 #[test]
 fn joint_states_that_stay_away_for_ten_samples_stop_all() {
     for state in WORKING {

@@ -82,6 +82,7 @@ fn fault_of(state: State, nuisance: Nuisance, ticks: u32) -> Option<Fault> {
     fault
 }
 
+/// H9.
 #[test]
 fn faults_are_seen_at_once() {
     for state in [
@@ -170,6 +171,7 @@ fn faults_are_seen_at_once() {
     );
 }
 
+/// H3.
 #[test]
 fn a_moving_head_draws_the_needle_back_within_a_tick_and_the_dot_counts_as_done() {
     for nuisance in [Nuisance::HeadFast, Nuisance::HeadOff] {
@@ -216,6 +218,7 @@ fn a_stroke_broken_off_at_once_keeps_the_arm_until_the_needle_can_know_of_it() {
     assert_eq!(bench.outcomes, [(Dot(0), off_patch)]);
 }
 
+/// H14.
 #[test]
 fn clearing_starts_nothing_and_what_does_not_come_back_needs_a_reload() {
     let mut bench = Bench::new(5);
@@ -429,7 +432,7 @@ fn play(script: &[(Nuisance, Option<Command>, u32)]) -> Bench {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// All laws in [`Bench::judge`], and: with everything well again, the session finishes and every dot has one outcome.
+    /// H6: all laws in [`Bench::judge`], and: with everything well again, the session finishes and every dot has one outcome.
     #[test]
     fn whatever_happens_the_laws_hold_and_the_session_finishes(script in script()) {
         let mut bench = play(&script);
@@ -440,7 +443,7 @@ proptest! {
         }
     }
 
-    /// From wherever it is, a stop is reached when the plant answers.
+    /// H14: from wherever it is, a stop is reached when the plant answers.
     #[test]
     fn stop_is_reached_from_everywhere(script in script()) {
         let mut bench = play(&script);
@@ -462,7 +465,7 @@ proptest! {
         }
     }
 
-    /// Any numbers at all: no panic, and never out without a guard holding.
+    /// H13: any numbers at all: no panic, and never out without a guard holding.
     #[test]
     fn any_numbers_at_all(values in prop::collection::vec(any::<f64>(), 9), ages in prop::collection::vec(0u64..200_000, 4)) {
         for state in [State::Approaching, State::Verifying, State::Extending, State::Dwelling, State::Retracting] {

@@ -43,6 +43,7 @@ fn points_of_a_tracked_head_come_to_lie_on_it() {
     );
 }
 
+/// H3.
 #[test]
 fn points_of_another_head_or_of_too_little_are_refused() {
     let target = Target::new(&scan(ANNA, 90, 0.0, 0.0)).unwrap();
