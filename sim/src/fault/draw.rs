@@ -4,8 +4,8 @@ use rand::Rng;
 use stipple_controller::ports::Micros;
 
 use super::{
-    ArmFault, Distortion, Fault, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
-    RecordFault, ScanFault, Signal,
+    ArmFault, Astray, Distortion, Fault, Garbage, HeadFault, Kind, LeaseFault, MotionFault,
+    NeedleFault, ProcessFault, RecordFault, ScanFault, Signal,
 };
 use crate::chance::uniform;
 
@@ -89,7 +89,7 @@ impl IntoLength for (f64, f64) {
 }
 
 fn kind(rng: &mut impl Rng) -> Kind {
-    match below(rng, 18) {
+    match below(rng, 19) {
         0..=6 => signal(rng),
         7..=8 => Kind::Arm(one_of(
             rng,
@@ -111,9 +111,10 @@ fn kind(rng: &mut impl Rng) -> Kind {
         14 => process(rng),
         15 => lease(rng),
         16 => Kind::Scan(scan(rng)),
+        17 => Kind::Motions(motions(rng)),
         _ => match below(rng, 3) {
             0 => Kind::ClockStep(one_of(rng, 1_000_000, &[-1_000_000])),
-            _ => Kind::MotionsLate(ms(rng, 10.0, 2_000.0)),
+            _ => Kind::Motions(MotionFault::Late(ms(rng, 10.0, 2_000.0))),
         },
     }
 }
@@ -216,6 +217,21 @@ fn record(rng: &mut impl Rng) -> Kind {
     })
 }
 
+/// As little as passes, or as much as must not.
+fn motions(rng: &mut impl Rng) -> MotionFault {
+    let by = match below(rng, 5) {
+        0 => return MotionFault::Lost,
+        1 => {
+            let (low, high) = one_of(rng, (0.1e-3, 3e-3), &[(25e-3, 150e-3)]);
+            Astray::Beside(uniform(rng, low, high))
+        }
+        2 => Astray::Over(uniform(rng, 50e-3, 800e-3)),
+        3 => Astray::Tilted(uniform(rng, 5.0, 40.0).to_radians()),
+        _ => Astray::High(uniform(rng, -1e-3, 8e-3)),
+    };
+    MotionFault::Astray(by)
+}
+
 fn process(rng: &mut impl Rng) -> Kind {
     Kind::Process(match below(rng, 3) {
         0 => ProcessFault::Killed,
@@ -239,10 +255,10 @@ mod tests {
         let drawn = faults(&mut rng, Micros::from_ms(1_000), to, Micros::from_ms(1_000));
         let kinds: BTreeSet<String> = drawn.iter().map(|f| f.kind.to_string()).collect();
         // 4 signals with 12 ways each, 2 more for joints, stamps in the past and in the future for all but the force, 9 of the arm, 5 of
-        // the needle, 2 of the head, 8 of the scanner, 4 of the record, 3 of the process, 6 of the lease, the clock and the motions.
+        // the needle, 2 of the head, 8 of the scanner, 4 of the record, 3 of the process, 6 of the lease, 6 of the motions, and the clock.
         assert_eq!(
             kinds.len(),
-            4 * 12 + 2 + 2 * 3 + 9 + 5 + 2 + 8 + 4 + 3 + 6 + 2,
+            4 * 12 + 2 + 2 * 3 + 9 + 5 + 2 + 8 + 4 + 3 + 6 + 6 + 1,
             "{kinds:?}"
         );
         assert!((3_000..7_000).contains(&drawn.len()), "{}", drawn.len());

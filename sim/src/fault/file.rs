@@ -17,8 +17,8 @@ use stipple_controller::ports::Micros;
 use stipple_model::files::read_limited;
 
 use super::{
-    ArmFault, Distortion, Fault, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
-    RecordFault, ScanFault, Signal,
+    ArmFault, Astray, Distortion, Fault, Garbage, HeadFault, Kind, LeaseFault, MotionFault,
+    NeedleFault, ProcessFault, RecordFault, ScanFault, Signal,
 };
 
 /// Largest file that is read, bytes.
@@ -105,6 +105,7 @@ struct Row {
     by_mm: Option<f64>,
     by_mrad: Option<f64>,
     by_n: Option<f64>,
+    by_deg: Option<f64>,
     every: Option<f64>,
     delay_ms: Option<f64>,
     share: Option<f64>,
@@ -156,6 +157,7 @@ impl<'a> Parameters<'a> {
             ("by_mm", row.by_mm),
             ("by_mrad", row.by_mrad),
             ("by_n", row.by_n),
+            ("by_deg", row.by_deg),
             ("every", row.every),
             ("delay_ms", row.delay_ms),
             ("share", row.share),
@@ -267,7 +269,24 @@ impl<'a> Parameters<'a> {
             ("process", "stalled") => Kind::Process(ProcessFault::Stalled),
             ("process", "busy") => Kind::Process(ProcessFault::Busy(self.delay()?)),
             ("clock", "step") => Kind::ClockStep((self.take("step_s", -60.0, 60.0)? * 1e6) as i64),
-            ("motions", "late") => Kind::MotionsLate(self.delay()?),
+            ("motions", "late") => Kind::Motions(MotionFault::Late(self.delay()?)),
+            ("motions", "lost") => Kind::Motions(MotionFault::Lost),
+            ("motions", "beside") => {
+                let by = self.take("by_mm", 0.0, 300.0)? * 1e-3;
+                Kind::Motions(MotionFault::Astray(Astray::Beside(by)))
+            }
+            ("motions", "over") => {
+                let by = self.take("by_mm", 0.0, 1e3)? * 1e-3;
+                Kind::Motions(MotionFault::Astray(Astray::Over(by)))
+            }
+            ("motions", "tilted") => {
+                let by = self.take("by_deg", 0.0, 90.0)?.to_radians();
+                Kind::Motions(MotionFault::Astray(Astray::Tilted(by)))
+            }
+            ("motions", "high") => {
+                let by = self.take("by_mm", -2.0, 100.0)? * 1e-3;
+                Kind::Motions(MotionFault::Astray(Astray::High(by)))
+            }
             _ => return Err(FaultError::Kind(self.row.kind.clone())),
         })
     }

@@ -50,8 +50,8 @@ pub enum Kind {
     Process(ProcessFault),
     /// The clock that the controller reads steps by so many microseconds.
     ClockStep(i64),
-    /// Motions are computed so much later.
-    MotionsLate(Micros),
+    /// The motions that the session asks for.
+    Motions(MotionFault),
 }
 
 /// What the controller is told of.
@@ -201,6 +201,30 @@ pub enum RecordFault {
     Torn,
 }
 
+/// What becomes of the motions that the session asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MotionFault {
+    /// Each comes so much later.
+    Late(Micros),
+    /// None comes, nor a refusal.
+    Lost,
+    /// Each that leads to a dot leads elsewhere.
+    Astray(Astray),
+}
+
+/// Where a motion ends that does not lead to its dot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Astray {
+    /// Hovering over the skin so far beside it, metres.
+    Beside(f64),
+    /// High over the skin so far beside it, metres.
+    Over(f64),
+    /// Tilted about it by so much, rad.
+    Tilted(f64),
+    /// So much higher, metres.
+    High(f64),
+}
+
 /// What happens to the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessFault {
@@ -299,7 +323,17 @@ impl Kind {
             Self::Process(ProcessFault::Stalled) => ("process", "stalled"),
             Self::Process(ProcessFault::Busy(_)) => ("process", "busy"),
             Self::ClockStep(_) => ("clock", "step"),
-            Self::MotionsLate(_) => ("motions", "late"),
+            Self::Motions(fault) => (
+                "motions",
+                match fault {
+                    MotionFault::Late(_) => "late",
+                    MotionFault::Lost => "lost",
+                    MotionFault::Astray(Astray::Beside(_)) => "beside",
+                    MotionFault::Astray(Astray::Over(_)) => "over",
+                    MotionFault::Astray(Astray::Tilted(_)) => "tilted",
+                    MotionFault::Astray(Astray::High(_)) => "high",
+                },
+            ),
         }
     }
 

@@ -5,12 +5,13 @@ use stipple_controller::ports::Micros;
 use stipple_core::NeedleState;
 
 use super::Rig;
+use super::astray::Astray;
 use super::excuse::Excuses;
 use super::wire::Carried;
 use crate::chance::{normal, uniform};
 use crate::fault::{
-    ArmFault, Blind, Distortion, Garbage, HeadFault, Kind, LeaseFault, NeedleFault, ProcessFault,
-    RecordFault, ScanFault, Signal,
+    ArmFault, Blind, Distortion, Garbage, HeadFault, Kind, LeaseFault, MotionFault, NeedleFault,
+    ProcessFault, RecordFault, ScanFault, Signal,
 };
 use crate::plant::Condition;
 
@@ -104,16 +105,20 @@ impl Rig {
         let condition = self.condition();
         self.plant.needle.set_condition(condition);
         self.busy();
-        let (mut motions, mut notes) = (Micros::ZERO, Micros::ZERO);
+        let (mut motions, mut notes) = (None, Micros::ZERO);
         for (_, kind) in self.kinds() {
             match kind {
-                Kind::MotionsLate(by) => motions = by,
+                Kind::Motions(fault) => motions = Some(fault),
                 Kind::Record(RecordFault::Slow(by)) => notes = by,
                 _ => {}
             }
         }
         if let Some(desk) = &mut self.desk {
-            (desk.motions_late, desk.notes_late) = (motions, notes);
+            (desk.motions_fail, desk.notes_late) = (motions, notes);
+            if matches!(motions, Some(MotionFault::Astray(_))) {
+                let leads = || Astray::new(&self.admitted, self.setup.seed);
+                desk.astray.get_or_insert_with(leads);
+            }
         }
     }
 
@@ -320,6 +325,9 @@ impl Rig {
             }),
             head_moved: moves,
             head_told: self.distortion(Signal::HeadPose).is_some(),
+            astray: self
+                .kinds()
+                .any(|(_, kind)| matches!(kind, Kind::Motions(MotionFault::Astray(_)))),
         }
     }
 }

@@ -9,9 +9,10 @@ use stipple_controller::record::{Record, RecordError};
 use stipple_controller::services::{Answer, InlineServices, Note, Request, Services, WallClock};
 use stipple_model::plan::DotId;
 
+use super::astray::Astray;
 use super::restart::Files;
 use super::sabotage::Sabotage;
-use crate::fault::RecordFault;
+use crate::fault::{MotionFault, RecordFault};
 
 /// How long computing and writing take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +43,9 @@ pub(super) struct Desk {
     notes: VecDeque<(Micros, Request)>,
     /// Answers that are there.
     answers: VecDeque<Answer>,
-    /// Motions and notes take so much longer.
-    pub motions_late: Micros,
+    /// What becomes of motions.
+    pub motions_fail: Option<MotionFault>,
+    /// Notes take so much longer.
     pub notes_late: Micros,
     /// The next write fails like this.
     pub failing: Option<RecordFault>,
@@ -58,6 +60,8 @@ pub(super) struct Desk {
     torn: Option<Files>,
     /// A dot whose intent is confirmed without being written.
     pub forgotten: Option<DotId>,
+    /// Whoever leads motions astray, once one was led so.
+    pub astray: Option<Astray>,
 }
 
 impl Desk {
@@ -75,7 +79,7 @@ impl Desk {
             motions: VecDeque::new(),
             notes: VecDeque::new(),
             answers: VecDeque::new(),
-            motions_late: Micros::ZERO,
+            motions_fail: None,
             notes_late: Micros::ZERO,
             failing: None,
             failed: false,
@@ -84,6 +88,7 @@ impl Desk {
             path,
             torn: None,
             forgotten: None,
+            astray: None,
         }
     }
 
@@ -164,6 +169,30 @@ impl Desk {
         self.torn.take()
     }
 
+    /// Computes a motion, and what becomes of it.
+    fn compute(&mut self, request: Request) {
+        let wanted = match &request {
+            Request::Hop(_, wanted) => Some(*wanted),
+            _ => None,
+        };
+        self.inner.ask(request);
+        self.collect();
+        match (self.motions_fail, &mut self.astray) {
+            (Some(MotionFault::Lost), _) => {
+                self.answers.pop_back();
+            }
+            (Some(MotionFault::Astray(how)), Some(astray)) => {
+                if let (Some(wanted), Some(Answer::Hop(_, Ok(hop)))) =
+                    (wanted, self.answers.back_mut())
+                    && let Some(wrong) = astray.lead(how, &wanted, hop)
+                {
+                    *hop = wrong;
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn collect(&mut self) {
         while let Some(answer) = self.inner.answer() {
             self.answers.push_back(answer);
@@ -184,7 +213,11 @@ impl Services for Desk {
                 self.notes.push_back((due, request));
             }
             Request::Hop(..) | Request::Off { .. } => {
-                let due = self.now.after(self.latency.motion).after(self.motions_late);
+                let late = match self.motions_fail {
+                    Some(MotionFault::Late(by)) => by,
+                    _ => Micros::ZERO,
+                };
+                let due = self.now.after(self.latency.motion).after(late);
                 self.motions.push_back((due, request));
             }
         }
@@ -194,8 +227,7 @@ impl Services for Desk {
         let now = self.now;
         let due = |(at, _): &mut (Micros, Request)| *at <= now;
         while let Some((_, request)) = self.motions.pop_front_if(due) {
-            self.inner.ask(request);
-            self.collect();
+            self.compute(request);
         }
         while let Some((_, request)) = self.notes.pop_front_if(due) {
             self.write(request);

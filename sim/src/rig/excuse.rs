@@ -13,6 +13,9 @@ const UNSEEN: Micros = Micros::from_ms(200);
 /// An arm that did what it was not told to comes to rest within so long of obeying again.
 const ARM_OBEYS: Micros = Micros::from_ms(1_000);
 
+/// A motion that leads astray is followed at most so long after it was made. Source: own, longer than any that the shell's heights allow.
+const FOLLOWED: Micros = Micros::from_ms(10_000);
+
 /// What a tick's faults excuse.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Excuses {
@@ -26,6 +29,8 @@ pub(super) struct Excuses {
     pub head_moved: bool,
     /// Something is wrong with how the head is told: how high the tip is may not be known, hidden or not.
     pub head_told: bool,
+    /// Motions lead where no motion should: the core sees where the arm is when it is there.
+    pub astray: bool,
 }
 
 /// The last moment of each excuse.
@@ -38,6 +43,7 @@ pub(super) struct Until {
     pub needle: Option<Micros>,
     pub head_moved: Option<Micros>,
     pub head_told: Option<Micros>,
+    pub astray: Option<Micros>,
 }
 
 impl Until {
@@ -49,6 +55,7 @@ impl Until {
             needle,
             head_moved,
             head_told,
+            astray,
         } = excuses;
         for (holds, until, span) in [
             (blind.head, &mut self.blind_head, AFTERMATH),
@@ -58,6 +65,7 @@ impl Until {
             (needle, &mut self.needle, AFTERMATH),
             (head_moved, &mut self.head_moved, UNSEEN),
             (head_told, &mut self.head_told, AFTERMATH),
+            (astray, &mut self.astray, FOLLOWED),
         ] {
             if holds {
                 *until = Some(now.after(span));

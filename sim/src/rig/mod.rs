@@ -31,6 +31,7 @@ use crate::plant::{DeviceCommand, Plant, PlantConfig, home};
 use crate::run::RunError;
 
 mod active;
+mod astray;
 mod beat;
 mod carry;
 mod desk;

@@ -1,7 +1,7 @@
 //! What the watch holds against the truth: where head and arm really are, and what became of every strike.
 //!
-//! An arm that obeys is never faster, lower or elsewhere than it may be. One that does not is none of the controller's doing: of it the controller
-//! must have left off working within [`REACTS`].
+//! An arm that obeys is never faster, lower or elsewhere than it may be. One that does not, or that is told a way that leads astray, is none of the
+//! controller's doing: of it the controller must have left off working within [`REACTS`].
 
 use stipple_controller::ports::Micros;
 use stipple_core::State;
@@ -44,7 +44,7 @@ const BESIDE_PATCH: f64 = 22.2e-3;
 const KEEP_OUT: f64 = 18.8e-3;
 /// Farthest from its path that a joint may be before somebody else leads the arm, rad. Source: own, three times the core's figure.
 const OFF_PATH: f64 = 0.03;
-/// Within that time of an arm that does not obey going beyond a figure the session works no more. Source: H5, and a tick to see it in.
+/// Within that time of an arm that does not obey, or is led astray, going beyond a figure the session works no more. Source: H5, and a tick to see it in.
 const REACTS: Micros = Micros::from_ms(22);
 /// Joint speed below which the tip does not move, rad/s.
 const STANDS: f64 = 1e-3;
@@ -119,7 +119,7 @@ impl Watch {
         };
         let off_path = seen.diverted && self.off_path(now, plant.arm.true_position()) > OFF_PATH;
         let beyond = self.beyond(seen, &tip);
-        let allowed = if lasts(self.until.arm, now) {
+        let allowed = if lasts(self.until.arm, now) || lasts(self.until.astray, now) {
             REACTS
         } else {
             Micros::ZERO

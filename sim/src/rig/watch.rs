@@ -76,6 +76,8 @@ const NEEDLE_AGE: Micros = Micros::from_ms(50);
 const LEASE_AGE: Micros = Micros::from_ms(500);
 /// Largest delivered force, N. Source: H2.
 const FORCE: f64 = 10.0;
+/// Fastest stroke, m/s. Source: H13, the core's own.
+const STROKE_SPEED: f64 = 0.1;
 /// How far the head is seen to have gone since the strike began, m: the 0.5 mm of H3 and four times the tracker's own noise.
 const DISPLACED: f64 = 0.7e-3;
 /// Farther than that, m, no head goes within a strike.
@@ -242,7 +244,13 @@ impl Watch {
     fn look_at_strike(&mut self, seen: &Seen<'_>) {
         let now = seen.now;
         self.look_at_head(seen);
-        let Some(DeviceCommand::Extend { permit, dot, .. }) = seen.needle else {
+        let Some(DeviceCommand::Extend {
+            permit,
+            dot,
+            extension,
+            speed,
+        }) = seen.needle
+        else {
             // What is seen while the needle goes in still belongs to the strike.
             if !seen.plant.needle.is_out() {
                 self.under_way = None;
@@ -306,6 +314,19 @@ impl Watch {
         self.check(Invariant::I2, fresh(seen.lease_at, LEASE_AGE), now, || {
             old("an operator's heartbeat", seen.lease_at)
         });
+        let stroke = seen.plan.cell.tool.stroke.m();
+        self.check(
+            Invariant::I2,
+            (0.0..=stroke).contains(&extension) && (0.0..=STROKE_SPEED).contains(&speed),
+            now,
+            || {
+                format!(
+                    "the needle is told to go out by {:.2} mm at {:.0} mm/s",
+                    extension * 1e3,
+                    speed * 1e3
+                )
+            },
+        );
         let force = seen.report.map_or(0.0, |r| r.value.axial_force);
         self.check(Invariant::I2, force <= FORCE, now, || {
             format!("the needle is told to go out at {force:.1} N")
