@@ -72,6 +72,7 @@ fn object(args: &Args, measured: &Measured) -> serde_json::Value {
         "p999_allowed_us": us(MOST_P999),
         "max_allowed_us": us(MOST),
         "real_time": measured.lacking.is_none(),
+        "kept_awake": measured.awake,
         "histogram": jitter.bars(),
     })
 }
@@ -93,6 +94,9 @@ fn print(args: &Args, measured: &Measured) -> std::io::Result<()> {
         us(MOST),
         jitter.slips()
     )?;
+    if !measured.awake {
+        say!("the processors may have slept deep meanwhile: /dev/cpu_dma_latency cannot be held")?;
+    }
     let unfit = measured.unfit();
     if unfit.is_empty() {
         say!("fit for a control loop, as far as this measurement shows")?;

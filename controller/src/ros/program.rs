@@ -12,7 +12,7 @@ use r2r::qos::QosProfile;
 
 use super::sim_time;
 use crate::ports::Micros;
-use crate::rt::{Lacking, lock_memory};
+use crate::rt::{Lacking, lock_memory, stay_awake};
 use crate::services::WallClock;
 
 pub use crate::rt::{Urgency, urgent};
@@ -136,7 +136,7 @@ impl Ending {
     }
 }
 
-/// Like [`join`], for a node that keeps a clock: memory is locked, and what the middleware starts to receive and send runs in real time,
+/// Like [`join`], for a node that keeps a clock: memory is locked, processors are kept from deep sleep, and what the middleware starts to receive and send runs in real time,
 /// where allowed.
 ///
 /// # Errors
@@ -144,6 +144,7 @@ impl Ending {
 pub fn join_urgent(name: &str) -> Result<Node, ProgramError> {
     // Whether it was is asked again by whoever insists on it.
     let _ = lock_memory();
+    stay_awake();
     // A thread inherits its scheduling from the one that starts it; the caller's own stays as it is.
     std::thread::scope(|scope| {
         let joining = scope.spawn(|| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Lacking, Pacer, SLIP, Urgency, grant, urgent};
+use super::{Lacking, Pacer, SLIP, Urgency, grant, stay_awake, urgent};
 
 /// 99.9 % of all periods must begin no later than this. Source: the safety facts' target at 500 Hz.
 pub const MOST_P999: Duration = Duration::from_micros(100);
@@ -133,6 +133,8 @@ pub enum Unfit {
 pub struct Measured {
     /// What the machine does not give.
     pub lacking: Option<Lacking>,
+    /// Whether its processors were kept from deep sleep.
+    pub awake: bool,
     /// How its periods began.
     pub jitter: Jitter,
 }
@@ -156,7 +158,7 @@ impl Measured {
 /// # Errors
 /// When the system gives no thread.
 pub fn measure(span: Duration, rate: u32) -> std::io::Result<Measured> {
-    let lacking = grant().err();
+    let (lacking, awake) = (grant().err(), stay_awake());
     let period = Duration::from_secs(1) / rate.max(1);
     let periods = span.as_nanos() / period.as_nanos().max(1);
     let mut jitter = Jitter::default();
@@ -174,7 +176,11 @@ pub fn measure(span: Duration, rate: u32) -> std::io::Result<Measured> {
     let jitter = thread
         .join()
         .map_err(|_| std::io::Error::other("the measuring thread has ended by itself"))?;
-    Ok(Measured { lacking, jitter })
+    Ok(Measured {
+        lacking,
+        awake,
+        jitter,
+    })
 }
 
 #[cfg(test)]
@@ -189,6 +195,7 @@ mod tests {
         }
         Measured {
             lacking: None,
+            awake: true,
             jitter,
         }
     }

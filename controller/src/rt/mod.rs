@@ -1,4 +1,5 @@
-//! Threads that keep a clock: real-time scheduling, memory that stays where it is, a stack that is there, an even pace.
+//! Threads that keep a clock: real-time scheduling, memory that stays where it is, a stack that is there, processors that do not sleep deep, an
+//! even pace.
 //!
 //! Whether a machine gives all that is asked once, at the start ([`grant`]); how well a thread then does is counted in every period
 //! ([`Pace`]). [`check`] measures both without a node.
@@ -6,7 +7,10 @@
 pub mod check;
 mod pace;
 
+use std::fs::File;
 use std::hint::black_box;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::OnceLock;
 
 pub use pace::{Pace, Pacer, SLIP};
@@ -116,6 +120,35 @@ pub fn lock_memory() -> Result<(), NotLocked> {
     )
 }
 
+/// Where Linux is told how long its processors may take to wake, for as long as the file is open. Source: the kernel's PM QoS interface.
+const WAKING: &str = "/dev/cpu_dma_latency";
+
+/// Keeps the processors from sleeping so deep that waking takes long, for the life of the process and where the system allows it: else a
+/// thread begins its period late by what waking takes. Done once for a process; says in the log how it went. Whether it matters is the
+/// machine's: [`check`] shows it.
+pub fn stay_awake() -> bool {
+    static HELD: OnceLock<Option<File>> = OnceLock::new();
+    let held = HELD.get_or_init(|| match hold_awake(Path::new(WAKING)) {
+        Ok(file) => {
+            tracing::info!("processors are kept from deep sleep");
+            Some(file)
+        }
+        Err(error) => {
+            tracing::info!(%error, "processors may sleep deep: {WAKING} cannot be held");
+            None
+        }
+    });
+    held.is_some()
+}
+
+/// It holds while the file is open.
+fn hold_awake(path: &Path) -> std::io::Result<File> {
+    let mut file = File::options().write(true).open(path)?;
+    // Microseconds, as the system's own int.
+    file.write_all(&0i32.to_ne_bytes())?;
+    Ok(file)
+}
+
 /// Asks the system for all that a control loop needs: tries it on a thread of its own.
 ///
 /// # Errors
@@ -130,5 +163,22 @@ pub fn grant() -> Result<(), Lacking> {
         (Err(scheduling), Ok(())) => Err(Lacking::Scheduling(scheduling)),
         (Ok(()), Err(memory)) => Err(Lacking::Memory(memory)),
         (Err(scheduling), Err(memory)) => Err(Lacking::Both(scheduling, memory)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_the_processors_awake_is_an_int_of_zero_in_an_open_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("latency");
+        // A device is there or not; none is made.
+        assert!(hold_awake(&path).is_err());
+        std::fs::write(&path, "").unwrap();
+        let held = hold_awake(&path).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), [0; 4]);
+        drop(held);
     }
 }
