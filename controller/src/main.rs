@@ -37,11 +37,15 @@ Examples:
 Without a command it is the node. What follows --ros-args is for ROS 2: parameters (--params-file, -p), remaps (-r), namespace. The node and
 its command-line operator (`session`) are part of builds with the feature `ros`.
 
-Exit code: 0 done, 1 not admitted or not finished, 2 bad input or usage, 130 session stopped by a signal.";
+Exit code: 0 done, 1 not admitted, not finished, or a node that ended with arm and needle not seen to rest, 2 bad input or usage, 130 session
+stopped by a signal.";
 
 #[derive(Subcommand)]
 enum Command {
     /// Checks a plan from its own data, as the node does before anything may move.
+    #[command(
+        after_help = "Examples:\n  stipple-controller admit head.plan\n  stipple-controller admit head.plan --scan head.ply --json\n\nExit code: 0 admitted, 1 not admitted, 2 no plan file."
+    )]
     Admit {
         /// The plan file.
         plan: std::path::PathBuf,
@@ -70,6 +74,9 @@ enum Command {
     /// Measures this machine's jitter by the control loop's own means, and says whether it is fit to drive hardware.
     RtCheck(command::rt_check::Args),
     /// The controller node, as without a command.
+    #[command(
+        after_help = "Examples:\n  stipple-controller node --ros-args --params-file launch/params/controller.yaml\n  stipple-controller node --ros-args -p limits:=hardware -r __ns:=/room1\n\nlaunch/README.md says what it speaks with other nodes."
+    )]
     Node,
     /// Operates a running node from the command line.
     #[cfg(feature = "ros")]
@@ -86,8 +93,10 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(own_arguments());
     eprintln!("{SAFETY_NOTICE}");
+    // Whoever does not read the log holds nobody up: lines that find no place are lost. Dropped at the end, it writes what is left.
+    let (log, _rest) = tracing_appender::non_blocking(std::io::stderr());
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(log)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
@@ -105,7 +114,7 @@ fn main() -> ExitCode {
         Command::Forget(args) => told(command::forget::run(&args)),
         Command::RtCheck(args) => told(command::rt_check::run(&args)),
         #[cfg(feature = "ros")]
-        Command::Node => ended(stipple_controller::ros::run().map(|()| 0)),
+        Command::Node => ended(stipple_controller::ros::run()),
         #[cfg(feature = "ros")]
         Command::Session(args) => ended(stipple_controller::ros::operate::run(&args)),
         #[cfg(not(feature = "ros"))]

@@ -4,7 +4,7 @@
 //! start, and whenever it was lost, the head itself is looked at. What comes of it is a correction,
 //! `base_from_head = base_from_tracked · tracked_from_head`, which holds until tracking is lost again.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use stipple_core::Micros;
 use stipple_model::frames::{Base, Direction, Head, Point, Transform};
@@ -81,9 +81,7 @@ pub enum RegistrationError {
     #[error("the head is not registered: {0}")]
     Refused(#[from] Refusal),
     /// The scanner has not looked anew.
-    #[error(
-        "the scanner brings the scan once more that the head was registered by: it has not looked anew"
-    )]
+    #[error("the scanner brings the same scan once more: it has not looked anew")]
     Repeated,
     /// Nobody knows where the head was tracked when the scan was taken.
     #[error(
@@ -105,25 +103,28 @@ pub enum RegistrationError {
     },
 }
 
+/// The points that a head was laid onto last, whatever plan was in use: no scanner sees the same twice.
+#[derive(Debug, Clone, Default)]
+pub struct LastScan(Arc<Mutex<Vec<Point<Base>>>>);
+
 /// Lays scans onto a plan's head.
 pub struct Registrar {
     target: Target<Head>,
     dots: Vec<Point<Head>>,
-    /// The points that the head was registered by last: no scanner sees the same twice.
-    last: Mutex<Vec<Point<Base>>>,
+    last: LastScan,
 }
 
 impl Registrar {
-    /// For a plan's head.
+    /// For a plan's head, after that last scan.
     ///
     /// # Errors
     /// A head that cannot be searched.
-    pub fn new(plan: &Plan) -> Result<Self, AlignError> {
+    pub fn new(plan: &Plan, last: LastScan) -> Result<Self, AlignError> {
         Ok(Self {
             // The plane between the ears, by the head's own frame.
             target: Target::new(&plan.head)?.with_mirror(Point::origin(), Direction::y()),
             dots: plan.dots.iter().map(|dot| dot.position).collect(),
-            last: Mutex::default(),
+            last,
         })
     }
 
@@ -133,7 +134,7 @@ impl Registrar {
     /// Why it does not register the head.
     pub fn register(&self, scan: &HeadScan) -> Result<Registration, RegistrationError> {
         let some = evenly(&scan.points, POINTS);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *last == some {
             return Err(RegistrationError::Repeated);
         }

@@ -301,6 +301,7 @@ fn the_threads_are_asked_and_heard_without_taking_memory() {
             detail: Said::Fault(Found {
                 fault: Fault::OffPath,
                 motion: None,
+                forbidden: None,
             }),
             at,
         };

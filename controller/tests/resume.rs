@@ -270,6 +270,11 @@ fn a_session_strikes_no_more_than_its_cartridge_may() {
     assert_eq!(view.fault, Some(stipple_core::Fault::RecordFailed));
     let why = bench.session.record_failure().unwrap();
     assert!(why.contains("\"N-1\" has made the 3 strikes"), "{why}");
+    let told = view.text();
+    assert!(
+        told.contains("the cartridge has made the strikes"),
+        "{told}"
+    );
     for _ in 0..500 {
         bench.tick();
     }

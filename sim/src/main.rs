@@ -8,11 +8,20 @@ mod command;
 
 /// Simulated hardware and people for Stipple: no robot, no ROS 2, no client needed.
 #[derive(Parser)]
-#[command(name = "stipple-sim", version, propagate_version = true)]
+#[command(name = "stipple-sim", version, propagate_version = true, after_help = AFTER)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const AFTER: &str = "\
+Examples:
+  stipple-sim head --out head.ply --landmarks head.landmarks.json --seed 7       a head to try the planner on
+  stipple-sim run head.plan --layer 1 --dots 200 --out out/                      one session in virtual time, with its report
+  stipple-sim campaign --sessions 200 --seed 1                                   sessions by the hundred, with faults
+  stipple-sim view head.plan                                                     look at one
+
+Exit code: 0 done, 1 not finished or a check broken, 2 bad input or usage.";
 
 /// What is logged unless RUST_LOG says otherwise. The graphics layer reports every driver it tries in vain.
 const LOG: &str = "warn,stipple_sim::ros=info,wgpu_hal=off";

@@ -57,9 +57,9 @@ def order_of(plan):
     return plan.with_suffix(".hops.csv")
 
 
-def make_plan(folder, dots_per_dip=None):
+def make_plan(folder, dots_per_dip=None, person=7):
     """Generates a head, plans the default treatment on it for a cell with a station, exports its hops, and returns the plan's path. Fewer dots
-    to a dip of pigment than the treatment has mean more stops."""
+    to a dip of pigment than the treatment has mean more stops. Another person has another head."""
     plan = Path(folder) / "bench.plan"
     cell = Path(folder) / "cell.toml"
     shipped = (ROOT / "launch/cells/default.toml").read_text()
@@ -69,7 +69,7 @@ def make_plan(folder, dots_per_dip=None):
     treatment.write_text(shipped if dots_per_dip is None else f"{shipped}\n[session]\ndots_per_dip = {dots_per_dip}\n")
     scan, landmarks = Path(folder) / "head.ply", Path(folder) / "landmarks.json"
     for command in (
-        [program("stipple-sim"), "head", "--out", scan, "--landmarks", landmarks, "--seed", "7"],
+        [program("stipple-sim"), "head", "--out", scan, "--landmarks", landmarks, "--seed", str(person)],
         [program("stipple-planner"), "plan", "--scan", scan, "--landmarks", landmarks,
          "--treatment", treatment, "--cell", cell, "--out", plan],
         [program("stipple-planner"), "export", plan, "--trajectory", order_of(plan)],

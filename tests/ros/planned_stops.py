@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """H14: At a stop of the plan the session pauses with the arm at its station, says what is to be done, and goes on when the operator resumes it,
-not before and not for anybody else. The operator at the command line waits for that, too, and passes stops only when told to."""
+not before and not for anybody else. The operator at the command line waits for that, too, and passes stops only when told to; what is typed
+pauses and goes on."""
 
 import json
 import os
@@ -82,13 +83,45 @@ def waits(bench, name):
     return log
 
 
+def pauses(bench, name):
+    """An operator who types p in the middle of the work: it pauses, and goes on at Enter alone. Returns the log."""
+    keyboard, terminal = pty.openpty()
+    process, report, log = session(bench, name, "--pass-stops", stdin=terminal)
+
+    def paused():
+        return stalled(log) or "; press Enter to go on" in log.read_text()
+
+    try:
+        until(lambda: stalled(log) or "dots in the plan" in log.read_text(), "the plan to be loaded", bench)
+        # While it waits at a stop of the plan nothing is to be paused.
+        for _ in range(5):
+            time.sleep(2.0)
+            os.write(keyboard, b"p\n")
+            time.sleep(2.0)
+            if paused() or process.poll() is not None:
+                break
+        check(paused(), "typing p does not pause the session")
+        time.sleep(6.0)
+        check(stalled(log) or process.poll() is None, "the session ended in its pause")
+        os.write(keyboard, b"\n")
+        code = process.wait(120.0)
+    finally:
+        process.kill()
+    if not stalled(log):
+        whys = [pause["why"] for pause in json.loads(report.read_text())["pauses"]]
+        check(code == 0 and any(why.startswith("paused by the operator") for why in whys), f"ended with {code} after {whys}")
+        asked = read_events(bench.folder / f"{name}.sqlite", "pause")
+        check(any("at the keyboard" in told for told in asked), f"the record says: {asked}")
+    return log
+
+
 def stalled(log):
     """A machine that stood still ends the session of an operator at the command line."""
     return any(f"ended by a fault: {stall}" in log.read_text() for stall in STALLS)
 
 
 def at_the_command_line(bench):
-    for operator in (passes, waits):
+    for operator in (passes, waits, pauses):
         tries = (operator(bench, f"{operator.__name__}-{attempt}") for attempt in range(3))
         check(not all(stalled(log) for log in tries), "the machine stood still three times")
 

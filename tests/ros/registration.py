@@ -9,7 +9,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2, PointField
 from stipple_msgs.msg import SessionState
 
-from bench import check, main, until
+from bench import check, main, make_plan, until
 from diagnosis import WARN, Diagnosis
 from wire import Wire, read_events
 
@@ -62,6 +62,9 @@ def registered(desk, bench):
 
 
 def registration(bench):
+    folder = bench.folder / "others"
+    folder.mkdir()
+    others = make_plan(folder, person=3)
     bench.start_sim("-r", "scan:=seen")
     bench.start_controller("-r", "head_pose:=relayed_pose")
     with Wire(bench) as wire:
@@ -102,6 +105,11 @@ def registration(bench):
         answer = registered(desk, bench)
         check(0.8 * OFF < answer.moved < 1.3 * OFF, f"the tracker is {OFF * 1e3} mm off, the registration says {answer.moved * 1e3:.3f} mm")
         check(answer.residual < 0.5e-3, f"residual {answer.residual * 1e3:.3f} mm of an exact scan")
+        # A plan that is refused changes nothing: the head is still that of the plan in use.
+        refused = desk.try_load(others, bench.record)
+        check(not refused.accepted and "belongs to plan" in refused.message, f"another plan was taken on this record: {refused.message}")
+        answer = registered(desk, bench)
+        check(0.8 * OFF < answer.moved < 1.3 * OFF, f"registered onto another head: {answer.moved * 1e3:.3f} mm")
         loaded = desk.begin(bench.plan, bench.record, DOTS)
         desk.wait_placed(5)
         told = diagnosis.parts["registration"].number("residual_mm")

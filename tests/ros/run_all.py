@@ -37,6 +37,7 @@ TESTS = {
     "stopped_processes": 300,
     "foreign_arm": 420,
     "streamed_arm": 240,
+    "absent_arm": 240,
 }
 
 

@@ -124,6 +124,15 @@ impl Core {
         told && sensed.needle.is_some_and(is_in)
     }
 
+    /// The arm has come to rest and follows nothing, no motion that it was told to follow can make it move, and the needle reports that it is in.
+    #[must_use]
+    pub fn at_rest(&self, now: Micros, sensed: &Sensed) -> bool {
+        self.moving.is_none()
+            && self.arm_is_free()
+            && self.settled()
+            && self.needle_is_in(now, sensed)
+    }
+
     /// The joints have rested for the settling time, by joint states that span it: time that passes without one shows nothing.
     pub(crate) fn settled(&self) -> bool {
         let span = self
@@ -179,7 +188,9 @@ impl Core {
             _ => self.rest_since = None,
         }
         let calm = sensed.head.is_some_and(|h| {
-            now.fresh(h.at, self.limits.head_age_strike) && h.speed <= self.limits.head_speed
+            now.fresh(h.at, self.limits.head_age_strike)
+                && h.speed <= self.limits.head_speed
+                && !h.doubted
         });
         self.calm_since = if calm {
             self.calm_since.or(Some(now))

@@ -150,6 +150,17 @@ pub struct Timeouts {
 }
 
 impl Limits {
+    /// What of the needle's reports comes later than this, against the quickest, is not taken: one from before the needle was told to come out
+    /// must not pass for one from after it was told to go in.
+    #[must_use]
+    pub const fn needle_late(&self) -> Micros {
+        if self.needle_age.0 < self.needle_echo.0 {
+            self.needle_age
+        } else {
+            self.needle_echo
+        }
+    }
+
     /// For hardware, on a machine with real time.
     pub const HARDWARE: Self = Self {
         period: Micros::from_ms(2),

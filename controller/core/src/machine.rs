@@ -49,6 +49,8 @@ pub struct Core {
     /// Joint states that arrived until then say nothing of the rest: the arm was told, or said, something after them.
     pub(crate) rest_after: Option<Micros>,
     pub(crate) calm_since: Option<Micros>,
+    /// Since when the work waits for the head to calm down, and for nothing else.
+    pub(crate) restless_since: Option<Micros>,
     /// The operator's lease under which the work was started or resumed.
     pub(crate) lease: Option<u64>,
     /// Hops to the first target that did not end in a strike.
@@ -162,6 +164,7 @@ impl Core {
             rest_seen: None,
             rest_after: None,
             calm_since: None,
+            restless_since: None,
             lease: None,
             attempts: 0,
             failures: 0,
@@ -266,6 +269,7 @@ impl Core {
         self.since = now;
         self.leg_since = now;
         self.hop_since = now;
+        self.restless_since = None;
     }
 
     /// Latches a fault: the needle goes in, the arm's motion ends, a strike under way is accounted for with what is known.

@@ -284,7 +284,7 @@ impl Denied {
         match self {
             Self::State => "not possible in this state",
             Self::NotAdmitted => "no plan is loaded and admitted",
-            Self::Joints => "no fresh joint state",
+            Self::Joints => "no fresh joint state with position and velocity of every joint",
             Self::ArmMoving => "the arm does not rest",
             Self::Head => "no fresh head pose",
             Self::Registration => "the head must be registered first",

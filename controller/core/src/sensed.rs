@@ -153,6 +153,8 @@ pub struct HeadSeen {
     pub displacement: f64,
     /// The same for that place of the head which has gone farthest, m.
     pub far_displacement: f64,
+    /// The last pose was not believed, since it is farther off than a head can go: one that was hit may be there.
+    pub doubted: bool,
 }
 
 /// The needle's axis against the first target, with head and joints as they are now.

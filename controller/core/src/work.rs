@@ -45,15 +45,17 @@ impl Core {
             // By then it may start elsewhere or aim beside the dot: it must be offered anew.
             step.queue.set_hop(target.dot, None);
             self.message = Message::AwaitingCalm;
-            if now.passed(self.since, timeouts.calm) {
+            let since = *self.restless_since.get_or_insert(now);
+            if now.passed(since, timeouts.calm) {
                 self.begin_pause(After::Pause, Message::HeadRestless, step);
-            } else if !self.lifted && now.passed(self.since, timeouts.restless) {
+            } else if !self.lifted && now.passed(since, timeouts.restless) {
                 self.begin_pause(After::GoOn, Message::AwaitingCalm, step);
             } else {
                 self.leg_since = now;
             }
             return;
         }
+        self.restless_since = None;
         if step.sensed.stuck {
             // Says nothing of the dot: it is not left out.
             self.begin_pause(After::Pause, Message::Stuck, step);
@@ -62,8 +64,6 @@ impl Core {
         if self.struck.is_some_and(|at| !now.passed(at, target.rest)) {
             self.hop_since = now;
             self.leg_since = now;
-            // A head that is restless after it has its time to calm down from then on.
-            self.since = now;
             // It may be elsewhere by then.
             step.queue.set_hop(target.dot, None);
             self.message = Message::SkinRests;

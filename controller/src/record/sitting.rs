@@ -267,6 +267,22 @@ pub enum SittingError {
     NoPigment,
 }
 
+impl SittingError {
+    /// The same in a few words that take no memory, for an operator in the middle of a session.
+    #[must_use]
+    pub const fn brief(&self) -> &'static str {
+        match self {
+            Self::Worn { .. } | Self::NoStrikes { .. } => {
+                "the cartridge has made the strikes it may make"
+            }
+            Self::Expired { .. } => "the cartridge or a pigment has expired",
+            Self::OtherLayer { .. } => "the sitting is for another layer",
+            Self::Over => "the sitting is over",
+            _ => "the sitting does not allow it",
+        }
+    }
+}
+
 impl Sitting {
     /// Whether it may begin at a moment, as far as it can be seen from itself.
     ///

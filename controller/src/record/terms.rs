@@ -31,7 +31,9 @@ pub enum RecordError {
         notes: usize,
     },
     /// Another process has it open.
-    #[error("{path}: another process is writing this record; end it first")]
+    #[error(
+        "{path}: another process is writing this record; end it first (a node: clean it up, or end it)"
+    )]
     Locked {
         /// The record.
         path: PathBuf,
@@ -127,6 +129,17 @@ pub enum RecordError {
         /// The error.
         source: rusqlite::Error,
     },
+}
+
+impl RecordError {
+    /// Why no strike may be made, where it is not that nothing can be written.
+    #[must_use]
+    pub const fn forbids(&self) -> Option<&'static str> {
+        match self {
+            Self::Unlawful(Unlawful::Sitting(error)) => Some(error.brief()),
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn sqlite(doing: &'static str) -> impl Fn(rusqlite::Error) -> RecordError {

@@ -24,6 +24,10 @@ use crate::ports::{ArmFailure, ArmPort, JointState, Micros, PortError, Stamped};
 /// How often a goal's status is looked at, should its result be lost.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long a cancelled goal may go unanswered before there is nobody to answer it. Source: own, less than a stop may take, and long beside
+/// the second in which a goal must be taken on.
+const UNANSWERED: Duration = Duration::from_secs(3);
+
 /// How long the server may take to say whether it knows a goal.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -270,7 +274,17 @@ impl ArmServer {
         };
         let cancels = Rc::clone(&self.cancels);
         tokio::task::spawn_local(async move {
-            let (handle, result, feedback) = match asked.await {
+            let mut asked = std::pin::pin!(asked);
+            let answered = tokio::select! {
+                answered = &mut asked => answered,
+                () = unanswered(&motion, token) => {
+                    tracing::warn!("the arm's controller does not answer a goal that was cancelled");
+                    set(&motion, token, MotionStatus::Failed(ArmFailure::Unreachable));
+                    // Taken on all the same, it is cancelled.
+                    asked.await
+                }
+            };
+            let (handle, result, feedback) = match answered {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "the arm's controller refused a goal");
@@ -280,10 +294,7 @@ impl ArmServer {
             };
             // Nobody reads it, but unread it would fill up.
             let reading = tokio::task::spawn_local(feedback.for_each(|_| std::future::ready(())));
-            // Cancelled, or the plan taken away, before it was accepted.
-            let unwanted =
-                |m: &mut Option<Motion>| m.is_none_or(|m| m.token == token && m.cancelled);
-            if with(&motion, unwanted) {
+            if unwanted(&motion, token) {
                 cancel_all(&cancels);
             }
             set(&motion, token, MotionStatus::Active);
@@ -300,6 +311,21 @@ impl ArmServer {
             reading.abort();
         });
     }
+}
+
+/// Whether a motion is cancelled, or another has taken its place, or the plan was taken away.
+fn unwanted(motion: &Shared, token: u64) -> bool {
+    with(motion, |m| {
+        m.is_none_or(|m| m.token != token || m.cancelled)
+    })
+}
+
+/// Waits until a goal has been unwanted for [`UNANSWERED`].
+async fn unanswered(motion: &Shared, token: u64) {
+    while !unwanted(motion, token) {
+        tokio::time::sleep(LOOK).await;
+    }
+    tokio::time::sleep(UNANSWERED).await;
 }
 
 /// Waits until a goal's status topic has said twice that it has ended: its result is lost then.
@@ -323,11 +349,10 @@ async fn ended(status: impl Fn() -> Option<GoalStatus>) -> GoalStatus {
 /// Waits until the server, told to end a cancelled goal, has said twice that it has none such: it has begun anew, or its result is lost.
 /// Such a goal moves nothing any more, and nothing else would ever tell of its end.
 async fn gone(motion: &Shared, token: u64, goal: &ActionClientGoal<FollowJointTrajectory::Action>) {
-    let unwanted = |m: &mut Option<Motion>| m.is_none_or(|m| m.token != token || m.cancelled);
     let mut before = false;
     loop {
         tokio::time::sleep(LOOK).await;
-        let asked = with(motion, unwanted).then(|| goal.cancel());
+        let asked = unwanted(motion, token).then(|| goal.cancel());
         let now = match asked {
             Some(Ok(answer)) => matches!(
                 // Waited for aside: an answer nobody waits for any more would be logged as an error.

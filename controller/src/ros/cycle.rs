@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use stipple_core::{Command, Message, NeedleCommand, State};
+use stipple_core::{Command, Denied, Message, NeedleCommand, State};
+use stipple_model::digest::Digest;
 use tokio::sync::oneshot;
 
 use super::arm::NodeArm;
@@ -37,13 +38,33 @@ pub enum Errand {
     /// Pause, as asked for.
     Pause(Asked, oneshot::Sender<Result<(), String>>),
     /// Say how the session stands, with all that was asked before done; none without a plan.
-    Look(oneshot::Sender<Option<State>>),
+    Look(oneshot::Sender<Option<Standing>>),
     /// Give the plan back, if its session is at rest.
     Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
-    /// Take a registration of the head.
-    Register(Registration, oneshot::Sender<Result<(), String>>),
+    /// Take a registration of the head of the plan of that digest.
+    Register(Digest, Registration, oneshot::Sender<Result<(), String>>),
     /// Take a plan.
     Install(Box<Loaded>),
+}
+
+/// How a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its state.
+    pub state: State,
+    /// The arm was seen to rest, and the needle to be in, in the last tick.
+    pub at_rest: bool,
+}
+
+impl Standing {
+    /// Whether the node has nothing to take care of: nothing is under way, and after a fault arm and needle have come to rest.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        match self.state {
+            State::Faulted => self.at_rest,
+            state => !state.active() && state != State::Paused,
+        }
+    }
 }
 
 /// What the loop has to say.
@@ -220,7 +241,7 @@ impl Loop {
                 // Without a plan nothing of ours moves; whatever else does shall stop.
                 let _ = answer.send(self.arm.cancel().map_err(|error| error.to_string()));
             }
-            (Errand::Register(_, answer), None)
+            (Errand::Register(_, _, answer), None)
             | (Errand::Command(_, answer) | Errand::Pause(_, answer), None) => {
                 let _ = answer.send(Err("no plan is loaded".to_owned()));
             }
@@ -233,12 +254,21 @@ impl Loop {
                 loaded.session.command(Command::Pause);
                 self.answer = Some((Command::Pause, answer));
             }
-            (Errand::Register(registration, answer), Some(loaded)) => {
-                let taken = loaded.session.register(registration);
-                let _ = answer.send(taken.map_err(|error| error.to_string()));
+            (Errand::Register(plan, registration, answer), Some(loaded)) => {
+                // Laid onto one head, it says nothing of another.
+                let taken = if plan == loaded.session.digest() {
+                    let taken = loaded.session.register(registration);
+                    taken.map_err(|error| error.to_string())
+                } else {
+                    Err("another plan was loaded meanwhile: register again".to_owned())
+                };
+                let _ = answer.send(taken);
             }
             (Errand::Look(answer), loaded) => {
-                let _ = answer.send(loaded.map(|l| l.session.state()));
+                let _ = answer.send(loaded.map(|l| Standing {
+                    state: l.session.state(),
+                    at_rest: l.session.at_rest(),
+                }));
             }
             (Errand::Release(answer), loaded) => {
                 let state = loaded.map(|l| l.session.state());
@@ -281,7 +311,7 @@ impl Loop {
             if reply.is_ok() {
                 self.paused_by = PausedBy::after(command);
             }
-            let _ = answer.send(reply.map_err(|denied| denied.text().to_owned()));
+            let _ = answer.send(reply.map_err(|denied| why_not(denied, view.state)));
         }
         while let Some(result) = loaded.session.next_result() {
             // The record has it, should nobody be told.
@@ -305,6 +335,18 @@ impl Loop {
     }
 }
 
+/// Why a command was not obeyed, and what would help.
+fn why_not(denied: Denied, state: State) -> String {
+    match (denied, state) {
+        (Denied::State, State::Stopped | State::Faulted) => format!(
+            "not possible while the session is {}: ~/clear_fault, then ~/start",
+            state.name()
+        ),
+        (Denied::State, _) => format!("not possible while the session is {}", state.name()),
+        _ => denied.text().to_owned(),
+    }
+}
+
 /// The states in which a plan may be loaded: nothing moves and nothing is half done. A fault is one of them because some are cleared by
 /// nothing else.
 #[must_use]
@@ -318,6 +360,33 @@ pub const fn may_load(state: State) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// H14.
+    #[test]
+    fn a_session_that_has_failed_is_over_once_arm_and_needle_rest() {
+        let standing = |state, at_rest| Standing { state, at_rest };
+        assert!(!standing(State::Faulted, false).is_over());
+        assert!(standing(State::Faulted, true).is_over());
+        for state in [State::Paused, State::Stopping, State::Dwelling] {
+            assert!(!standing(state, true).is_over());
+        }
+        for state in [State::Stopped, State::Safe, State::Ready] {
+            assert!(standing(state, false).is_over());
+        }
+    }
+
+    #[test]
+    fn who_is_refused_hears_in_which_state_and_what_to_do() {
+        assert_eq!(
+            why_not(Denied::State, State::Stopped),
+            "not possible while the session is stopped: ~/clear_fault, then ~/start"
+        );
+        assert_eq!(
+            why_not(Denied::State, State::Ready),
+            "not possible while the session is ready"
+        );
+        assert_eq!(why_not(Denied::Head, State::Stopped), Denied::Head.text());
+    }
 
     #[test]
     fn a_pause_that_was_asked_for_stays_its_askers() {

@@ -9,15 +9,17 @@ use r2r::Node;
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::srv::{LoadPlan, Pause, Register, Resume, Start};
 use stipple_core::{Command, State};
+use stipple_model::digest::Digest;
 use tokio::sync::{oneshot, watch};
 
-use super::cycle::Errand;
+use super::cycle::{Errand, Standing};
 use super::load::Loader;
 use super::managed::Life;
 use super::program::ProgramError;
 use super::service::{self, Requests, respond};
 use crate::lifecycle::Deed;
-use crate::session::{Asked, Selection, begins_with};
+use crate::registration::Registration;
+use crate::session::{Asked, RegisterError, Selection, begins_with};
 
 /// The services that take no arguments.
 const TRIGGERS: [(&str, Command); 2] = [
@@ -115,6 +117,23 @@ impl Counter {
         self.ask(Deed::Move, |answer| Errand::Start(selection, answer))
             .await?;
         Ok(begins)
+    }
+}
+
+impl Counter {
+    /// Lays the last scan onto the head, if the session would take it: reading a large one holds up what comes in meanwhile.
+    async fn register(&self) -> Result<(Digest, Registration), String> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.loader.errands.send(Errand::Look(answer));
+        let standing = match sent {
+            Ok(()) => answered.await.ok().flatten(),
+            Err(_) => None,
+        };
+        if let Some(Standing { state, .. }) = standing.filter(|standing| standing.state.active()) {
+            return Err(RegisterError::State(state).to_string());
+        }
+        let registered = self.loader.register().await;
+        registered.map_err(|error| error.to_string())
     }
 }
 
@@ -247,13 +266,13 @@ async fn serve_resume(mut requests: Requests<Resume::Service>, counter: Counter)
 
 async fn serve_register(mut requests: Requests<Register::Service>, counter: Counter) {
     while let Some(request) = requests.next().await {
-        let registered = match counter.loader.register().await {
-            Ok(registration) => {
-                let errand = |answer| Errand::Register(registration, answer);
+        let registered = match counter.register().await {
+            Ok((plan, registration)) => {
+                let errand = |answer| Errand::Register(plan, registration, answer);
                 let taken = counter.ask(Deed::Prepare, errand).await;
                 taken.map(|()| registration)
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         };
         tracing::info!(?registered, "register");
         respond(request.respond(match registered {

@@ -125,7 +125,7 @@ impl Inputs {
             scans: Mutex::default(),
             joints_in_time: Mutex::new(Stamps::new(limits.joints_age)),
             head_in_time: Mutex::new(Stamps::new(limits.head_age_strike)),
-            needle_in_time: Mutex::new(Stamps::new(limits.needle_age)),
+            needle_in_time: Mutex::new(Stamps::new(limits.needle_late())),
         }
     }
 
@@ -254,8 +254,12 @@ impl Inputs {
     /// Takes a heartbeat of the operator under the name it carries.
     pub fn take_lease(&self, name: &str) {
         let now = self.clock.now();
-        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
-        match lease.hear(name, now) {
+        // Not within the match: whoever reads the log must not hold up the control loop, which takes this lock.
+        let heard = {
+            let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+            lease.hear(name, now)
+        };
+        match heard {
             Heard::Held => {}
             Heard::First => tracing::info!(name, "the operator's lease is taken"),
             // Told once a second in the diagnostics; ten times a second in the log would hide everything else.

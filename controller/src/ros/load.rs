@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use stipple_core::{Limits, State};
 use stipple_model::clearance::{CellError, WorkCell};
+use stipple_model::digest::Digest;
 use stipple_model::plan::{DotId, Plan};
 use stipple_model::registration::AlignError;
 use tokio::sync::{oneshot, watch};
@@ -24,7 +25,7 @@ use crate::gate;
 use crate::hops::CellPlanner;
 use crate::lease::NotHeld;
 use crate::record::{Binding, DotState, Durability, Record, RecordError};
-use crate::registration::{Registrar, Registration, RegistrationError};
+use crate::registration::{LastScan, Registrar, Registration, RegistrationError};
 use crate::services::ThreadedServices;
 use crate::session::{Before, Session, SessionConfig};
 
@@ -137,8 +138,10 @@ pub struct Loader {
     pub inputs: Arc<Inputs>,
     /// To the control loop.
     pub errands: Sender<Errand>,
-    /// Lays scans onto the head of the plan in use.
-    pub registrar: RefCell<Option<Arc<Registrar>>>,
+    /// Lays scans onto the head of the plan in use, of that digest.
+    pub registrar: RefCell<Option<(Digest, Arc<Registrar>)>>,
+    /// The last scan that was laid onto a head.
+    pub last_scan: LastScan,
     /// The described arm.
     pub description: Description,
     /// Tells which plan is in use.
@@ -152,14 +155,14 @@ struct Checked {
     registrar: Arc<Registrar>,
 }
 
-fn check(path: &Path) -> Result<Checked, LoadError> {
+fn check(path: &Path, last_scan: LastScan) -> Result<Checked, LoadError> {
     let admitted = admit_file(path).map_err(|source| LoadError::Admit {
         path: path.to_owned(),
         source: Box::new(source),
     })?;
     let plan = Arc::clone(admitted.plan());
     let cell = Arc::clone(admitted.cell());
-    let registrar = Arc::new(Registrar::new(&plan)?);
+    let registrar = Arc::new(Registrar::new(&plan, last_scan)?);
     Ok(Checked {
         registrar,
         planner: CellPlanner::new(plan, cell),
@@ -190,22 +193,24 @@ impl Loader {
         if !may_load(state) {
             return Err(LoadError::State(state));
         }
-        let checked = aside(move || check(&path)).await??;
+        let last_scan = self.last_scan.clone();
+        let checked = aside(move || check(&path, last_scan)).await??;
         self.check_arm(&checked).await?;
         self.description.check(checked.admitted.cell()).await?;
         let old = self.release().await?;
-        let registrar = Arc::clone(&checked.registrar);
+        let registrar = (checked.admitted.digest(), Arc::clone(&checked.registrar));
         let (terms, clock, seen) = (self.terms, self.clock, self.permit_seen());
         let made = aside(move || exchange(old, checked, &record, terms, clock, seen)).await?;
         let (loaded, result) = match made {
             Ok(loaded) => {
+                // A plan that is not taken leaves the one in use its head.
+                self.registrar.replace(Some(registrar));
                 let about = Arc::clone(&loaded.about);
                 (Some(loaded), Ok(about))
             }
             Err((old, error)) => (old, Err(error)),
         };
         if let Some(loaded) = loaded {
-            self.registrar.replace(Some(registrar));
             self.inputs.set_names(loaded.session.joint_names());
             self.inputs.begin_anew();
             self.inputs
@@ -287,12 +292,12 @@ impl Loader {
         self.inputs.lease().allows(asks, self.clock.now())
     }
 
-    /// Lays the last scan onto the head of the plan in use.
+    /// Lays the last scan onto the head of the plan in use, and says which plan that was.
     ///
     /// # Errors
     /// Why the head is not registered.
-    pub async fn register(&self) -> Result<Registration, NotRegistered> {
-        let registrar = self
+    pub async fn register(&self) -> Result<(Digest, Registration), NotRegistered> {
+        let (plan, registrar) = self
             .registrar
             .borrow()
             .clone()
@@ -300,7 +305,7 @@ impl Loader {
         let (cloud, tracked) = self.inputs.latest_scan()?;
         let laid = aside(move || {
             let scan = scan::read(&cloud, tracked)?;
-            Ok(registrar.register(&scan)?)
+            Ok((plan, registrar.register(&scan)?))
         });
         laid.await.map_err(|_| NotRegistered::Ending)?
     }

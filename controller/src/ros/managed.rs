@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::cancel::Emergency;
-use super::cycle::Errand;
+use super::cycle::{Errand, Standing};
 use super::desk::ask;
 use super::load::Loader;
 use super::program::{ProgramError, every, making, stamp};
@@ -189,13 +189,15 @@ impl Life {
         }
     }
 
-    /// Ends in order, from wherever it stands.
-    pub async fn end_of_all(&self) {
+    /// Ends in order, from wherever it stands. Whether arm and needle were seen to rest then.
+    pub async fn end_of_all(&self) -> bool {
         if self.state() != NodeState::Finalized
             && let Err(error) = self.change(Asked::Label("shutdown")).await
         {
             tracing::warn!("{error}");
         }
+        let standing = self.standing().await;
+        standing.is_ok_and(|standing| standing.is_none_or(Standing::is_over))
     }
 
     fn end(&self, ended: Ended) {
@@ -237,8 +239,8 @@ impl Life {
     async fn mend(&self) -> Ended {
         tracing::error!("a transition broke; all motions are cancelled");
         self.emergency.cancel().await;
-        match self.session_state().await {
-            Ok(state) if !state.is_some_and(moves) => self.unload().await,
+        match self.standing().await {
+            Ok(standing) if standing.is_none_or(Standing::is_over) => self.unload().await,
             _ => Ended::Failure,
         }
     }
@@ -254,22 +256,28 @@ impl Life {
         }
     }
 
-    /// Stops the session as the operator would: needle in, arm at rest, latched. Nothing happens where none is under way.
+    /// Stops the session as the operator would: needle in, arm at rest, latched. Nothing happens where none is under way. After a fault it waits
+    /// for arm and needle to come to rest: the loop goes on telling them to.
     async fn halt(&self) -> Ended {
         // Asked of the loop itself: a start it took a moment ago is in no message yet.
-        match self.session_state().await {
-            Ok(state) if !state.is_some_and(moves) => return Ended::Success,
-            Ok(_) => {}
+        let standing = match self.standing().await {
+            Ok(None) => return Ended::Success,
+            Ok(Some(standing)) if standing.is_over() => return Ended::Success,
+            Ok(Some(standing)) => standing,
             Err(()) => return Ended::Error,
-        }
-        tracing::info!("stopping the session");
+        };
         let until = Instant::now() + STOP_TIME;
-        let stop = |answer| Errand::Command(Command::Stop, answer);
-        if let Err(refused) = ask(&self.loader.errands, stop).await {
-            tracing::warn!(refused, "the stop");
+        if standing.state == State::Faulted {
+            tracing::info!("waiting for arm and needle to come to rest");
+        } else {
+            tracing::info!("stopping the session");
+            let stop = |answer| Errand::Command(Command::Stop, answer);
+            if let Err(refused) = ask(&self.loader.errands, stop).await {
+                tracing::warn!(refused, "the stop");
+            }
         }
-        while let Ok(state) = self.session_state().await {
-            if !state.is_some_and(moves) {
+        while let Ok(standing) = self.standing().await {
+            if standing.is_none_or(Standing::is_over) {
                 return Ended::Success;
             }
             if Instant::now() >= until {
@@ -282,15 +290,10 @@ impl Life {
     }
 
     /// What the control loop says of its session, after all that it was asked before; an error when the loop is gone.
-    async fn session_state(&self) -> Result<Option<State>, ()> {
+    async fn standing(&self) -> Result<Option<Standing>, ()> {
         let (answer, answered) = oneshot::channel();
         let sent = self.loader.errands.send(Errand::Look(answer));
         sent.map_err(|_| ())?;
         answered.await.map_err(|_| ())
     }
-}
-
-/// Whether a session in this state is to be stopped before the node stops taking care of it.
-fn moves(state: State) -> bool {
-    state.active() || state == State::Paused
 }

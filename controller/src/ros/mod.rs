@@ -53,6 +53,7 @@ use r2r::{Node, QosProfile};
 use stipple_core::{Limits, State};
 use tokio::sync::watch;
 
+use crate::registration::LastScan;
 use crate::rt;
 use arm::{ArmServer, NodeArm, RosArm};
 use cycle::{Cycle, Event};
@@ -151,11 +152,12 @@ impl NodeConfig {
     }
 }
 
-/// Runs the node until a signal asks for its end; then stops the session in order.
+/// Runs the node until a signal asks for its end; then stops the session in order. The number is the exit code: 1 where arm and needle were not
+/// seen to rest.
 ///
 /// # Errors
 /// What kept it from starting.
-pub fn run() -> Result<(), ProgramError> {
+pub fn run() -> Result<u8, ProgramError> {
     let ending = Ending::on_signals()?;
     let mut node = program::join_urgent(NODE)?;
     let (config, held) = NodeConfig::read(Parameters::of(&node))?;
@@ -200,6 +202,7 @@ pub fn run() -> Result<(), ProgramError> {
         inputs: Arc::clone(&inputs),
         errands: cycle.errands.clone(),
         registrar: RefCell::default(),
+        last_scan: LastScan::default(),
         description,
         shown: watch::Sender::new(None),
     });
@@ -214,14 +217,22 @@ pub fn run() -> Result<(), ProgramError> {
         ending,
     };
     let tasks = tokio::task::LocalSet::new();
-    let died = runtime()?.block_on(tasks.run_until(part.live(&config)));
+    let end = runtime()?.block_on(tasks.run_until(part.live(&config)));
     spinning.ask();
     let _ = spinner.join();
-    if died {
-        return Err(ProgramError::Died("the control loop"));
+    match end {
+        End::Died => Err(ProgramError::Died("the control loop")),
+        End::Unconfirmed => {
+            tracing::error!(
+                "the controller node has ended, and arm and needle were not seen to rest: use the hardware stop"
+            );
+            Ok(1)
+        }
+        End::AtRest => {
+            tracing::info!("the controller node has ended");
+            Ok(0)
+        }
     }
-    tracing::info!("the controller node has ended");
-    Ok(())
 }
 
 /// The arm's port by the parameters, and what serves its action: an arm that is led by points has its goals cancelled by it, too.
@@ -276,6 +287,16 @@ impl Surface {
     }
 }
 
+/// How a node's life ended.
+enum End {
+    /// Its control loop was gone.
+    Died,
+    /// Arm and needle were not seen to rest.
+    Unconfirmed,
+    /// In order.
+    AtRest,
+}
+
 /// What lives on the main thread.
 struct Main {
     surface: Surface,
@@ -288,8 +309,8 @@ struct Main {
 }
 
 impl Main {
-    /// Until the end is asked for, or the control loop is gone: then true.
-    async fn live(self, config: &NodeConfig) -> bool {
+    /// Until the end is asked for, or the control loop is gone.
+    async fn live(self, config: &NodeConfig) -> End {
         let (surface, cycle, loader) = (self.surface, self.cycle, self.loader);
         let (now, state) = watch::channel(State::Safe);
         let emergency = self.server.emergency();
@@ -333,19 +354,22 @@ impl Main {
             () = self.ending.wait() => false,
             () = gone(&cycle) => true,
         };
-        if died {
+        let end = if died {
             // The needle hears nothing any more; whatever moves shall stop.
             emergency.cancel().await;
+            End::Died
+        } else if life.end_of_all().await {
+            End::AtRest
         } else {
-            life.end_of_all().await;
-        }
+            End::Unconfirmed
+        };
         let loaded = tokio::task::spawn_blocking(|| cycle.finish()).await;
         // The record is closed before the process goes.
         if let Ok(Some(loaded)) = loaded {
             drop(loaded.services.finish());
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
-        died
+        end
     }
 }
 

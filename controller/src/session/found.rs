@@ -11,11 +11,19 @@ pub struct Found {
     pub fault: Fault,
     /// The arm's motion in that tick; `None` where it was not known.
     pub motion: Option<MotionSeen>,
+    /// Why the record forbids the strike, where it does.
+    pub forbidden: Option<&'static str>,
 }
 
 impl fmt::Display for Found {
     /// The fault's text, and in brackets the figure that its guard looked at.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Fault::RecordFailed, Some(why)) = (self.fault, self.forbidden) {
+            return write!(
+                f,
+                "no strike may be made: {why}; begin a sitting with `stipple-controller resume`"
+            );
+        }
         f.write_str(self.fault.row().text)?;
         let Some(motion) = self.motion else {
             return Ok(());
@@ -57,6 +65,28 @@ mod tests {
     use super::*;
     use stipple_core::{HopId, TipNear};
 
+    fn found(fault: Fault, motion: Option<MotionSeen>) -> Found {
+        Found {
+            fault,
+            motion,
+            forbidden: None,
+        }
+    }
+
+    #[test]
+    fn a_strike_that_the_sitting_forbids_is_no_matter_of_the_disk() {
+        let disk = found(Fault::RecordFailed, None);
+        assert_eq!(disk.to_string(), Fault::RecordFailed.row().text);
+        let forbidden = Found {
+            forbidden: Some("the sitting is over"),
+            ..disk
+        };
+        assert_eq!(
+            forbidden.to_string(),
+            "no strike may be made: the sitting is over; begin a sitting with `stipple-controller resume`"
+        );
+    }
+
     #[test]
     fn a_fault_of_the_motion_tells_its_figure_and_any_other_none() {
         let motion = Some(MotionSeen {
@@ -85,15 +115,11 @@ mod tests {
             (Fault::TipOffPatch, "(2.1 mm above it)"),
             (Fault::KeepOutNear, "(18.5 mm from it)"),
         ] {
-            let told = Found { fault, motion }.to_string();
+            let told = found(fault, motion).to_string();
             assert_eq!(told, format!("{} {figure}", fault.row().text));
-            let unknown = Found {
-                fault,
-                motion: None,
-            };
-            assert_eq!(unknown.to_string(), fault.row().text);
+            assert_eq!(found(fault, None).to_string(), fault.row().text);
         }
         let fault = Fault::LeaseLost;
-        assert_eq!(Found { fault, motion }.to_string(), fault.row().text);
+        assert_eq!(found(fault, motion).to_string(), fault.row().text);
     }
 }

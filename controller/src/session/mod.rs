@@ -103,7 +103,10 @@ pub struct Selection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// Not in this state.
-    #[error("a session can be started in the state ready only, this one is {}", .0.name())]
+    #[error(
+        "a session can be started in the state ready only, this one is {}; what has stopped or failed is cleared first",
+        .0.name()
+    )]
     State(State),
     /// No such layer.
     #[error("the plan has layers 1 to {layers}, not {layer}")]
@@ -155,6 +158,8 @@ pub struct Session {
     /// Where the arm was seen last, when it was seen whole.
     joints: Option<Joints>,
     last_state: State,
+    /// Arm and needle were at rest in the last tick.
+    at_rest: bool,
     /// The fault that stands.
     found: Option<Found>,
     breaks: Vec<Break>,
@@ -212,6 +217,7 @@ impl Session {
             results: VecDeque::with_capacity(UNTOLD),
             joints: None,
             last_state: State::Safe,
+            at_rest: false,
             found: None,
             breaks: Vec::with_capacity(BREAKS),
             ticked: Micros::ZERO,
@@ -246,6 +252,7 @@ impl Session {
         self.offer_motion(now);
         let sensed = self.sense(now, ports);
         let out = self.core.step(now, &sensed, &mut self.queue);
+        self.at_rest = self.core.at_rest(now, &sensed);
         let started = sensed.command == Some(Command::Start) && out.reply == Some(Ok(()));
         if let Some(mut replaced) = self.replaced.take() {
             if !started {
@@ -320,6 +327,12 @@ impl Session {
     #[must_use]
     pub const fn state(&self) -> State {
         self.core.state()
+    }
+
+    /// Whether the arm was seen to rest, and the needle to be in, in the last tick.
+    #[must_use]
+    pub const fn at_rest(&self) -> bool {
+        self.at_rest
     }
 
     /// Dots left out since the start, by reason.

@@ -5,7 +5,7 @@ use stipple_model::plan::DotId;
 
 use super::{DotResult, Found, Session, breaks};
 use crate::ports::Micros;
-use crate::record::{DotOutcome, DotState};
+use crate::record::{DotOutcome, DotState, RecordError};
 use crate::services::{Note, Request, Said, Services, Ticket};
 
 /// The intent that stands.
@@ -31,7 +31,12 @@ impl Session {
             self.note_intent(DotId(dot.0), now, services);
         }
         if out.fault != self.found.map(|found| found.fault) {
-            self.found = out.fault.map(|fault| Found { fault, motion });
+            let forbidden = self.record_failed.as_ref().and_then(RecordError::forbids);
+            self.found = out.fault.map(|fault| Found {
+                fault,
+                motion,
+                forbidden,
+            });
             if let Some(found) = self.found {
                 self.note_fault(found, now, services);
             }

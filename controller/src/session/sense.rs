@@ -94,6 +94,7 @@ impl Session {
             speed: self.filter.speed_at(&point),
             displacement,
             far_displacement,
+            doubted: self.filter.last_doubted().is_some(),
         })
     }
 

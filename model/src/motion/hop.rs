@@ -42,6 +42,9 @@ const LOW: Length = Length::from_mm(20.0);
 const LIFTS: [Length; 2] = [Length::from_mm(80.0), Length::from_mm(40.0)];
 /// Farthest turn about the head's middle between two way points on the shell, rad.
 const SHELL_STEP: f64 = 0.35;
+/// Deeper in the head no tip can be, and where it seems to be neither it nor the way out is known: head pose or joints are wrong. Source: this
+/// project's own; the scalp is 5 to 6 mm thick.
+const DEEPEST: Length = Length::from_mm(6.0);
 /// How far outside its limits a joint may be where a way begins, rad.
 const OUTSIDE: f64 = 0.05;
 /// Where a way over a shell takes longer than this, s, a quicker one is searched for: it turns far, or changes branch.
@@ -471,6 +474,13 @@ fn lift_low<'a>(settled: &'a Settled<'a>, from: &Joints) -> Result<Way<'a>, HopE
 /// The same where the head came too near.
 fn away_low<'a>(settled: &'a Settled<'a>, from: &Joints) -> Result<Way<'a>, HopError> {
     let mut way = Way::new(settled, from);
+    let height = settled
+        .cell()
+        .field()
+        .exact(&way.head_from_tip(from).origin());
+    if height < -DEEPEST.m() {
+        return Err(HopError::WayBlocked(Obstacle::Unknown));
+    }
     way.leave(LOW)?;
     Ok(way)
 }

@@ -282,8 +282,8 @@ fn no_lift_drags_the_needle_along_the_skin() {
     let (cell, work) = work_cell();
     let from = clear_at(&cell, &work, 0.3, 0.4).expect("a clear pose");
     let tip = work.base_from_tip(&from).raw().translation.vector;
-    // Somebody has led the tip to 4 mm below the skin, tilted by an angle from the normal.
-    let tilted = |degrees: f64| {
+    // Somebody has led the tip to so far from the head's middle, tilted by an angle from the normal.
+    let led = |degrees: f64, radius: f64| {
         let head = cell.base_from_head.raw();
         let out = (tip - head.translation.vector).normalize();
         let aside = out.cross(&nalgebra::Vector3::z()).normalize();
@@ -293,10 +293,12 @@ fn no_lift_drags_the_needle_along_the_skin() {
         );
         let mut pose = *work.base_from_tip(&from).raw();
         pose.rotation = turn * pose.rotation;
-        pose.translation.vector = head.translation.vector + out * 0.086;
+        pose.translation.vector = head.translation.vector + out * radius;
         let flange = work.flange_for_tip(&crate::frames::Transform::from_raw(pose));
         work.arm().inverse_near(&flange, &from).expect("in reach")
     };
+    // 4 mm below the skin.
+    let tilted = |degrees| led(degrees, 0.086);
     let lifted = |q: &Joints| lift(&work, &cell.base_from_head, q);
     let hops = |q: &Joints| hop_to_joints(&work, &cell.base_from_head, q, &from);
     let straight = lifted(&tilted(0.0)).expect("straight up there is a way");
@@ -309,6 +311,8 @@ fn no_lift_drags_the_needle_along_the_skin() {
         hops(&tilted(75.0)),
         Err(HopError::StartBlocked(_))
     ));
+    // Where no tip can be, nobody knows where the head is, nor the way off it.
+    assert!(lifted(&led(0.0, 0.08)).is_err());
 }
 
 #[test]

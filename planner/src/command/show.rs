@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use stipple_model::files::{read_limited, write_atomically};
+use stipple_model::files::{read_limited, write_privately};
 use stipple_model::stdout;
 
 /// A progress bar on a terminal, nothing elsewhere.
@@ -27,12 +27,12 @@ pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all, for its owner alone: whatever is told of a head is a client's.
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    write_atomically(path, bytes).with_context(|| path.display().to_string())
+    write_privately(path, bytes).with_context(|| path.display().to_string())
 }
 
-/// Writes a picture as PNG, whole or not at all.
+/// Writes a picture as PNG, like [`write`].
 pub fn write_png(path: &Path, image: &image::RgbImage) -> anyhow::Result<()> {
     let mut png = std::io::Cursor::new(Vec::new());
     image

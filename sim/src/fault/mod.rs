@@ -184,7 +184,7 @@ pub enum NeedleFault {
 pub enum HeadFault {
     /// The head goes so far (metres) within 80 ms, and at the end comes back.
     Jerk(f64),
-    /// The head goes at that speed, m/s, and stays where it got to.
+    /// The head goes at that speed, m/s, and at the end comes back.
     Drift(f64),
 }
 
@@ -500,6 +500,6 @@ pub const fn latest(signal: Signal) -> Micros {
     match signal {
         Signal::Joints => limits.joints_age,
         Signal::HeadPose => limits.head_age_strike,
-        Signal::NeedleState | Signal::Force => limits.needle_age,
+        Signal::NeedleState | Signal::Force => limits.needle_late(),
     }
 }

@@ -73,7 +73,7 @@ mod tests {
     use rand::SeedableRng as _;
     use stipple_controller::ports::Micros;
     use stipple_controller::registration::{
-        HeadScan, Registrar, Registration, RegistrationError, Tracked,
+        HeadScan, LastScan, Registrar, Registration, RegistrationError, Tracked,
     };
 
     use super::*;
@@ -82,7 +82,7 @@ mod tests {
     /// What comes of scans with the tracker off along y by so much before and after, metres.
     fn registered(offs: &[(f64, f64)]) -> Vec<(f64, Result<Registration, RegistrationError>)> {
         let (plan, _) = small_plan(4);
-        let registrar = Registrar::new(&plan).unwrap();
+        let registrar = Registrar::new(&plan, LastScan::default()).unwrap();
         let rng = ChaCha8Rng::seed_from_u64(3);
         let mut scanner = SimScanner::new(&plan.head, ScannerConfig::default(), rng);
         let head = plan.cell.base_from_head;
@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn a_scan_that_is_brought_once_more_registers_nothing() {
         let (plan, _) = small_plan(4);
-        let registrar = Registrar::new(&plan).unwrap();
+        let last = LastScan::default();
+        let registrar = Registrar::new(&plan, last.clone()).unwrap();
         let rng = ChaCha8Rng::seed_from_u64(3);
         let mut scanner = SimScanner::new(&plan.head, ScannerConfig::default(), rng);
         let head = plan.cell.base_from_head;
@@ -149,5 +150,10 @@ mod tests {
         let again = registrar.register(&first);
         assert!(matches!(again, Err(RegistrationError::Repeated)));
         registrar.register(&second).unwrap();
+        // Nor does it when the plan was loaded again in between.
+        let anew = Registrar::new(&plan, last).unwrap();
+        let again = anew.register(&second);
+        assert!(matches!(again, Err(RegistrationError::Repeated)));
+        anew.register(&scan(Micros(3))).unwrap();
     }
 }

@@ -287,6 +287,7 @@ impl Rig {
             plant: &self.plant,
             desk,
             followed: self.arm_line.followed.as_ref().filter(|_| ticked),
+            cancelled: ticked && self.arm_line.cancelled,
             needle,
             joints: wires.joints.delivered(),
             joints_at: wires.joints.news_at(),

@@ -1,7 +1,7 @@
 //! The head is scanned, and registered once the tracker has told where it was after that.
 
 use stipple_controller::ports::{Micros, Stamped};
-use stipple_controller::registration::{HeadScan, Registrar, Registration, Tracked};
+use stipple_controller::registration::{HeadScan, LastScan, Registrar, Registration, Tracked};
 use stipple_model::frames::{Base, Head, Point, Transform};
 
 use super::wire::spoilt;
@@ -120,7 +120,7 @@ impl Rig {
             return;
         };
         if self.registrar.is_none() {
-            self.registrar = Registrar::new(self.admitted.plan()).ok();
+            self.registrar = Registrar::new(self.admitted.plan(), LastScan::default()).ok();
         }
         let scan = HeadScan {
             points: scanned.points.clone(),

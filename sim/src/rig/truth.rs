@@ -62,6 +62,8 @@ pub(super) struct Moved {
     patch: Option<(Point<Head>, f64)>,
     /// The motion that was told last, and when.
     way: Option<(Micros, Trajectory)>,
+    /// It was cancelled since.
+    cancelled: bool,
 }
 
 /// The arm's tip in one tick.
@@ -93,7 +95,9 @@ impl Watch {
         let (now, plant) = (seen.now, seen.plant);
         if let Some(followed) = seen.followed {
             self.moved.way = Some((now, followed.trajectory.clone()));
+            self.moved.cancelled = false;
         }
+        self.moved.cancelled |= seen.cancelled;
         if plant.arm.elapsed().is_some() {
             self.moved.followed = Some(now);
         }
@@ -170,7 +174,12 @@ impl Watch {
             && lasts(self.until.head_told, seen.now);
         let ended = seen.plant.arm.elapsed().is_none();
         let brakes = ended && (self.moved.followed).is_some_and(|at| !seen.now.passed(at, BRAKES));
-        let fastest = if brakes { BRAKING } else { HOVERING };
+        let fastest = match brakes {
+            // Cancelled while it sinks from far above, as few ways but those that lead astray do, it comes to rest a few millimetres lower.
+            true if lasts(self.until.astray, seen.now) => FREE,
+            true => BRAKING,
+            false => HOVERING,
+        };
         let hovering = tip.speed > fastest
             && bound < HOVER_ZONE
             && field.exact(&tip.now) < HOVER_ZONE
@@ -185,8 +194,10 @@ impl Watch {
             .keep_outs
             .iter()
             .any(|k| tip.now.distance(&k.center) - k.radius.m() < KEEP_OUT);
-        let told =
-            (self.moved.way.as_ref()).is_some_and(|(at, way)| !seen.now.passed(*at, ended_by(way)));
+        // An arm that goes on after its cancel goes where nobody tells it to any more.
+        let told = !self.moved.cancelled
+            && (self.moved.way.as_ref())
+                .is_some_and(|(at, way)| !seen.now.passed(*at, ended_by(way)));
         let strange = seen.diverted || (lasts(self.until.arm, seen.now) && !told);
         // What is left of a motion, or begins one: it is the head that came so near.
         let slow = tip.speed < SLOW;

@@ -107,6 +107,8 @@ pub(super) struct Seen<'a> {
     pub plant: &'a Plant,
     pub desk: &'a Desk,
     pub followed: Option<&'a Followed>,
+    /// The arm was told to leave off.
+    pub cancelled: bool,
     pub needle: Option<DeviceCommand>,
     pub joints: Option<Stamped<JointState>>,
     pub joints_at: Option<Micros>,

@@ -229,13 +229,13 @@ fn place(dot: &stipple_model::plan::Dot) -> Place {
     }
 }
 
-/// Colour and relative size of a dot.
+/// Colour and relative size of a dot. What is left out or in doubt has the colour of reports and markers.
 fn look(mark: Mark, shade: Color) -> Option<(Color, f32)> {
     match mark {
         Mark::Planned => Some((shade, 1.0)),
         Mark::Placed => Some((srgb([40, 205, 95]), 1.4)),
-        Mark::InDoubt => Some((srgb([245, 140, 20]), 1.6)),
-        Mark::Skipped => Some((srgb([215, 30, 30]), 1.3)),
+        Mark::InDoubt => Some((srgb([213, 60, 0]), 1.6)),
+        Mark::Skipped => Some((srgb([230, 159, 0]), 1.3)),
         Mark::Current => Some((srgb([255, 240, 30]), 3.0)),
         Mark::Hidden => None,
     }

@@ -71,6 +71,13 @@ impl Bench {
         } else {
             None
         };
+        if self.core.at_rest(now, sensed) && out.arm == ArmCommand::None {
+            let out = self.plant.extension > limits.needle_in;
+            assert!(
+                !self.plant.arm_moves() && !out,
+                "said to be at rest and is not"
+            );
+        }
         if let ArmCommand::Follow(_) = out.arm {
             let stop = self.queue.front().is_some_and(|target| target.stop);
             assert!(

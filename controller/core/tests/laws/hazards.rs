@@ -122,6 +122,7 @@ fn the_needle_is_out_only_over_a_head_that_is_seen_to_be_still() {
             speed,
             displacement,
             far_displacement: displacement,
+            doubted: false,
         });
         let out = bench.core.step(bench.plant.now, &sensed, &mut bench.queue);
         matches!(out.needle, NeedleCommand::Extend(_))

@@ -229,6 +229,44 @@ fn the_arm_lifts_off_a_head_that_does_not_hold_still_and_comes_back_by_itself() 
     assert!(bench.finish());
 }
 
+/// H3: a head whose last pose is not believed may have been hit, and be there.
+#[test]
+fn nothing_sets_off_over_a_head_of_which_the_last_pose_is_not_believed() {
+    let mut bench = reach(State::Dwelling);
+    bench.plant.doubted = true;
+    let mut motions = 0;
+    bench.until(300, |o| {
+        motions += u32::from(matches!(o.arm, ArmCommand::Follow(_)));
+        false
+    });
+    assert_eq!((motions, bench.core.state()), (0, State::Approaching));
+    bench.plant.doubted = false;
+    assert!(bench.finish());
+}
+
+/// H3: it is the head's restlessness that is timed, not how long the way to the dot has taken before.
+#[test]
+fn a_head_that_twitches_late_on_a_long_way_is_not_left() {
+    let mut bench = reach(State::Dwelling);
+    bench.plant.accept = Micros::from_ms(950);
+    assert!(bench.until(200, |o| o.state == State::Approaching));
+    let since = bench.plant.now;
+    while bench.plant.arm.is_none() {
+        bench.tick(None);
+    }
+    let restless = Limits::HARDWARE.timeouts.restless;
+    while !bench.plant.now.passed(since, restless) && bench.plant.arm.is_some() {
+        bench.tick(None);
+    }
+    assert!(bench.plant.arm.is_some(), "under way for longer than that");
+    bench.plant.nuisance = Nuisance::HeadFast;
+    bench.until(5, |_| false);
+    bench.plant.nuisance = Nuisance::None;
+    assert!(!bench.until(400, |o| o.state == State::Pausing));
+    bench.plant.accept = Micros::from_ms(6);
+    assert!(bench.finish());
+}
+
 /// An arm from which no way leads anywhere says nothing of a dot.
 #[test]
 fn an_arm_that_is_stuck_pauses_and_leaves_no_dot_out() {

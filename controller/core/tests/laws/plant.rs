@@ -34,6 +34,8 @@ pub struct Plant {
     /// How far the head is from where the motion was aimed, m, at the dot and anywhere, and the tip's height, m.
     pub displacement: Option<f64>,
     pub far_displacement: f64,
+    /// The head's last pose is not believed.
+    pub doubted: bool,
     pub height: Option<f64>,
     pub stuck: bool,
     pub registered: bool,
@@ -117,6 +119,7 @@ impl Plant {
             no_way: None,
             displacement: None,
             far_displacement: 0.1e-3,
+            doubted: false,
             height: None,
             stuck: false,
             registered: true,
@@ -237,6 +240,7 @@ impl Plant {
                     self.displacement.unwrap_or(0.1e-3)
                 },
                 far_displacement: self.far_displacement,
+                doubted: self.doubted,
             }),
             tip: front.map(|dot| TipSeen {
                 dot,

@@ -53,12 +53,13 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// What is left out or in doubt has the colour of the reports' picture.
     const fn color(self) -> [f32; 4] {
         match self {
             Self::Planned => [0.55, 0.6, 0.7, 1.0],
             Self::Placed => [0.05, 0.35, 0.1, 1.0],
-            Self::Skipped => [1.0, 0.55, 0.0, 1.0],
-            Self::InDoubt => [0.85, 0.0, 0.55, 1.0],
+            Self::Skipped => [0.9, 0.62, 0.0, 1.0],
+            Self::InDoubt => [0.84, 0.24, 0.0, 1.0],
         }
     }
 }

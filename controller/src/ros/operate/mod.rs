@@ -1,5 +1,6 @@
 //! `stipple-controller session`: an operator at the command line. Loads a plan, starts, watches, stops on a signal, reports.
 
+mod calls;
 mod lease;
 mod pauses;
 mod screen;
@@ -11,16 +12,17 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use r2r::std_srvs::srv::Trigger;
 use r2r::stipple_msgs::msg::{DotResult, SessionState};
-use r2r::stipple_msgs::srv::{LoadPlan, Register, Resume, Start};
+use r2r::stipple_msgs::srv::{LoadPlan, Pause as PauseCall, Register, Resume, Start};
 use r2r::{Client, Node, QosProfile};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::program::{Ending, ProgramError, drain, every, join, latched, making, spin};
 use super::told::plain;
 use crate::report::Report;
+use calls::{call, pinned};
 use lease::LeaseHolder;
 use pauses::{Kind, Pause, Pauses};
-use screen::{Enter, progress_bar, say, show};
+use screen::{Keyboard, Typed, progress_bar, say, show};
 use stipple_model::plan::{Plan, PlanError};
 use stipple_model::say;
 use tally::{StrikesError, Tally};
@@ -40,12 +42,14 @@ const SILENCE: Duration = Duration::from_secs(5);
 ///
 /// All the while it holds the operator's lease: when this program dies or hangs, the session stops, needle in first.
 /// Ctrl-C stops the session in order: needle in, arm at rest. A session that pauses by itself (a restless head, too many dots skipped) is
-/// resumed a few times; one that somebody paused over ~/pause is theirs to resume. At a stop of the plan the arm waits off the head, this program
-/// says what is to be done, and goes on when somebody who has done it presses Enter. Paths are those of the machine that the node runs on.
+/// resumed a few times; one that somebody asked for is not. On a terminal `p` and Enter pauses the session, and Enter goes on after any pause:
+/// at a stop of the plan the arm waits off the head, this program says what is to be done, and whoever has done it presses Enter. Paths are those of the machine
+/// that the node runs on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
   stipple-controller session --plan head.plan --record head.sqlite --layer 2 --all --report report.json --json
+  stipple-controller session --plan head.plan --record head.sqlite --report report.json --ros-args -r __ns:=/room1
 
 Exit code: 0 finished and every dot placed or skipped with a reason, 1 not so, 2 bad input or no node, 130 stopped by a signal.")]
 pub struct Args {
@@ -89,7 +93,7 @@ pub enum OperateError {
     Plan(#[from] PlanError),
     /// Nobody there.
     #[error(
-        "no controller node answers on {service}: is stipple-controller running, with the same ROS_DOMAIN_ID?"
+        "no controller node answers on {service}: is stipple-controller running, with the same ROS_DOMAIN_ID and namespace (--ros-args -r __ns:=/…)?"
     )]
     NoNode {
         /// The service asked for.
@@ -145,6 +149,7 @@ enum Heard {
 struct Desk {
     load: Client<LoadPlan::Service>,
     start: Client<Start::Service>,
+    pause: Client<PauseCall::Service>,
     resume: Client<Resume::Service>,
     register: Client<Register::Service>,
     stop: Client<Trigger::Service>,
@@ -218,6 +223,7 @@ impl Desk {
                 .create_client(&name("load_plan"), qos())
                 .map_err(made())?,
             start: node.create_client(&name("start"), qos()).map_err(made())?,
+            pause: node.create_client(&name("pause"), qos()).map_err(made())?,
             resume: node.create_client(&name("resume"), qos()).map_err(made())?,
             register: node
                 .create_client(&name("register"), qos())
@@ -348,7 +354,8 @@ impl Desk {
     /// Watches until the session is over, one way or the other.
     async fn watch(&mut self, tally: &mut Tally, pass_stops: bool) -> Result<End, OperateError> {
         let bar = progress_bar();
-        let (mut pauses, enter) = (Pauses::new(pass_stops), Enter::listen());
+        let (mut pauses, keyboard) = (Pauses::new(pass_stops), Keyboard::listen());
+        keyboard.told(&bar);
         // Whether the session waits to be resumed, and for a registration before that.
         let mut waits = None;
         let mut heard_at = Instant::now();
@@ -361,8 +368,13 @@ impl Desk {
             if heard_at.elapsed() > SILENCE {
                 break End::Silent;
             }
-            if let (true, Some(must_register)) = (enter.pressed(), waits) {
-                self.go_on(&bar, must_register).await?;
+            // Enter means something in a pause alone: pressed once too often it would not pause what has just gone on.
+            match (keyboard.typed(), waits) {
+                (Some(Typed::Pause), None) => self.pause(&bar).await?,
+                (Some(Typed::GoOn), Some(must_register)) => {
+                    self.go_on(&bar, must_register).await?;
+                }
+                _ => {}
             }
             let Ok(heard) = heard else {
                 continue;
@@ -386,7 +398,12 @@ impl Desk {
                     }
                     match pauses.look(kind, tally.struck(), Instant::now()) {
                         Pause::None => {}
-                        Pause::Wait => say(&bar, &format!("{message}; {}", enter.how_to_go_on())),
+                        Pause::Wait => {
+                            say(
+                                &bar,
+                                &format!("{message}; {}", keyboard.how_to_go_on(&self.name)),
+                            );
+                        }
                         Pause::Resume => {
                             say(&bar, &format!("{message}; resuming"));
                             self.go_on(&bar, must_register).await?;
@@ -401,6 +418,19 @@ impl Desk {
         };
         bar.finish_and_clear();
         Ok(end)
+    }
+
+    /// Pauses the session, or says why it does not pause.
+    async fn pause(&self, bar: &ProgressBar) -> Result<(), OperateError> {
+        let request = PauseCall::Request {
+            asked_by: self.name.clone(),
+            reason: "at the keyboard".to_owned(),
+        };
+        let answer = call(&self.pause, &request, "pause", PATIENCE).await?;
+        if !answer.accepted {
+            say(bar, &format!("not paused: {}", answer.message));
+        }
+        Ok(())
     }
 
     /// Resumes the session, or says why it does not go on.
@@ -442,28 +472,6 @@ impl Desk {
         }
         eprintln!("the stop was not confirmed in time: use the hardware stop");
         Ok(End::Interrupted)
-    }
-}
-
-type Pinned = std::pin::Pin<Box<dyn Future<Output = r2r::Result<()>>>>;
-
-fn pinned(there: impl Future<Output = r2r::Result<()>> + 'static) -> Pinned {
-    Box::pin(there)
-}
-
-/// Calls a service of the node.
-async fn call<S: r2r::WrappedServiceTypeSupport + 'static>(
-    client: &Client<S>,
-    request: &S::Request,
-    service: &'static str,
-    patience: Duration,
-) -> Result<S::Response, OperateError> {
-    let answer = client.request(request).map_err(making(service))?;
-    match tokio::time::timeout(patience, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        _ => Err(OperateError::NoNode {
-            service: format!("{}/{service}", super::NODE),
-        }),
     }
 }
 

@@ -38,10 +38,28 @@ pub fn show(bar: &ProgressBar, state: &SessionState) {
     bar.set_message(plain(&state.message).to_owned());
 }
 
-/// The Enter key, where there is a keyboard.
-pub struct Enter(Option<Receiver<()>>);
+/// What was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typed {
+    /// `p` and Enter: pause.
+    Pause,
+    /// Enter, with or without anything else: go on.
+    GoOn,
+}
 
-impl Enter {
+impl Typed {
+    fn of(line: &str) -> Self {
+        match line.trim() {
+            "p" | "P" => Self::Pause,
+            _ => Self::GoOn,
+        }
+    }
+}
+
+/// The keyboard, where there is one.
+pub struct Keyboard(Option<Receiver<Typed>>);
+
+impl Keyboard {
     /// Listens from now on. Whoever reads the keyboard ends with the program.
     pub fn listen() -> Self {
         if !std::io::stdin().is_terminal() {
@@ -50,7 +68,8 @@ impl Enter {
         let (tell, pressed) = channel();
         let read = move || {
             for line in std::io::stdin().lines() {
-                if line.is_err() || tell.send(()).is_err() {
+                let Ok(line) = line else { return };
+                if tell.send(Typed::of(&line)).is_err() {
                     return;
                 }
             }
@@ -60,17 +79,50 @@ impl Enter {
         Self(reading.ok().map(|_| pressed))
     }
 
-    /// Whether it was pressed since this was asked last.
-    pub fn pressed(&self) -> bool {
-        let pressed = self.0.iter().flat_map(Receiver::try_iter);
-        pressed.count() > 0
+    /// What was typed since this was asked last; of both a pause.
+    pub fn typed(&self) -> Option<Typed> {
+        let typed = self.0.iter().flat_map(Receiver::try_iter);
+        typed.reduce(|a, b| if a == Typed::Pause { a } else { b })
     }
 
-    /// What an operator who waits is told to do.
-    pub const fn how_to_go_on(&self) -> &'static str {
-        match self.0 {
-            Some(_) => "press Enter to go on",
-            None => "waiting for ~/resume",
+    /// What can be typed while the session works, for an operator who does not know yet.
+    pub fn told(&self, bar: &ProgressBar) {
+        if self.0.is_some() {
+            say(bar, "type p and Enter for a pause, Ctrl-C for a stop");
         }
+    }
+
+    /// What an operator of that name, who waits, is told to do.
+    pub fn how_to_go_on(&self, name: &str) -> String {
+        match self.0 {
+            Some(_) => "press Enter to go on".to_owned(),
+            None => format!("waiting for ~/resume, asked by {name:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_p_pauses() {
+        for pause in ["p", "P", " p "] {
+            assert_eq!(Typed::of(pause), Typed::Pause);
+        }
+        for go_on in ["", " ", "y", "pp"] {
+            assert_eq!(Typed::of(go_on), Typed::GoOn);
+        }
+    }
+
+    #[test]
+    fn of_several_lines_a_pause_counts() {
+        let (tell, typed) = channel();
+        for line in ["", "p", ""] {
+            tell.send(Typed::of(line)).unwrap();
+        }
+        let keyboard = Keyboard(Some(typed));
+        assert_eq!(keyboard.typed(), Some(Typed::Pause));
+        assert_eq!(keyboard.typed(), None);
     }
 }
