@@ -1,7 +1,7 @@
 //! The control loop: one thread that ticks the session every 2 ms and never touches ROS.
 //!
 //! What it needs comes in through [`Inputs`] and [`Errand`]s; what it has to say leaves as [`Event`]s and through
-//! the ports. None of these waits.
+//! the ports. None of these waits for more than a lock that is held for a copy.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

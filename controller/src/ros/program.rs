@@ -136,8 +136,8 @@ impl Ending {
     }
 }
 
-/// Like [`join`], for a node that keeps a clock: memory is locked, processors are kept from deep sleep, and what the middleware starts to receive and send runs in real time,
-/// where allowed.
+/// Like [`join`], for a node that keeps a clock: memory is locked, processors are kept from deep sleep, and what the middleware starts to
+/// receive and send runs in real time, where allowed.
 ///
 /// # Errors
 /// Those of [`join`].

@@ -43,8 +43,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// All the while it holds the operator's lease: when this program dies or hangs, the session stops, needle in first.
 /// Ctrl-C stops the session in order: needle in, arm at rest. A session that pauses by itself (a restless head, too many dots skipped) is
 /// resumed a few times; one that somebody asked for is not. On a terminal `p` and Enter pauses the session, and Enter goes on after any pause:
-/// at a stop of the plan the arm waits off the head, this program says what is to be done, and whoever has done it presses Enter. Paths are those of the machine
-/// that the node runs on.
+/// at a stop of the plan the arm waits off the head, this program says what is to be done, and whoever has done it presses Enter. Paths are
+/// those of the machine that the node runs on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
