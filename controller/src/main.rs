@@ -8,6 +8,7 @@ use stipple_controller::SAFETY_NOTICE;
 use stipple_model::digest::Digest;
 use stipple_model::files::read_limited;
 use stipple_model::say;
+use stipple_model::text::one_line;
 
 mod command;
 
@@ -136,7 +137,7 @@ fn own_arguments() -> impl Iterator<Item = std::ffi::OsString> {
 fn told(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         // One line: what went wrong, then why.
-        eprintln!("stipple-controller: {error:#}");
+        eprintln!("stipple-controller: {}", one_line(error.as_ref()));
         ExitCode::from(2)
     })
 }

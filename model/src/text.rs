@@ -10,6 +10,22 @@ pub fn plain(text: &str, most: usize) -> String {
     text.chars().map(shown).take(most).collect()
 }
 
+/// An error and its causes in one line; what a cause says that was said already is not said again.
+#[must_use]
+pub fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in std::iter::successors(Some(error), |error| error.source())
+        .map(|cause| cause.to_string().replace('\n', " "))
+    {
+        match said.last_mut() {
+            Some(last) if cause.starts_with(last.as_str()) => *last = cause,
+            Some(last) if last.contains(&cause) => {}
+            _ => said.push(cause),
+        }
+    }
+    said.join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // One line: what, where, what to do. If even that cannot be written, the exit code still says it.
-            let _ = writeln!(std::io::stderr(), "error: {}", command::one_line(&error));
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: {}",
+                stipple_model::text::one_line(error.as_ref())
+            );
             ExitCode::from(2)
         }
     }

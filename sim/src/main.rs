@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use stipple_model::text::one_line;
 
 mod command;
 
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // One line: what went wrong, then why.
-            eprintln!("stipple-sim: {error:#}");
+            eprintln!("stipple-sim: {}", one_line(error.as_ref()));
             ExitCode::from(2)
         }
     }

@@ -70,22 +70,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// An error and its causes in one line; what a cause says that was said already is not said again.
-pub fn one_line(error: &anyhow::Error) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for cause in error
-        .chain()
-        .map(|cause| cause.to_string().replace('\n', " "))
-    {
-        match said.last_mut() {
-            Some(last) if cause.starts_with(last.as_str()) => *last = cause,
-            Some(last) if last.contains(&cause) => {}
-            _ => said.push(cause),
-        }
-    }
-    said.join(": ")
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
@@ -96,7 +80,7 @@ mod tests {
             .context("/x")
             .context("--arm");
         assert_eq!(
-            super::one_line(&error),
+            stipple_model::text::one_line(error.as_ref()),
             "--arm: /x: cannot be read: is a directory"
         );
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kiss3d::prelude::{CanvasSetup, Color, Font, NumSamples, OffscreenSurface, Vec2};
+use stipple_model::files::write_privately;
 use stipple_model::joints::Joints;
 
 use super::marks::{Mark, Marks};
@@ -95,10 +96,14 @@ pub fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), ViewError> {
         kiss3d::pollster::block_on(surface.render_3d(&mut stage.scene, &mut camera));
     }
     let image = surface.snap_image();
+    let failed = |reason: String| ViewError::Write {
+        path: path.to_owned(),
+        reason,
+    };
+    let mut png = std::io::Cursor::new(Vec::new());
     image
-        .save_with_format(path, image::ImageFormat::Png)
-        .map_err(|e| ViewError::Write {
-            path: path.to_owned(),
-            reason: e.to_string(),
-        })
+        .write_to(&mut png, image::ImageFormat::Png)
+        .map_err(|e| failed(e.to_string()))?;
+    // It shows a client's head.
+    write_privately(path, png.get_ref()).map_err(|e| failed(e.to_string()))
 }
