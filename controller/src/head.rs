@@ -2,7 +2,9 @@
 //!
 //! A constant-velocity Kalman filter on the head's origin (each axis alike) and on its orientation (a rotation vector about the present
 //! estimate, each axis alike). A pose is not believed when it is not finite, when it jumps farther than a head can go, or when it is bit
-//! for bit the one before (a tracker that repeats itself is stuck): then the estimate ages, and the core stops on its age.
+//! for bit the one before (a tracker that repeats itself is stuck): then the estimate ages, and the core stops on its age. One that is
+//! farther off than a head is likely to go, or that stayed where it had jumped to, is believed as a head, but not as the one that was
+//! registered ([`Verdict::Anew`]): a marker that slipped, or another marker, looks just like that.
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use stipple_core::{Micros, Stamped};
@@ -25,8 +27,13 @@ pub struct HeadFilterConfig {
     pub fastest: f64,
     /// What a believable pose may be off beyond that, m.
     pub slack: f64,
-    /// After this many poses in a row that agree with each other, but not with the estimate, the estimate starts anew.
-    pub restart_after: u32,
+    /// Speed above which what is seen may as well be a marker that slips, m/s. Source: the treatment facts' peak of 86 mm/s.
+    pub likely: f64,
+    /// What a likely pose may be off beyond that, m. Source: own, the noise of the coarsest tracker five times.
+    pub likely_slack: f64,
+    /// Poses that agree with each other for so long, but not with the estimate, have it start anew. Source: own; longer than any
+    /// [`stipple_core::Limits::head_age`] of hardware, so that tracking counts as lost by then.
+    pub restart_after: Micros,
     /// Farthest look into the future.
     pub horizon: Micros,
 }
@@ -41,7 +48,9 @@ impl Default for HeadFilterConfig {
             latency: Micros::from_ms(10),
             fastest: 0.45,
             slack: 3e-3,
-            restart_after: 12,
+            likely: 0.086,
+            likely_slack: 1e-3,
+            restart_after: Micros::from_ms(180),
             horizon: Micros::from_ms(600),
         }
     }
@@ -52,6 +61,8 @@ impl Default for HeadFilterConfig {
 pub enum Verdict {
     /// Believed.
     Taken,
+    /// Believed from here on, but whether it is the head as it was registered nobody knows: tracking counts as lost.
+    Anew,
     /// The same value of the port as before; nothing new.
     SeenBefore,
     /// Bit for bit the pose before: not believed.
@@ -130,7 +141,8 @@ pub struct HeadFilter {
     raw: Option<Transform<Base, Head>>,
     /// Believed raw poses, oldest first.
     recent: [Option<(Micros, Transform<Base, Head>)>; RECENT],
-    jumped: Option<(Transform<Base, Head>, u32)>,
+    /// The last pose that was not believed, and since when those before it agree with it.
+    jumped: Option<(Transform<Base, Head>, Micros)>,
 }
 
 impl HeadFilter {
@@ -166,8 +178,9 @@ impl HeadFilter {
         let at = Micros(sample.arrived.0.saturating_sub(self.config.latency.0));
         let seen_before = self.seen_at.replace(at);
         let Some(track) = self.track.filter(|t| at.fresh(t.at, Micros::from_ms(500))) else {
+            let first = self.track.is_none();
             self.restart(at, &pose);
-            return self.believe(sample);
+            return self.believe(sample, first);
         };
         let dt = at.since(track.at).map_or(0.0, Micros::s);
         let predicted = predict(&track, dt);
@@ -181,33 +194,38 @@ impl HeadFilter {
         if off > reach || turned * 0.1 > reach {
             return self.doubt(at, sample);
         }
+        // From the pose before, since the filter lags behind a head that moves as it seldom does.
+        let likely = self.config.likely_slack + self.config.likely * gap;
+        let (step, turn) = self
+            .last_raw()
+            .map_or((0.0, 0.0), |raw| raw.separation(&pose));
         self.track = Some(self.corrected(&track, &predicted, &pose, at, dt));
-        self.believe(sample)
+        self.believe(sample, step <= likely && turn * 0.1 <= likely)
     }
 
-    fn believe(&mut self, sample: &Stamped<Transform<Base, Head>>) -> Verdict {
+    fn believe(&mut self, sample: &Stamped<Transform<Base, Head>>, same: bool) -> Verdict {
         self.good_at = Some(sample.arrived);
         self.jumped = None;
         self.recent.rotate_left(1);
         if let Some(last) = self.recent.last_mut() {
             *last = Some((sample.arrived, sample.value));
         }
-        Verdict::Taken
+        if same { Verdict::Taken } else { Verdict::Anew }
     }
 
     fn doubt(&mut self, at: Micros, sample: &Stamped<Transform<Base, Head>>) -> Verdict {
-        let count = match self.jumped {
-            Some((before, count)) if before.separation(&sample.value).0 <= self.config.slack => {
-                count + 1
+        let since = match self.jumped {
+            Some((before, since)) if before.separation(&sample.value).0 <= self.config.slack => {
+                since
             }
-            _ => 1,
+            _ => at,
         };
-        if count < self.config.restart_after {
-            self.jumped = Some((sample.value, count));
+        if !at.passed(since, self.config.restart_after) {
+            self.jumped = Some((sample.value, since));
             return Verdict::Jumped;
         }
         self.restart(at, &sample.value);
-        self.believe(sample)
+        self.believe(sample, false)
     }
 
     fn restart(&mut self, at: Micros, pose: &Transform<Base, Head>) {
@@ -447,8 +465,68 @@ mod tests {
         }
         assert_eq!(
             filter.update(&stamped(0.24, 20, noisy(&at(0.6), &mut noise))),
-            Verdict::Taken,
-            "it stays there: believed"
+            Verdict::Anew,
+            "it stays there: a head, but whose"
         );
+    }
+
+    /// H4: at whatever rate a tracker reports, what jumps is not believed before tracking counts as lost, and what slips is told.
+    #[test]
+    fn a_marker_that_jumps_or_slips_is_never_simply_the_head_from_there_on() {
+        let config = HeadFilterConfig::default();
+        assert!(config.restart_after > stipple_core::Limits::HARDWARE.head_age);
+        for (hertz, step) in [60.0, 120.0, 250.0, 1000.0]
+            .into_iter()
+            .flat_map(|hertz| [4e-3, 8e-3, 0.05, 0.4].map(|step| (hertz, step)))
+        {
+            let (mut filter, mut noise) = (HeadFilter::new(config), Noise(5));
+            let mut first_anew = None;
+            for k in 0..(2.0 * hertz) as u64 {
+                let t = k as f64 / hertz;
+                let off = if t < 1.0 { 0.0 } else { step };
+                let pose = Transform::from_xyz_rpy([0.5 + off, 0.0, 0.3], [0.0; 3]);
+                match filter.update(&stamped(t, k, noisy(&pose, &mut noise))) {
+                    Verdict::Taken => {
+                        assert!(
+                            t < 1.0 || first_anew.is_some(),
+                            "{hertz} Hz, {step} m at {t} s"
+                        );
+                    }
+                    Verdict::Anew => {
+                        first_anew.get_or_insert(t);
+                    }
+                    verdict => assert_eq!(verdict, Verdict::Jumped),
+                }
+            }
+            let anew = first_anew.unwrap() - 1.0;
+            // What might have been a head is told at once.
+            let might = step <= config.slack + config.fastest / hertz;
+            assert!(
+                if might {
+                    anew < 1.5 / hertz
+                } else {
+                    anew > 0.17
+                },
+                "{hertz} Hz, {step} m: {anew} s"
+            );
+        }
+    }
+
+    #[test]
+    fn a_head_that_moves_as_heads_do_is_not_lost() {
+        for hertz in [60.0, 250.0] {
+            let (mut filter, mut noise) = (HeadFilter::new(HeadFilterConfig::default()), Noise(9));
+            for k in 0..(10.0 * hertz) as u64 {
+                let t = k as f64 / hertz;
+                // To and fro by 27 mm, at 86 mm/s in the middle.
+                let pose =
+                    Transform::from_xyz_rpy([0.5 + 0.0137 * (6.28 * t).sin(), 0.0, 0.3], [0.0; 3]);
+                assert_eq!(
+                    filter.update(&stamped(t, k, noisy(&pose, &mut noise))),
+                    Verdict::Taken,
+                    "{hertz} Hz, {t} s"
+                );
+            }
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! What a sender's stamps can show: that messages come out of order, twice, or later than they used to.
 //!
-//! How old a message is, is judged by its arrival alone; a stamp is believed only where it speaks against the message. A sender whose
-//! clock goes back, or whose messages are held up, is as good as silent, and the core stops on silence.
+//! How old a message is, is judged by its arrival, less what it was later than the quickest by its stamp; a stamp is believed only where it
+//! speaks against the message. A sender whose clock goes back, or whose messages are held up, is as good as silent, and the core stops on
+//! silence. What creeps up slower than [`DRIFT`] cannot be told from two clocks that drift apart.
 
 use stipple_core::Micros;
 
@@ -62,11 +63,12 @@ impl Stamps {
         self.last = None;
     }
 
-    /// Judges a message that its sender stamped with `stamp`, ns of any clock, and that arrived at `now`.
+    /// Judges a message that its sender stamped with `stamp`, ns of any clock, and that arrived at `now`. When it would have arrived, had it
+    /// been as quick as the quickest.
     ///
     /// # Errors
     /// Why it is not taken.
-    pub fn look(&mut self, stamp: i128, now: Micros) -> Result<(), Untimely> {
+    pub fn look(&mut self, stamp: i128, now: Micros) -> Result<Micros, Untimely> {
         let way = now.0 as f64 - stamp as f64 * 1e-3;
         let goes_on = |last: &Seen| !now.passed(last.arrived, ANEW) || stamp > last.stamp;
         let Some(last) = self.last.filter(goes_on) else {
@@ -75,7 +77,7 @@ impl Stamps {
                 stamp,
                 quickest: way,
             });
-            return Ok(());
+            return Ok(now);
         };
         let since = now.since(last.arrived).map_or(0.0, |span| span.0 as f64);
         let quickest = way.min(DRIFT.mul_add(since, last.quickest));
@@ -87,10 +89,14 @@ impl Stamps {
         if stamp <= last.stamp {
             return Err(Untimely::OutOfOrder);
         }
-        if self.late.is_some_and(|late| way - quickest > late.0 as f64) {
+        let Some(late) = self.late else {
+            return Ok(now);
+        };
+        let by = way - quickest;
+        if by > late.0 as f64 {
             return Err(Untimely::Late);
         }
-        Ok(())
+        Ok(Micros(now.0.saturating_sub(by as u64)))
     }
 }
 
@@ -107,7 +113,11 @@ mod tests {
         let mut stamps = Stamps::new(Micros::from_ms(50));
         messages
             .iter()
-            .map(|(sent, arrived)| stamps.look(stamp(*sent), Micros::from_ms(*arrived)))
+            .map(|(sent, arrived)| {
+                stamps
+                    .look(stamp(*sent), Micros::from_ms(*arrived))
+                    .map(drop)
+            })
             .collect()
     }
 
@@ -119,6 +129,21 @@ mod tests {
             looked(&[(0, 10), (16, 26), (16, 27), (48, 58), (32, 59), (64, 74)]),
             [Ok(()), Ok(()), order, Ok(()), order, Ok(())]
         );
+    }
+
+    /// H3, H5: what a message was later than the quickest counts to its age.
+    #[test]
+    fn a_message_is_as_old_as_its_stamp_says() {
+        let mut stamps = Stamps::new(Micros::from_ms(50));
+        let mut at = |sent, arrived| stamps.look(stamp(sent), Micros::from_ms(arrived));
+        assert_eq!(at(0, 10), Ok(Micros::from_ms(10)));
+        let later = at(16, 66).unwrap();
+        assert!((26_000..26_100).contains(&later.0), "{later:?}");
+        let mut other = Stamps::of_another_time();
+        for (sent, arrived) in [(0, 10), (16, 66)] {
+            let now = Micros::from_ms(arrived);
+            assert_eq!(other.look(stamp(sent), now), Ok(now));
+        }
     }
 
     /// H4, H5: a stream that is held up is not taken, however evenly it comes.
@@ -142,7 +167,10 @@ mod tests {
     #[test]
     fn a_clock_that_steps_is_silence_until_the_sender_begins_anew() {
         let mut stamps = Stamps::new(Micros::from_ms(50));
-        let mut look = |sent: i64, at: u64| stamps.look(stamp(sent), Micros::from_ms(at));
+        let mut look = |sent: i64, at: u64| {
+            let looked = stamps.look(stamp(sent), Micros::from_ms(at));
+            looked.map(drop)
+        };
         assert_eq!(look(0, 10), Ok(()));
         assert_eq!(look(-1000, 26), Err(Untimely::OutOfOrder));
         assert_eq!(look(-984, 42), Err(Untimely::OutOfOrder));
@@ -171,7 +199,7 @@ mod tests {
         // Half as fast as real time.
         for k in 1..500u64 {
             let look = stamps.look(stamp(k as i64), Micros::from_ms(2 * k));
-            assert_eq!(look, Ok(()), "{k}");
+            assert_eq!(look, Ok(Micros::from_ms(2 * k)), "{k}");
         }
         let again = stamps.look(stamp(499), Micros::from_ms(1000));
         assert_eq!(again, Err(Untimely::OutOfOrder));
@@ -183,7 +211,7 @@ mod tests {
         for k in 0..200_000u64 {
             // 100 ppm.
             let arrived = Micros(2000 * k + k / 5 + 5000);
-            assert_eq!(stamps.look(stamp(2 * k as i64), arrived), Ok(()), "{k}");
+            assert!(stamps.look(stamp(2 * k as i64), arrived).is_ok(), "{k}");
         }
     }
 }

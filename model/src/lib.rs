@@ -12,6 +12,7 @@ pub mod joints;
 pub mod limits;
 pub mod mesh;
 pub mod motion;
+pub mod normals;
 pub mod plan;
 pub mod registration;
 pub mod stdout;

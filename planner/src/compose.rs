@@ -3,15 +3,18 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
+
 use stipple_model::cell::Cell;
 use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::digest::Digest;
-use stipple_model::frames::{Base, Head, Point, Transform};
+use stipple_model::frames::{Base, Direction, Head, Point, Transform};
 use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
+use stipple_model::normals::{NORMAL_OFF, Normals};
 use stipple_model::plan::{
     Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance,
-    SessionEstimate, Shade, Skips,
+    SessionEstimate, Shade, SkipReason, Skips,
 };
 use stipple_model::treatment::{ShadeDesign, Treatment};
 use stipple_model::units::Length;
@@ -21,7 +24,7 @@ use crate::dots::existing::Existing;
 use crate::dots::{self, DotField, LayoutError};
 use crate::measure;
 use crate::poses::{self, Pose, Refusal, Sheets, Site, Surroundings};
-use crate::reach::{self, Bounds};
+use crate::reach::{self, Bounds, Place};
 use crate::register::{Anatomy, Registration};
 use crate::scan::{ScanError, ScanFinding, Scanned, cover, fit};
 use crate::session::{Layer, Sessions};
@@ -252,6 +255,18 @@ fn of_arm(work: &WorkCell) -> impl Iterator<Item = Finding> + '_ {
     })
 }
 
+/// Where base and head are to be, as changes of the cell that was given.
+fn placed_at(place: Place) -> Finding {
+    Finding {
+        stage: "place".to_owned(),
+        code: "placed".to_owned(),
+        text: format!(
+            "seen from the cell file's place the base goes round the head by {:.1}°, then {:.0} mm away from it, {:.0} mm to its left and {:.0} mm up; the head nods by {:.1}°",
+            place.azimuth_deg, place.away_mm, place.left_mm, place.up_mm, place.nod_deg
+        ),
+    }
+}
+
 /// Holds every dot against the exclusions themselves, which the layout sees through the design's map only.
 fn check_exclusions(scalp: &Scalp, field: &DotField) -> Result<(), ComposeError> {
     let violation = |(i, d): (usize, &dots::LaidDot)| {
@@ -285,6 +300,29 @@ fn sites(field: &DotField) -> Vec<Site> {
         normal: dot.normal,
     };
     field.dots.iter().map(site).collect()
+}
+
+/// How much farther from the mesh's own than allowed at admission no dot's normal is, rad: the two are rounded differently.
+const ROUNDING: f64 = 1e-3;
+
+/// Dots whose normal leans so far from the mesh about them that admission would refuse the plan for it lose their pose.
+fn leave_rough_skin_out(
+    head: &SurfaceMesh<Head>,
+    field: &DotField,
+    poses: &mut [Result<Pose, Refusal>],
+) {
+    let normals = Normals::of(head);
+    poses
+        .par_iter_mut()
+        .zip(&field.dots)
+        .for_each(|(pose, dot)| {
+            let of_triangle = || Direction::new(head.area_vector(dot.triangle as usize));
+            let own = normals.at(&dot.position).or_else(of_triangle);
+            let off = own.map_or(f64::NAN, |own| own.angle(&dot.normal));
+            if pose.is_ok() && (off.is_nan() || off > NORMAL_OFF - ROUNDING) {
+                *pose = Err(SkipReason::RoughSkin.into());
+            }
+        });
 }
 
 /// Plans. `watch` is told each stage and the share of it that is done, and says whether to go on.
@@ -332,6 +370,7 @@ pub fn plan(
     let mut work = WorkCell::new(&cell, &head)?.keeping_out(&scalp.keep_outs);
     finish(Stage::Clearance)?;
     let sites = sites(&field);
+    let mut place = None;
     if let Some(bounds) = inputs.place {
         let share = |done| watch(Stage::Place, done);
         let asked = (sites.as_slice(), scalp.keep_outs.as_slice());
@@ -342,7 +381,8 @@ pub fn plan(
             bounds,
             &share,
         )?;
-        cell = placed.ok_or(ComposeError::BrokenOff)?.cell;
+        let placed = placed.ok_or(ComposeError::BrokenOff)?;
+        (place, cell) = (Some(placed.place), placed.cell);
         finish(Stage::Place)?;
     }
     cell.base_from_head = expected_head(&cell.base_from_head, &registration.anatomy);
@@ -351,10 +391,12 @@ pub fn plan(
         base_from_head: cell.base_from_head,
         keep_outs: &scalp.keep_outs,
     };
+    work.check_base(&cell.base_from_head)?;
     let sheets = Sheets::new(&surroundings, &sites);
     let share = |done| watch(Stage::Poses, done);
     let poses = poses::assign(&surroundings, &sheets, &sites, &share);
     let mut poses = poses.ok_or(ComposeError::BrokenOff)?;
+    leave_rough_skin_out(&head, &field, &mut poses);
     finish(Stage::Poses)?;
     let sessions = Sessions::new(&field, (&scalp.zones, treatment), work.arm());
     let orders = sessions.order(&poses);
@@ -369,6 +411,7 @@ pub fn plan(
     let mut findings = of_scan(scan, registration, &head);
     findings.extend(scalp.findings.iter().cloned());
     findings.extend(on_existing(&scalp, &field));
+    findings.extend(place.map(placed_at));
     findings.extend(of_arm(&work));
     findings.extend(unwatched(&work));
     let skips = skips(&work, &poses);

@@ -1,7 +1,7 @@
 //! The motion from dot to dot, proven: every hop of a layer's order by the same code that the controller runs, and where no way leads from
 //! one dot to the next, another way round.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use stipple_model::clearance::{Settled, WorkCell};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
-use stipple_model::motion::{hop_within, raised};
+use stipple_model::motion::{hop_directly, hop_within, raised};
 use stipple_model::units::Time;
 
 use crate::Watch;
@@ -18,6 +18,8 @@ use crate::Watch;
 const ENTRIES: usize = 6;
 /// How often a stretch that could not be entered is tried again from elsewhere.
 const ROUNDS: usize = 3;
+/// After so many ways that were searched for in vain, some seconds, a layer's stretches are joined without a search.
+const IN_VAIN: usize = 6;
 
 /// So many hops after each other are proven together.
 const TOGETHER: usize = 32;
@@ -45,6 +47,17 @@ struct Hops<'a> {
 impl Hops<'_> {
     fn time(&self, from: u32, to: u32) -> Option<Time> {
         self.time_within(&Settled::nothing(self.cell, &self.base_from_head), from, to)
+    }
+
+    /// From stretch to stretch, with a search or without.
+    fn time_joining(&self, from: u32, to: u32, searches: bool) -> Option<Time> {
+        if searches {
+            return self.time(from, to);
+        }
+        let settled = Settled::nothing(self.cell, &self.base_from_head);
+        let (from, to) = (&self.hovers[from as usize], &self.hovers[to as usize]);
+        let way = hop_directly(&settled, from, to).ok()?;
+        Some(Time::from_s(way.duration()))
     }
 
     fn time_within(&self, settled: &Settled<'_>, from: u32, to: u32) -> Option<Time> {
@@ -146,7 +159,7 @@ pub fn without(
     (cell, base_from_head): (&WorkCell, &Transform<Base, Head>),
     hovers: &[Joints],
     proven: Proven,
-    dropped: &[u32],
+    dropped: &BTreeSet<u32>,
 ) -> Proven {
     let hops = Hops {
         cell,
@@ -199,12 +212,15 @@ fn join(hops: &Hops<'_>, mut waiting: VecDeque<Stretch>) -> Proven {
         durations: Vec::new(),
         unconnected: Vec::new(),
     };
+    let mut in_vain = 0;
     while let Some(mut stretch) = waiting.pop_front() {
         let entry = match proven.order.last() {
             None => Some((0, None)),
-            Some(&at) => {
-                entries(&stretch).find_map(|k| Some((k, Some(hops.time(at, stretch.dots[k])?))))
-            }
+            Some(&at) => entries(&stretch).find_map(|k| {
+                let time = hops.time_joining(at, stretch.dots[k], in_vain < IN_VAIN);
+                in_vain += usize::from(time.is_none());
+                Some((k, Some(time?)))
+            }),
         };
         let Some((at, time)) = entry else {
             stretch.refused += 1;
@@ -294,7 +310,7 @@ mod tests {
             durations: vec![proven.durations[0], proven.durations[0]],
             unconnected: vec![1],
         };
-        let left = without((&work, &cell.base_from_head), &hovers, all, &[2]);
+        let left = without((&work, &cell.base_from_head), &hovers, all, &[2].into());
         assert_eq!(
             (left.order.as_slice(), left.durations.len()),
             (&[0, 0][..], 1)

@@ -1,5 +1,6 @@
 //! From poses to sessions: each layer's order, its hops and its ways off the head proven, its stops, and how long it takes.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
@@ -21,6 +22,8 @@ use crate::sequence::{self, Groups, Order, OrderRules, Visit};
 
 /// How often dots that a stop fell to and that have no way off the head are left out, before every dot is asked.
 const ROUNDS: u32 = 3;
+/// The longest row of dots that is left out together is two to that power.
+const LONGEST_ROW: u32 = 12;
 
 /// What the sessions of a layout keep to.
 pub struct Sessions<'a> {
@@ -187,9 +190,17 @@ impl<'a> Sessions<'a> {
                     ..self.timed(layer, &proven, (stops, waits), &ways)
                 };
             }
-            // Without them the stops fall before other dots. Where that goes on and on, every dot is asked.
+            // Without them the stops fall before other dots. Where that goes on and on, every dot is asked; where the arm waits over the dot
+            // before, so that none can be asked by itself, twice as many in a row are left out each time.
             rounds += 1;
-            let failed: Vec<u32> = if rounds < ROUNDS || waiting.station.is_none() {
+            let failed: BTreeSet<u32> = if waiting.station.is_none() {
+                let row = 1 << (rounds - 1).min(LONGEST_ROW);
+                let rows = ways.failed.iter().flat_map(|k| {
+                    let from = *k as usize;
+                    &proven.order[from..proven.order.len().min(from + row)]
+                });
+                rows.copied().collect()
+            } else if rounds < ROUNDS {
                 let failed = ways.failed.iter();
                 failed.map(|k| proven.order[*k as usize]).collect()
             } else {

@@ -25,6 +25,8 @@ pub enum Fault {
     NeedleOut,
     /// The needle did not come in.
     NeedleStuck,
+    /// The needle is farther out than it was told to be.
+    NeedleTooFar,
     /// Too much force along the needle.
     ForceHigh,
     /// The arm moves while the needle is out.
@@ -33,6 +35,8 @@ pub enum Fault {
     JointTooFast,
     /// A joint speeds up or slows down by more than it may.
     AccelerationHigh,
+    /// The joints move otherwise than their driver tells.
+    SpeedsUntrue,
     /// A joint is outside its limits.
     JointOutside,
     /// The tip is faster than it may be where it is.
@@ -137,10 +141,12 @@ table! {
     OtherCartridge "other_cartridge" RetractCancel OperatorOnceHealthy "H8" "the needle device reports another cartridge than the sitting's, or none: fit the sitting's, or begin a sitting with this one";
     NeedleOut "needle_out" RetractCancel OperatorOnceHealthy "H1" "the needle is out though it was not told to be";
     NeedleStuck "needle_stuck" RetractCancel OperatorOnceHealthy "H10" "the needle does not report that it is in: do not move the arm, free it by hand";
+    NeedleTooFar "needle_too_far" RetractLift OperatorOnceHealthy "H2" "the needle is farther out than it was told to be: have its stage checked before going on";
     ForceHigh "force_high" RetractLift OperatorOnceHealthy "H2" "the force along the needle is too high";
     ArmMovedNeedleOut "arm_moved_needle_out" RetractCancel OperatorOnceHealthy "H12" "the arm moved while the needle was out";
     JointTooFast "joint_too_fast" RetractCancel OperatorOnceHealthy "H12" "a joint was faster than its limit";
     AccelerationHigh "acceleration_high" RetractCancel OperatorOnceHealthy "H12" "a joint sped up or slowed down by more than its limit";
+    SpeedsUntrue "speeds_untrue" RetractCancel OperatorOnceHealthy "H12" "the joints move faster than the joint states say: have the arm's driver tell its speeds";
     JointOutside "joint_outside" RetractCancel OperatorOnceHealthy "H12" "a joint is outside its limits: move the arm back by its own means";
     TipTooFast "tip_too_fast" RetractCancel OperatorOnceHealthy "H12" "the tip was faster than it may be at its height";
     TipTooNear "tip_too_near" RetractCancel OperatorOnceHealthy "H1" "the tip is too near to the skin for an arm under way: move the arm off the head by its own means";

@@ -47,8 +47,15 @@ impl Core {
             return (self.state.working() || self.state == State::Pausing)
                 .then_some(Fault::NeedleSilent);
         };
-        let too_much = needle.force > self.limits.axial_force;
+        // A load cell that is wired the other way round counts, too.
+        let too_much = needle.force.abs() > self.limits.axial_force;
         if let Some(fault) = self.anew(too_much, Fault::ForceHigh) {
+            return Some(fault);
+        }
+        let too_far = self
+            .strike
+            .is_some_and(|strike| needle.extension > strike.extension + self.limits.needle_over);
+        if let Some(fault) = self.anew(too_far, Fault::NeedleTooFar) {
             return Some(fault);
         }
         if needle.state == NeedleState::Fault && self.state != State::Stopping {

@@ -38,6 +38,9 @@ pub struct Limits {
     pub speed_share: f64,
     /// The same of a joint's acceleration. Source: H12; as for [`Limits::speed_share`].
     pub acceleration_share: f64,
+    /// How far a joint may have gone beyond what the speeds that its driver told can have brought it, rad. Source: own, less than the joint that
+    /// moves most goes in a hop of 2 mm, and many times an encoder's noise.
+    pub untold: f64,
     /// How far outside its position limits a joint may be, rad. Source: own, an arm's path tolerance near its limits.
     pub joint_outside: f64,
     /// Tip speed far from the head, m/s. Source: H12 with the allowance of [`Limits::speed_share`].
@@ -96,6 +99,8 @@ pub struct Limits {
     pub stroke_speed: f64,
     /// The needle counts as in when no farther out than this, m. Source: own.
     pub needle_in: f64,
+    /// How far the needle may be out beyond what it was told, m. Source: H2.
+    pub needle_over: f64,
     /// A report of the needle being in counts only when it arrived this long after the needle was told to go in: an older one may have
     /// left before the needle had even come out. Source: own, the needle's link there and back.
     pub needle_echo: Micros,
@@ -108,6 +113,8 @@ pub struct Limits {
     pub attempts: u8,
     /// Skips one after another before the session pauses. Source: own.
     pub skips_in_row: u16,
+    /// Strikes one after another in which the needle did not go where it was told before the session pauses. Source: own.
+    pub doubts_in_row: u16,
     /// The way out of every state.
     pub timeouts: Timeouts,
 }
@@ -178,6 +185,7 @@ impl Limits {
         moving_speed: 0.05,
         speed_share: 1.1,
         acceleration_share: 1.1,
+        untold: 1.5e-3,
         joint_outside: 0.01,
         tip_free: 0.275,
         tip_hover: 0.055,
@@ -203,11 +211,13 @@ impl Limits {
         stroke: 5.0e-3,
         stroke_speed: 0.1,
         needle_in: 0.1e-3,
+        needle_over: 0.2e-3,
         needle_echo: Micros::from_ms(20),
         approach_displacement: 1.0e-3,
         far_displacement: 5.0e-3,
         attempts: 5,
         skips_in_row: 25,
+        doubts_in_row: 3,
         timeouts: Timeouts {
             hop: Micros::from_ms(5_000),
             accept: Micros::from_ms(1_000),

@@ -58,6 +58,8 @@ pub struct Core {
     /// Motions that failed one after another.
     pub(crate) failures: u8,
     pub(crate) skips_in_row: u16,
+    /// Strikes one after another in which the needle did not go where it was told.
+    pub(crate) doubts_in_row: u16,
     /// When the last strike was accounted for.
     pub(crate) struck: Option<Micros>,
     /// The pause is the plan's stop before the first target.
@@ -169,6 +171,7 @@ impl Core {
             attempts: 0,
             failures: 0,
             skips_in_row: 0,
+            doubts_in_row: 0,
             struck: None,
             at_stop: false,
             after: After::Pause,
@@ -382,6 +385,12 @@ impl Core {
             }
         } else {
             Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Short))
+        };
+        self.doubts_in_row = match outcome {
+            Outcome::InDoubt(Doubt::Slow | Doubt::Short) => self.doubts_in_row.saturating_add(1),
+            Outcome::Placed { .. } => 0,
+            // Something else ended it.
+            _ => self.doubts_in_row,
         };
         step.out.outcome = Some((strike.dot, outcome));
         self.struck = Some(step.now);

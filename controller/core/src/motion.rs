@@ -34,6 +34,9 @@ impl Core {
         if motion.speed_share > self.limits.speed_share {
             return Some(Fault::JointTooFast);
         }
+        if motion.untold > self.limits.untold {
+            return Some(Fault::SpeedsUntrue);
+        }
         (motion.outside > self.limits.joint_outside).then_some(Fault::JointOutside)
     }
 

@@ -321,6 +321,8 @@ pub enum Message {
     SkinRests,
     /// Paused because too many dots were skipped one after another.
     TooManySkips,
+    /// Paused because strike after strike the needle did not go where it was told.
+    NeedleDoesNotFollow,
     /// Paused because the head did not calm down.
     HeadRestless,
     /// Paused because the arm stands too near to something for any motion to begin.
@@ -349,6 +351,9 @@ impl Message {
             Self::PlannedStop => "planned stop",
             Self::SkinRests => "waiting until the skin near the next dot has rested",
             Self::TooManySkips => "paused: too many dots skipped one after another",
+            Self::NeedleDoesNotFollow => {
+                "paused: the needle does not do what it is told, and the last dots are in doubt; have it checked before going on"
+            }
             Self::HeadRestless => "paused: the head does not hold still",
             Self::Stuck => {
                 "paused: the arm stands too near to something to go on; move it away by its own means"

@@ -153,7 +153,7 @@ fn needle_in_turn(case: &Case<'_>) -> Result<(), Refusal> {
         Refusal::Needle,
     )?;
     require(
-        needle.state != NeedleState::Fault && needle.force <= case.limits.axial_force,
+        needle.state != NeedleState::Fault && needle.force.abs() <= case.limits.axial_force,
         Refusal::Needle,
     )?;
     let is_in = needle.extension <= case.limits.needle_in;

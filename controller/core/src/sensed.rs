@@ -78,6 +78,8 @@ pub struct MotionSeen {
     /// The largest |change of a joint's speed| on the motion followed, as a share of what that joint's acceleration limit allows in the time
     /// that it may have taken; 0 while none is followed.
     pub acceleration_share: f64,
+    /// How far the joint that went farthest lately has gone beyond what the speeds that were told can have brought it, rad; 0 when none has.
+    pub untold: f64,
     /// How far outside its position limits the joint is that is farthest outside, rad; 0 when all are inside.
     pub outside: f64,
     /// Speed of the nose tip, m/s.
@@ -243,6 +245,7 @@ impl MotionSeen {
         });
         near && magnitude(self.speed_share)
             && magnitude(self.acceleration_share)
+            && magnitude(self.untold)
             && magnitude(self.outside)
             && magnitude(self.tip_speed)
             && self.deviation.is_none_or(|(_, off)| magnitude(off))

@@ -36,7 +36,13 @@ impl Core {
             step.queue.set_hop(target.dot, None);
             self.cancel_until_rest(step);
             if now.passed(self.leg_since, timeouts.hover) {
-                self.fail(Fault::ArmTimeout, step);
+                let needle = self.arm_is_free();
+                let fault = if needle {
+                    Fault::NeedleStuck
+                } else {
+                    Fault::ArmTimeout
+                };
+                self.fail(fault, step);
             }
             return;
         }
@@ -262,7 +268,13 @@ impl Core {
     pub(crate) fn retract(&mut self, step: &mut Step<'_>) {
         if self.needle_is_in(step.now, step.sensed) {
             self.settle_strike(step);
-            self.enter(State::Approaching, step.now);
+            if self.doubts_in_row >= self.limits.doubts_in_row {
+                // Each of them counts as done: a needle that is not heard, or does not hear, would leave a whole layer in doubt.
+                self.doubts_in_row = 0;
+                self.begin_pause(After::Pause, Message::NeedleDoesNotFollow, step);
+            } else {
+                self.enter(State::Approaching, step.now);
+            }
         } else if step.now.passed(self.since, self.limits.timeouts.retract) {
             self.fail(Fault::NeedleStuck, step);
         }

@@ -7,11 +7,11 @@ use stipple_model::clearance::WorkCell;
 use stipple_model::frames::{Base, Tip, Transform};
 use stipple_model::joints::Joints;
 use stipple_model::limits::{DEPTH_CAP, HOVER, KEEP_OUT_MARGIN, STATION_HEIGHT, TILT_CAP};
+use stipple_model::normals::{NORMAL_OFF, Normals};
 use stipple_model::plan::{Dot, DotId, Outcome, Plan};
 use stipple_model::units::Length;
 
 use super::error::{AdmitError, DotFault};
-use super::surface::Normals;
 use crate::skin::Skin;
 
 /// How far a dot may lie off the mesh, m. Source: own.
@@ -19,10 +19,6 @@ const OFF_MESH: f64 = 0.1e-3;
 
 /// Allowance for rounding where a plan may lie right on a limit.
 const ROUNDING: f64 = 1e-9;
-
-/// Largest angle between a dot's normal and the mean normal of the mesh about it, rad. Source: own; the two differ by how each is
-/// smoothed, and all dots of plans on scanned heads stay within it.
-pub const NORMAL_OFF: f64 = 12.0 * std::f64::consts::PI / 180.0;
 
 /// How far the hover joints may bring the tip from the hover pose: m, and rad. Source: own, the accuracy of inverse kinematics and a margin.
 const POSE_OFF: (f64, f64) = (1e-6, 1e-6);

@@ -13,7 +13,6 @@ mod described;
 mod dots;
 mod error;
 mod motion;
-mod surface;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ use stipple_model::plan::Plan;
 use crate::skin::Skin;
 
 pub use described::{DescriptionError, check_described};
-pub use dots::{NORMAL_OFF, SAME_PLACE};
+pub use dots::SAME_PLACE;
 pub use error::{AdmitError, DotFault};
 pub use motion::{LayerMotion, layer_motions};
 

@@ -90,7 +90,7 @@ impl Watched {
         };
         let mut status = vec![
             self.joints(now, rate(0)),
-            self.needle(now, rate(1)),
+            self.needle(now, rate(1), view),
             self.status("head_pose", input(&inputs.head, now, rate(2))),
             self.lease(now),
             self.control_loop((span > 0.0).then(|| rate(3))),
@@ -131,14 +131,21 @@ impl Watched {
         self.status("joint_states", (level, text, values))
     }
 
-    fn needle(&self, now: Micros, rate: f64) -> DiagnosticStatus {
+    fn needle(&self, now: Micros, rate: f64, view: Option<&SessionView>) -> DiagnosticStatus {
         let (mut level, mut text, mut values) = input(&self.inputs.needle, now, rate);
         let (cartridge, ours) = self.inputs.cartridge.reported();
         if let Some(report) = self.inputs.needle.latest().map(|latest| latest.value) {
+            let strays = report.extension > self.limits.needle_in
+                && view.is_none_or(|view| !view.state.active());
             if level == OK && report.state == NeedleState::Fault {
                 (level, text) = (ERROR, "the device reports a fault".to_owned());
             } else if level == OK && report.axial_force.abs() > self.limits.axial_force {
                 (level, text) = (ERROR, "pressed harder than allowed".to_owned());
+            } else if level == OK && strays {
+                (level, text) = (
+                    ERROR,
+                    "the needle is out, and no dot is worked on: keep away from it".to_owned(),
+                );
             } else if level == OK && !ours {
                 (level, text) = (
                     WARN,

@@ -8,7 +8,7 @@ use r2r::builtin_interfaces::msg::Time;
 use r2r::geometry_msgs::msg::PoseStamped;
 use r2r::sensor_msgs::msg::{self, PointCloud2};
 use r2r::stipple_msgs::msg as stipple;
-use stipple_core::{Limits, NeedleState};
+use stipple_core::{Limits, Micros, NeedleState};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
 
@@ -63,15 +63,16 @@ impl<T: Copy> Slot<T> {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    fn put(&self, value: Option<T>, clock: &Clock) {
-        let Some(value) = value else {
+    /// Puts in what arrived, and when.
+    fn put(&self, message: Option<(T, Micros)>) {
+        let Some((value, arrived)) = message else {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
         let sequence = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
         let stamped = Stamped {
             value,
-            arrived: clock.now(),
+            arrived,
             sequence,
         };
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamped);
@@ -196,38 +197,37 @@ impl Inputs {
         if !ours {
             return;
         }
-        let in_time = self.in_time(&self.joints_in_time, &message.header.stamp);
-        let joints = joints_of(message, &names).filter(|_| in_time);
-        self.joints.put(joints, &self.clock);
+        let at = self.in_time(&self.joints_in_time, &message.header.stamp);
+        self.joints.put(joints_of(message, &names).zip(at));
     }
 
     /// Takes a needle report. One that makes no sense, comes late or out of order is dropped.
     pub fn take_needle(&self, message: &stipple::NeedleState) {
-        let in_time = self.in_time(&self.needle_in_time, &message.header.stamp);
+        let at = self.in_time(&self.needle_in_time, &message.header.stamp);
         let ours = self.cartridge.report(&message.cartridge);
-        let report = needle_of(message, ours).filter(|_| in_time);
-        self.needle.put(report, &self.clock);
+        self.needle.put(needle_of(message, ours).zip(at));
     }
 
-    fn in_time(&self, stamps: &Mutex<Stamps>, stamp: &Time) -> bool {
+    /// When a message counts as having arrived, if it is in order and in time.
+    fn in_time(&self, stamps: &Mutex<Stamps>, stamp: &Time) -> Option<Micros> {
         let mut stamps = stamps.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = i128::from(stamp.sec) * 1_000_000_000 + i128::from(stamp.nanosec);
-        stamps.look(stamp, self.clock.now()).is_ok()
+        stamps.look(stamp, self.clock.now()).ok()
     }
 
     /// Takes a head pose. One in another frame, not finite, late or out of order is dropped.
     pub fn take_head(&self, message: &PoseStamped) {
         if message.header.frame_id != self.base_frame {
-            self.head.put(None, &self.clock);
+            self.head.put(None);
             return;
         }
-        let in_time = self.in_time(&self.head_in_time, &message.header.stamp);
-        let pose = pose_of(message).filter(|_| in_time);
-        if let Some(pose) = &pose {
+        let at = self.in_time(&self.head_in_time, &message.header.stamp);
+        let pose = pose_of(message).zip(at);
+        if let Some((pose, _)) = &pose {
             let now = self.clock.now();
             self.scans().take_pose(&message.header.stamp, pose, now);
         }
-        self.head.put(pose, &self.clock);
+        self.head.put(pose);
     }
 
     /// Keeps a scan of the head.

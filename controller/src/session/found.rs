@@ -35,6 +35,7 @@ impl fmt::Display for Found {
             Fault::AccelerationHigh => {
                 write!(f, " ({:.0} % of it)", percent * motion.acceleration_share)
             }
+            Fault::SpeedsUntrue => write!(f, " ({:.1} mrad farther)", mm * motion.untold),
             Fault::JointOutside => write!(f, " ({:.1} mrad)", mm * motion.outside),
             Fault::OffPath => motion
                 .deviation
@@ -92,6 +93,7 @@ mod tests {
         let motion = Some(MotionSeen {
             speed_share: 1.204,
             acceleration_share: 1.5,
+            untold: 0.0021,
             outside: 0.0123,
             tip_speed: 0.0665,
             near: Some(TipNear {
@@ -105,6 +107,7 @@ mod tests {
         for (fault, figure) in [
             (Fault::JointTooFast, "(120 % of it)"),
             (Fault::AccelerationHigh, "(150 % of it)"),
+            (Fault::SpeedsUntrue, "(2.1 mrad farther)"),
             (Fault::JointOutside, "(12.3 mrad)"),
             (Fault::OffPath, "(12.3 mrad)"),
             (

@@ -20,6 +20,7 @@ mod stops;
 #[cfg(test)]
 mod tip_tests;
 mod todo;
+mod told;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -52,6 +53,7 @@ pub use registered::{Before, RegisterError, Registered};
 use speeds::Speeds;
 pub use stops::{StopWanted, begins_with};
 use todo::Replaced;
+use told::Told;
 pub use view::{DotResult, Progress, SessionView};
 
 /// Outcomes that may wait for the record or for whoever asks before more memory is taken. Source: own; the record answers before the next
@@ -149,6 +151,7 @@ pub struct Session {
     faults: Counts,
     motions: Motions,
     speeds: Speeds,
+    told: Told,
     intent: Option<Intent>,
     next_ticket: u64,
     record_failed: Option<RecordError>,
@@ -190,6 +193,7 @@ impl Session {
         // The tool's own stroke may be shorter than the limit, never longer.
         limits.stroke = limits.stroke.min(plan.cell.tool.stroke.m());
         let speeds = Speeds::new(kinematics.acceleration(), limits.joints_age);
+        let told = Told::new(limits.joints_age);
         Self {
             skin: Arc::clone(admitted.skin()),
             corners: corners(&plan.head),
@@ -209,6 +213,7 @@ impl Session {
             faults: Counts::default(),
             motions: Motions::default(),
             speeds,
+            told,
             intent: None,
             next_ticket: 0,
             record_failed: None,

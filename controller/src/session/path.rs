@@ -114,6 +114,7 @@ impl Session {
         MotionSeen {
             speed_share: strain.speed_share,
             acceleration_share: self.speeds.acceleration_share(followed, joints),
+            untold: self.told.excess(joints),
             outside: strain.outside,
             tip_speed,
             near,

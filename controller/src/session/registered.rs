@@ -4,7 +4,7 @@ use stipple_core::State;
 use stipple_model::frames::Point;
 
 use super::Session;
-use crate::head::HeadFilter;
+use crate::head::{HeadFilter, Verdict};
 use crate::ports::{Micros, Ports, Stamped};
 use crate::registration::{RESIDUAL_AFTER_LOSS, Registration};
 use crate::services::{Note, Request, Said, Services};
@@ -182,17 +182,16 @@ impl Session {
 
     /// Takes the head's pose in.
     pub(super) fn look(&mut self, now: Micros, ports: &Ports<'_>) {
+        // Before the newest pose is taken in, too: after a gap it says nothing of what was before it.
+        let mut lost = self.is_untracked(now);
         if let Some(sample) = ports.head.head_pose() {
             let value = match &self.keeping.correction {
                 Some(registration) => sample.value * registration.tracked_from_head,
                 None => sample.value,
             };
-            self.filter.update(&Stamped { value, ..sample });
+            lost |= self.filter.update(&Stamped { value, ..sample }) == Verdict::Anew;
         }
-        let lost = self
-            .filter
-            .good_at()
-            .is_some_and(|at| now.passed(at, self.config.limits.head_age.after(Micros(1))));
+        lost |= self.is_untracked(now);
         // Before the first tick of a session that begins after a loss it was lost, too.
         let still_lost = self.keeping.was_lost && self.keeping.lost_at.is_none();
         if lost || still_lost {
@@ -202,6 +201,12 @@ impl Session {
             self.keeping.state = Registered::Lost;
             self.keeping.was_lost = true;
         }
+    }
+
+    /// A head that was tracked once has not been for too long.
+    fn is_untracked(&self, now: Micros) -> bool {
+        let at = self.filter.good_at();
+        at.is_some_and(|at| now.passed(at, self.config.limits.head_age.after(Micros(1))))
     }
 
     /// A registration that was taken since the last tick.

@@ -5,6 +5,7 @@ use nalgebra::{Isometry3, Unit, Vector3};
 use super::closed_form::Solver;
 use super::description::{Finding, Unusable, reduced};
 use super::error::ArmError;
+use super::joint_limits::Tightened;
 use super::kinematics::Axis;
 use super::shapes::BodyMesh;
 use super::source::ArmSource;
@@ -89,6 +90,7 @@ impl Arm {
         let walk = Walk { source, robot };
         let root = walk.root()?;
         let (mut joints, mut bodies) = (Vec::new(), Vec::new());
+        let mut assumed = 0;
         let mut link = root.clone();
         let (last_from_flange, flange_link) = loop {
             let group = walk.rigid_group(&link)?;
@@ -118,6 +120,13 @@ impl Arm {
                             joint: made.name,
                         });
                     }
+                    let of = |from_file: fn(&Tightened) -> Option<f64>| tighter.and_then(from_file);
+                    let limit = &joint.limit;
+                    let acceleration = limit.acceleration.min(limit.deceleration);
+                    let states_both = (acceleration.is_finite()
+                        || of(|t| t.acceleration).is_some())
+                        && (limit.jerk.is_finite() || of(|t| t.jerk).is_some());
+                    assumed += usize::from(!states_both);
                     joints.push(made);
                     if soft_limits(joint).is_some() {
                         findings.push(Finding::SoftLimits {
@@ -134,6 +143,9 @@ impl Arm {
                 });
             }
         };
+        if assumed > 0 {
+            findings.push(Finding::AssumedLimits { joints: assumed });
+        }
         if joints.len() < 6 {
             return Err(ArmError::JointCount {
                 arm: source.name.clone(),

@@ -2,6 +2,8 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use super::walk::{DEFAULT_ACCELERATION, DEFAULT_JERK};
+
 /// Longest URDF, bytes. A real one is a few hundred kilobytes at most.
 const LONGEST: usize = 8 << 20;
 /// Most XML nodes (elements, texts, attributes apart) of a URDF.
@@ -29,6 +31,11 @@ pub enum Finding {
     },
     /// No closed form of inverse kinematics fits: branches are searched for and one may be missed.
     NoClosedForm,
+    /// Neither the description nor a file of joint limits says how hard joints may speed up, or how abruptly.
+    AssumedLimits {
+        /// How many joints.
+        joints: usize,
+    },
 }
 
 impl core::fmt::Display for Finding {
@@ -42,6 +49,9 @@ impl core::fmt::Display for Finding {
             }
             Self::NoCollisionGeometry { link } => {
                 write!(f, "link {link:?} moves and has no collision geometry: nothing keeps it clear of anything")
+            }
+            Self::AssumedLimits { joints } => {
+                write!(f, "the description does not state acceleration and jerk of {joints} joints: {DEFAULT_ACCELERATION} rad/s² and {DEFAULT_JERK} rad/s³ are assumed; give the arm's own with --joint-limits")
             }
             Self::NoClosedForm => {
                 f.write_str("no closed form of inverse kinematics fits this arm: planning is slower and may miss a branch")

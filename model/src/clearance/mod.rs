@@ -30,7 +30,7 @@ mod work_cell;
 mod tests;
 
 pub use field::{Bounds, FieldError, HeadField};
-pub use query::Obstacle;
+pub use query::{BelowBase, Budget, Obstacle};
 pub use roll::AtEveryRoll;
 pub use settled::Settled;
 pub use signed::{Clearance, Nearest};

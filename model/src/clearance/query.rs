@@ -1,10 +1,12 @@
 //! The queries: how clear, whether clear, whether clear all along.
 
+use std::cell::Cell;
+
 use nalgebra::{Isometry3, Vector3};
 
 use super::settled::{Known, Settled};
 use super::sweep::{Motion, Sweep};
-use super::work_cell::{Frames, WorkCell};
+use super::work_cell::{CellError, Frames, WorkCell};
 use crate::frames::{Base, Head, Point, Transform};
 use crate::joints::Joints;
 use crate::limits::margin;
@@ -14,6 +16,18 @@ const DEEPEST: u32 = 12;
 
 /// Most spans of a region that is proven by halving.
 const MOST_SPANS: usize = 2;
+
+/// From place to place down the column below the base, m. Source: own, less than the base is wide.
+const COLUMN_STEP: f64 = 0.05;
+
+/// What stands below a base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BelowBase {
+    /// A bit for each of the first 64 boxes.
+    pub boxes: u64,
+    /// The head does.
+    pub head: bool,
+}
 
 /// What is too near to what. Indices are those of [`WorkCell`]'s bodies; [`WorkCell::describe`] names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +203,82 @@ impl WorkCell {
         self.obstacle(q, &[], base_from_head, false, &Known::NOTHING)
     }
 
+    /// What the arm's base stands in, or too near to the head; `None` when it stands free. It does not move, and may stand on a box.
+    #[must_use]
+    pub fn base_blocked(&self, base_from_head: &Transform<Base, Head>) -> Option<Obstacle> {
+        let frames = self.body_frames(&self.arm.spread(1));
+        let head_from_base = base_from_head.inverse();
+        let fixed = self.bodies.iter().enumerate().filter(|b| b.1.carrier == 0);
+        fixed
+            .flat_map(|(body, part)| {
+                let covering = part.spheres.spheres.iter().filter(|s| s.children == 0);
+                covering.map(move |sphere| (body, part, sphere))
+            })
+            .find_map(|(body, part, sphere)| {
+                let center = frames.places[part.place] * nalgebra::Point3::from(sphere.center);
+                let in_head = Point::<Head>::from_raw((head_from_base.raw() * center).coords);
+                // Written so that NaN is too near.
+                let clear = self.field.lower(&in_head) >= sphere.radius + part.head_margin;
+                if !clear {
+                    return Some(Obstacle::Head { body });
+                }
+                self.box_about(&center.coords)
+                    .map(|index| Obstacle::Box { body, index })
+            })
+    }
+
+    /// As [`WorkCell::base_blocked`], as an error.
+    ///
+    /// # Errors
+    /// What the base stands in.
+    pub fn check_base(&self, base_from_head: &Transform<Base, Head>) -> Result<(), CellError> {
+        match self.base_blocked(base_from_head) {
+            None => Ok(()),
+            Some(found) => Err(CellError::Base {
+                what: self.describe(&found),
+            }),
+        }
+    }
+
+    /// The boxes that a column as wide as the base passes on its way down from it to the floor; the head, where it passes that.
+    #[must_use]
+    pub fn below_base(&self, base_from_head: &Transform<Base, Head>) -> BelowBase {
+        let frames = self.body_frames(&self.arm.spread(1));
+        let fixed = self.bodies.iter().filter(|body| body.carrier == 0);
+        let covering = fixed.flat_map(|part| {
+            let place = frames.places[part.place];
+            let leaves = part.spheres.spheres.iter().filter(|s| s.children == 0);
+            leaves.map(move |s| place * nalgebra::Point3::from(s.center))
+        });
+        let radius = covering.map(|c| c.x.hypot(c.y)).fold(0.0, f64::max);
+        let head_from_base = base_from_head.inverse();
+        let mut found = BelowBase::default();
+        let steps = (-self.floor_z / COLUMN_STEP).ceil().clamp(0.0, 200.0) as u32;
+        for k in 0..=steps {
+            let center = Vector3::new(0.0, 0.0, -f64::from(k) * COLUMN_STEP);
+            for (index, b) in self.boxes.iter().enumerate().take(64) {
+                let local = (b.box_from_base * nalgebra::Point3::from(center)).coords;
+                if box_distance(&b.half, &local) < radius {
+                    found.boxes |= 1 << index;
+                }
+            }
+            let in_head = Point::<Head>::from_raw(
+                (head_from_base.raw() * nalgebra::Point3::from(center)).coords,
+            );
+            let clear = self.field.lower(&in_head) >= radius;
+            found.head |= !clear;
+        }
+        found
+    }
+
+    /// The box that holds a point.
+    fn box_about(&self, center: &Vector3<f64>) -> Option<usize> {
+        self.boxes.iter().position(|b| {
+            let local = (b.box_from_base * nalgebra::Point3::from(*center)).coords;
+            box_distance(&b.half, &local) < 0.0
+        })
+    }
+
     /// What comes nearer than its margin anywhere on the straight joint-space segment; `None` proves it clear along its whole length.
     #[must_use]
     pub fn segment_blocked(
@@ -198,6 +288,22 @@ impl WorkCell {
         base_from_head: &Transform<Base, Head>,
     ) -> Option<Obstacle> {
         Region::new(self, base_from_head).segment(from, to)
+    }
+
+    /// As [`WorkCell::segment_blocked`], looking at no more than `budget` allows: what that does not suffice for counts as blocked.
+    #[must_use]
+    pub fn segment_blocked_within(
+        &self,
+        from: &Joints,
+        to: &Joints,
+        base_from_head: &Transform<Base, Head>,
+        budget: &Budget,
+    ) -> Option<Obstacle> {
+        let region = Region {
+            budget: Some(budget),
+            ..Region::new(self, base_from_head)
+        };
+        region.segment(from, to)
     }
 
     /// What comes nearer than its margin in any configuration `middle + Σ sᵢ spans[i]`, every sᵢ in [-1, 1]; `None` proves them all clear.
@@ -279,6 +385,32 @@ fn turned(span: &Joints) -> f64 {
     span.as_slice().iter().map(|h| h.abs()).sum()
 }
 
+/// How many more configurations and regions may be looked at; what is asked beyond that counts as blocked, since nothing is known of it. A
+/// segment that passes something at just its margin takes thousands.
+#[derive(Debug)]
+pub struct Budget(Cell<u32>);
+
+impl Budget {
+    /// So many.
+    #[must_use]
+    pub const fn new(looks: u32) -> Self {
+        Self(Cell::new(looks))
+    }
+
+    /// Whether nothing more will be looked at.
+    #[must_use]
+    pub const fn is_spent(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    /// Whether one more may be looked at, which is counted.
+    fn spend(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left > 0
+    }
+}
+
 /// A region of joint space being proven: a middle, and everything that up to two spans either way lead to.
 struct Region<'a> {
     cell: &'a WorkCell,
@@ -287,6 +419,8 @@ struct Region<'a> {
     waived: bool,
     /// What need not be looked at.
     known: &'a Known,
+    /// How much may be looked at; all that is needed with none.
+    budget: Option<&'a Budget>,
 }
 
 /// Spans of a region.
@@ -299,6 +433,7 @@ impl<'a> Region<'a> {
             base_from_head,
             waived: false,
             known: &Known::NOTHING,
+            budget: None,
         }
     }
 
@@ -319,6 +454,9 @@ impl<'a> Region<'a> {
     }
 
     fn obstacle(&self, middle: &Joints, spans: &[Joints]) -> Option<Obstacle> {
+        if self.budget.is_some_and(|budget| !budget.spend()) {
+            return Some(Obstacle::Unknown);
+        }
         self.cell
             .obstacle(middle, spans, self.base_from_head, self.waived, self.known)
     }

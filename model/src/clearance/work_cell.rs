@@ -82,6 +82,19 @@ pub enum CellError {
         /// The other.
         b: String,
     },
+    /// The base stands in something, or in the head.
+    #[error(
+        "the arm's base stands in something: {what}; move the base, or correct the head's place or the box in the cell file"
+    )]
+    Base {
+        /// The base's link and what it stands in.
+        what: String,
+    },
+    /// Nowhere within the bounds of a search for a place does the base stand free.
+    #[error(
+        "wherever the base may be placed it, or what carries it, would stand in the person or the room; widen `[place]` in the cell file"
+    )]
+    NoPlace,
     /// A cable guard.
     #[error("guard {name:?} names link {link:?}, which is not among the arm's: {known}")]
     GuardLink {

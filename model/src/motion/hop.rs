@@ -216,8 +216,12 @@ impl Way<'_> {
     /// To a height along the needle, away from a head that came too near.
     fn leave(&mut self, height: Length) -> Result<(), HopError> {
         let from = self.end();
+        let pose = self.head_from_tip(&from);
+        if self.cell.field().exact(&pose.origin()) < -DEEPEST.m() {
+            return Err(HopError::WayBlocked(Obstacle::Unknown));
+        }
         let edge = self
-            .raised(&self.head_from_tip(&from), &from, height)
+            .raised(&pose, &from, height)
             .ok_or(HopError::OutOfReach)?;
         self.retreat(&edge)
     }
@@ -326,6 +330,27 @@ pub fn hop_within(
     from: &Joints,
     goal: &Joints,
 ) -> Result<Trajectory, HopError> {
+    hop_by(settled, from, goal, true)
+}
+
+/// As [`hop_within`], but without a search, which takes many times as long as all else: along the skin or over a shell, or not at all.
+///
+/// # Errors
+/// As [`hop`], also where a search would have found a way.
+pub fn hop_directly(
+    settled: &Settled<'_>,
+    from: &Joints,
+    goal: &Joints,
+) -> Result<Trajectory, HopError> {
+    hop_by(settled, from, goal, false)
+}
+
+fn hop_by(
+    settled: &Settled<'_>,
+    from: &Joints,
+    goal: &Joints,
+    searches: bool,
+) -> Result<Trajectory, HopError> {
     let cell = settled.cell();
     // Measured joints may lie a little outside their limits, but what is far from them is no place the arm can be.
     let near_limits = from.dof() == cell.arm().dof()
@@ -335,12 +360,13 @@ pub fn hop_within(
         return Err(HopError::OutOfReach);
     }
     let mut begun = Way::new(settled, from);
-    let distance = cell
-        .base_from_tip(from)
-        .origin()
-        .distance(&cell.base_from_tip(goal).origin());
+    let there = cell.base_from_tip(goal).origin();
+    let is_near = |from: &Joints| {
+        let distance = cell.base_from_tip(from).origin().distance(&there);
+        distance <= ALONG_SKIN.m() && from.max_difference(goal) <= ALONG_SKIN_TURN
+    };
     let mut last = HopError::OutOfReach;
-    if distance <= ALONG_SKIN.m() && from.max_difference(goal) <= ALONG_SKIN_TURN {
+    if is_near(from) {
         // What is proven clear all along is so at the goal.
         match begun.along_skin(goal) {
             Ok(()) => return begun.timed(),
@@ -352,19 +378,60 @@ pub fn hop_within(
     }
     match settled.blocked(from) {
         None => {}
-        // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear.
-        Some(obstacle) if cell.is_nose_to_head(&obstacle) => begun
-            .leave(HOVER_ZONE)
-            .map_err(|_| HopError::StartBlocked(obstacle))?,
+        // A head that came nearer since is left first, as for a lift: from within its margin no way would be clear. So is a volume that the tip
+        // is kept out of, past which a lift may have led.
+        Some(obstacle) if cell.is_nose_to_head(&obstacle) => {
+            let left = clear_of_head(&begun).or_else(|| back_down(&begun));
+            begun = left.ok_or(HopError::StartBlocked(obstacle))?;
+            let mut along = begun.clone();
+            if is_near(&begun.end()) && along.along_skin(goal).is_ok() {
+                return along.timed();
+            }
+        }
         // No way that begins within another margin is clear.
         Some(obstacle) => return Err(HopError::StartBlocked(obstacle)),
     }
-    round(&begun, goal, last)
+    round(&begun, goal, last, searches)
 }
 
-/// Away from the skin to hovering at `goal`, the quickest way there is over a shell or by a search; `blocked` says why there is no
-/// nearer way.
-fn round(begun: &Way<'_>, goal: &Joints, blocked: HopError) -> Result<Trajectory, HopError> {
+/// From within the nose's margin of the head, or the tip's of what it is kept out of, along the needle to where all is clear; `None` where
+/// nothing is.
+fn clear_of_head<'a>(begun: &Way<'a>) -> Option<Way<'a>> {
+    let heights = [HOVER_ZONE, LOW].into_iter();
+    heights.chain(LIFTS.into_iter().rev()).find_map(|height| {
+        let mut way = begun.clone();
+        way.leave(height).ok()?;
+        way.settled.blocked(&way.end()).is_none().then_some(way)
+    })
+}
+
+/// Back along the needle to hovering, from where a lift that leads nowhere else ended: too near to what the tip is kept out of.
+fn back_down<'a>(begun: &Way<'a>) -> Option<Way<'a>> {
+    let from = begun.end();
+    let pose = begun.head_from_tip(&from);
+    let above = begun.cell.field().exact(&pose.origin()) - HOVER.m();
+    if above.is_nan() || above <= 0.0 {
+        return None;
+    }
+    let down = pose.raw() * Translation3::new(0.0, 0.0, above);
+    let hover = begun.solve(&Transform::from_raw(down), &from)?;
+    if begun.settled.blocked(&hover).is_some() {
+        return None;
+    }
+    begun.elsewhere(&hover).retreat(&from).ok()?;
+    let mut way = begun.clone();
+    way.push_unproven(&hover).ok()?;
+    Some(way)
+}
+
+/// Away from the skin to hovering at `goal`, the quickest way there is over a shell or, where it may, by a search; `blocked` says why there
+/// is no nearer way.
+fn round(
+    begun: &Way<'_>,
+    goal: &Joints,
+    blocked: HopError,
+    searches: bool,
+) -> Result<Trajectory, HopError> {
     let mut last = blocked;
     let mut best: Option<Trajectory> = None;
     let is_quicker = |way: &Trajectory, best: &Option<Trajectory>| {
@@ -388,7 +455,7 @@ fn round(begun: &Way<'_>, goal: &Joints, blocked: HopError) -> Result<Trajectory
             Err(error) => last = error,
         }
     }
-    let is_long = best.as_ref().is_none_or(|b| b.duration() > LONG);
+    let is_long = searches && best.as_ref().is_none_or(|b| b.duration() > LONG);
     let mut way = begun.clone();
     if is_long
         && way.over_search(goal).is_ok()
@@ -427,7 +494,13 @@ pub fn lift(
         let top = way.raised(&pose, &way.end(), *height)?;
         way.push(&top).ok().map(|()| way)
     });
-    higher.unwrap_or(low).timed()
+    // Where the lowest ends too near to what the tip is kept out of, which it may pass, no way would lead on from there.
+    let past = || {
+        settled
+            .blocked(&low.end())
+            .and_then(|_| clear_of_head(&low))
+    };
+    higher.or_else(past).unwrap_or(low).timed()
 }
 
 /// Whether [`lift`] gets the arm off the head from here, if only to its lowest height: a pose without a way out is a trap.
@@ -474,13 +547,6 @@ fn lift_low<'a>(settled: &'a Settled<'a>, from: &Joints) -> Result<Way<'a>, HopE
 /// The same where the head came too near.
 fn away_low<'a>(settled: &'a Settled<'a>, from: &Joints) -> Result<Way<'a>, HopError> {
     let mut way = Way::new(settled, from);
-    let height = settled
-        .cell()
-        .field()
-        .exact(&way.head_from_tip(from).origin());
-    if height < -DEEPEST.m() {
-        return Err(HopError::WayBlocked(Obstacle::Unknown));
-    }
     way.leave(LOW)?;
     Ok(way)
 }

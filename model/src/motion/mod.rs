@@ -18,8 +18,8 @@ mod tests;
 
 pub use away::{away, away_directly, back};
 pub use hop::{
-    HopError, HopTarget, can_lift, can_lift_within, hop, hop_to_joints, hop_within, hover, lift,
-    lifted, raised,
+    HopError, HopTarget, can_lift, can_lift_within, hop, hop_directly, hop_to_joints, hop_within,
+    hover, lift, lifted, raised,
 };
 pub use ramp::rest_to_rest;
 pub use trajectory::{JointLimits, JointSample, MAX_LEGS, MotionError, Trajectory};

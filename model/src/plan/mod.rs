@@ -278,6 +278,8 @@ pub enum SkipReason {
     Unconnected,
     /// No clear way leads from there to where the arm waits at a stop, or back.
     OffStation,
+    /// The mesh is too coarse or rough there for the skin's normal to be known.
+    RoughSkin,
 }
 
 impl SkipReason {
@@ -295,6 +297,7 @@ impl SkipReason {
             Self::KeepOut => "keep_out",
             Self::Unconnected => "unconnected",
             Self::OffStation => "off_station",
+            Self::RoughSkin => "rough_skin",
         }
     }
 
@@ -324,7 +327,10 @@ impl SkipReason {
                 "give the arm more room round the head, or look for a place with `reach --best`"
             }
             Self::OffStation => {
-                "move `[station]` in the cell file, or what stands between it and the head"
+                "move `[station]` in the cell file, or what stands between it and the head; without a station, give the arm more room to lift off"
+            }
+            Self::RoughSkin => {
+                "scan the head more finely, or smooth the mesh: its triangles lean too far from the skin about them"
             }
         }
     }
@@ -393,7 +399,9 @@ impl Plan {
     /// # Errors
     /// An arm, tool, room or head that cannot be used.
     pub fn work_cell(&self) -> Result<WorkCell, CellError> {
-        Ok(WorkCell::new(&self.cell, &self.head)?.keeping_out(&self.keep_outs))
+        let work = WorkCell::new(&self.cell, &self.head)?.keeping_out(&self.keep_outs);
+        work.check_base(&self.cell.base_from_head)?;
+        Ok(work)
     }
 
     /// The joints over the first dot of a layer, counted from 1; `None` when there is no such layer or it has no planned dot.

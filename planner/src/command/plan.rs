@@ -63,6 +63,9 @@ pub struct Arguments {
     /// The scan's unit: mm, cm, m, inch, or auto (what landmarks or file say).
     #[arg(long, default_value = "auto")]
     unit: UnitChoice,
+    /// Exit status 1 when a smaller share of the dots than this can be placed, percent; the plan is written all the same. Default: when none can.
+    #[arg(long, value_name = "PERCENT", value_parser = super::reach::percent)]
+    enough: Option<f64>,
     /// Seed of every random choice: same inputs and seed, same plan. Default: 1, or that of the treatment's first session.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -200,6 +203,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         show::warn(
             "no dot can be placed: the arm does not reach this head; move head or base in the cell file",
         );
+        return Ok(ExitCode::FAILURE);
+    }
+    let share = 100.0 * summary.planned as f64 / composed.plan.dots.len().max(1) as f64;
+    if let Some(enough) = arguments.enough.filter(|enough| share < *enough) {
+        show::warn(&format!(
+            "{share:.1} % of the dots can be placed, {enough} % are asked for"
+        ));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

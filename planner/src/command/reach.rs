@@ -72,7 +72,7 @@ pub struct Arguments {
     json: bool,
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+pub fn percent(text: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=100.0).contains(&value) {
         Ok(value)
@@ -179,6 +179,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         base_from_head: expected_head(&cell.base_from_head, anatomy),
         keep_outs: &scalp.keep_outs,
     };
+    work.check_base(&surroundings.base_from_head)?;
     let map = reach::map(&surroundings, &sites);
     if let Some(path) = &arguments.picture {
         let title = format!("{} and {}", cell.arm.name, file_name(&arguments.scan));

@@ -40,7 +40,8 @@ const fn color(reason: SkipReason) -> [u8; 3] {
         SkipReason::Angle
         | SkipReason::KeepOut
         | SkipReason::Unconnected
-        | SkipReason::OffStation => [248, 248, 248],
+        | SkipReason::OffStation
+        | SkipReason::RoughSkin => [248, 248, 248],
     }
 }
 

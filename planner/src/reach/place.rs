@@ -3,7 +3,7 @@
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use rayon::prelude::*;
 use stipple_model::cell::Cell;
-use stipple_model::clearance::{CellError, WorkCell};
+use stipple_model::clearance::{BelowBase, CellError, WorkCell};
 use stipple_model::frames::Transform;
 use stipple_model::plan::{Anatomy, KeepOut};
 
@@ -198,6 +198,8 @@ struct Trial<'a> {
     keep_outs: &'a [KeepOut],
     sites: Vec<Site>,
     bounds: Bounds,
+    /// What the base stands over in the cell as it is: a table that carries it.
+    below: BelowBase,
 }
 
 /// How good a place is.
@@ -233,6 +235,12 @@ impl Trial<'_> {
             base_from_head: expected_head(&cell.base_from_head, self.anatomy),
             keep_outs: self.keep_outs,
         };
+        // Neither the base nor what carries it stands in the person or the room.
+        let below = work.below_base(&surroundings.base_from_head);
+        let elsewhere = below.boxes & !self.below.boxes != 0 || below.head && !self.below.head;
+        if elsewhere || work.base_blocked(&surroundings.base_from_head).is_some() {
+            return Ok(None);
+        }
         let sites = &self.sites[..self.sites.len().min(asked.sites)];
         let all = sites.len().max(1) as f64;
         let mut missed = 0;
@@ -269,10 +277,11 @@ fn shuffled(sites: Vec<Site>) -> Vec<Site> {
 /// Searches the bounds for the place from which most of the sites are reached, in most ways where several reach as many; `None` when
 /// `watch` breaks off. `work` is the cell's geometry; it stands at the best place afterwards.
 ///
-/// The cell as it is takes part, so the result is never worse than that. The same for the same input.
+/// The cell as it is, or what of the bounds is nearest to it, takes part, so the result is never worse than that, unless the base or what
+/// carries it stands in the person or the room there. The same for the same input.
 ///
 /// # Errors
-/// A box that cannot be used.
+/// A box that cannot be used; no place where the base, and what carries it down to the floor, stands free of the person and the room.
 pub fn best(
     work: &mut WorkCell,
     (cell, anatomy): (&Cell, &Anatomy),
@@ -280,12 +289,14 @@ pub fn best(
     bounds: Bounds,
     watch: &Watch<'_>,
 ) -> Result<Option<Placed>, CellError> {
+    work.furnish(cell)?;
     let trial = Trial {
         cell,
         anatomy,
         keep_outs,
         sites: shuffled(spread(sites, PLACES)),
         bounds,
+        below: work.below_base(&expected_head(&cell.base_from_head, anatomy)),
     };
     let total = (FIRST + PROMISING + KEPT * HALVINGS * 2 * DIMENSIONS) as f64;
     let mut done = 0.0;
@@ -348,9 +359,7 @@ pub fn best(
         }
     }
     found.sort_by(|a, b| b.1.worth.total_cmp(&a.1.worth));
-    let Some((shares, score)) = found.first() else {
-        return Ok(None);
-    };
+    let (shares, score) = found.first().ok_or(CellError::NoPlace)?;
     let place = bounds.place(shares);
     let cell = place.apply(cell);
     work.furnish(&cell)?;

@@ -109,6 +109,13 @@ const ALONE: &[Case] = &[
         Invariant::I2,
         "told to go out at",
     ),
+    case(
+        "needle-over",
+        Kind::Needle(NeedleFault::TooFar(1e-3)),
+        1_000,
+        Invariant::Reaction,
+        "needle.too_far",
+    ),
     by_chance("tip-lowest", 29, Invariant::I1, "too low on its way"),
     case(
         "retract-timeout",
@@ -220,8 +227,9 @@ const TOGETHER: &[Case] = &[
 
 /// Guards that the campaign does not show to be needed, alone or with others: what they are there for, none of its faults does, or something
 /// that is no guard of the core stands before them (the arm's own controller, the plan's admission, the device's own state).
-const NOT_SHOWN: [&str; 16] = [
+const NOT_SHOWN: [&str; 17] = [
     "speed-share",
+    "untold",
     "joint-outside",
     "head-displacement",
     "moving-speed",

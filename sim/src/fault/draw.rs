@@ -144,7 +144,11 @@ fn signal(rng: &mut impl Rng) -> Kind {
             let by = uniform(rng, 60e3, 2e6) as i64;
             Distortion::Restamped(one_of(rng, by, &[-by]))
         }
-        _ if signal == Signal::Joints => one_of(rng, Distortion::Permuted, &[Distortion::Missing]),
+        _ if signal == Signal::Joints => one_of(
+            rng,
+            Distortion::Permuted,
+            &[Distortion::Missing, Distortion::Speedless],
+        ),
         _ => Distortion::Off,
     };
     Kind::Signal(signal, how)
@@ -192,11 +196,13 @@ fn lease(rng: &mut impl Rng) -> Kind {
 }
 
 fn needle(rng: &mut impl Rng) -> Kind {
-    Kind::Needle(match below(rng, 5) {
+    Kind::Needle(match below(rng, 7) {
         0 => NeedleFault::StuckOut,
         1 => NeedleFault::Slow(uniform(rng, 0.02, 0.5)),
         2 => NeedleFault::Own,
         3 => NeedleFault::OtherCartridge,
+        4 => NeedleFault::TooFar(uniform(rng, 0.3e-3, 3e-3)),
+        5 => NeedleFault::Deaf,
         _ => NeedleFault::Silent,
     })
 }
@@ -254,11 +260,11 @@ mod tests {
         let to = Micros::from_ms(3_600_000);
         let drawn = faults(&mut rng, Micros::from_ms(1_000), to, Micros::from_ms(1_000));
         let kinds: BTreeSet<String> = drawn.iter().map(|f| f.kind.to_string()).collect();
-        // 4 signals with 12 ways each, 2 more for joints, stamps in the past and in the future for all but the force, 9 of the arm, 5 of
+        // 4 signals with 12 ways each, 3 more for joints, stamps in the past and in the future for all but the force, 9 of the arm, 7 of
         // the needle, 2 of the head, 8 of the scanner, 4 of the record, 3 of the process, 6 of the lease, 6 of the motions, and the clock.
         assert_eq!(
             kinds.len(),
-            4 * 12 + 2 + 2 * 3 + 9 + 5 + 2 + 8 + 4 + 3 + 6 + 6 + 1,
+            4 * 12 + 3 + 2 * 3 + 9 + 7 + 2 + 8 + 4 + 3 + 6 + 6 + 1,
             "{kinds:?}"
         );
         assert!((3_000..7_000).contains(&drawn.len()), "{}", drawn.len());

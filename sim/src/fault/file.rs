@@ -256,6 +256,10 @@ impl<'a> Parameters<'a> {
             ("needle", "own_fault") => Kind::Needle(NeedleFault::Own),
             ("needle", "other_cartridge") => Kind::Needle(NeedleFault::OtherCartridge),
             ("needle", "silent") => Kind::Needle(NeedleFault::Silent),
+            ("needle", "too_far") => {
+                Kind::Needle(NeedleFault::TooFar(self.take("by_mm", 0.3, 5.0)? * 1e-3))
+            }
+            ("needle", "deaf") => Kind::Needle(NeedleFault::Deaf),
             ("head", "jerk") => Kind::Head(HeadFault::Jerk(self.take("by_mm", 0.0, 100.0)? * 1e-3)),
             ("head", "drift") => {
                 let speed = self.take("speed_mm_s", 0.0, 500.0)?;
@@ -313,6 +317,7 @@ impl<'a> Parameters<'a> {
             "reordered" if signal != Signal::Force => Distortion::Reordered,
             "permuted" if signal == Signal::Joints => Distortion::Permuted,
             "missing" if signal == Signal::Joints => Distortion::Missing,
+            "speedless" if signal == Signal::Joints => Distortion::Speedless,
             "past" if signal != Signal::Force => Distortion::Restamped(-self.stamp_off()?),
             "future" if signal != Signal::Force => Distortion::Restamped(self.stamp_off()?),
             _ => match garbage(kind) {

@@ -92,6 +92,8 @@ pub enum Distortion {
     Permuted,
     /// One joint is not told of.
     Missing,
+    /// The joints' speeds are told as zero.
+    Speedless,
     /// Everything comes in time, and its stamp is later by so many microseconds than it was told, or earlier.
     Restamped(i64),
 }
@@ -177,6 +179,10 @@ pub enum NeedleFault {
     OtherCartridge,
     /// It neither hears nor tells.
     Silent,
+    /// It goes farther out than it is told, by so much, metres.
+    TooFar(f64),
+    /// It tells, but hears nothing.
+    Deaf,
 }
 
 /// What the person does.
@@ -310,6 +316,8 @@ impl Kind {
                     NeedleFault::Own => "own_fault",
                     NeedleFault::OtherCartridge => "other_cartridge",
                     NeedleFault::Silent => "silent",
+                    NeedleFault::TooFar(_) => "too_far",
+                    NeedleFault::Deaf => "deaf",
                 },
             ),
             Self::Head(HeadFault::Jerk(_)) => ("head", "jerk"),
@@ -362,6 +370,7 @@ impl Kind {
                 | Distortion::Delayed(_)
                 | Distortion::Reordered
                 | Distortion::Permuted
+                | Distortion::Speedless
                 | Distortion::Garbage(Garbage::Huge | Garbage::Thousandfold),
             ) => match signal {
                 Signal::HeadPose => Blind {
@@ -412,6 +421,7 @@ impl Kind {
             Self::Signal(Signal::NeedleState, Distortion::Off)
             | Self::Needle(NeedleFault::Silent) => figure(50, "H10"),
             Self::Signal(Signal::Force, Distortion::Wrong(by)) if by > 10.0 => figure(20, "H2"),
+            Self::Needle(NeedleFault::TooFar(_)) => figure(20, "H2"),
             Self::Needle(NeedleFault::Own | NeedleFault::OtherCartridge) => figure(20, "H8"),
             Self::Lease(LeaseFault::Off | LeaseFault::Stolen) => figure(500, "H9"),
             Self::Head(_) => figure(30, "H3"),
@@ -451,6 +461,7 @@ impl Distortion {
             Self::Reordered => "reordered",
             Self::Permuted => "permuted",
             Self::Missing => "missing",
+            Self::Speedless => "speedless",
             Self::Restamped(by) if by < 0 => "past",
             Self::Restamped(_) => "future",
         }

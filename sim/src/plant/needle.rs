@@ -80,6 +80,10 @@ pub struct Condition {
     pub at_fault: bool,
     /// Another cartridge is fitted than was agreed on.
     pub other_cartridge: bool,
+    /// So much farther than it is told it goes, metres, and reports it.
+    pub over: f64,
+    /// It hears nothing.
+    pub deaf: bool,
 }
 
 impl Default for Condition {
@@ -90,6 +94,8 @@ impl Default for Condition {
             speed: 1.0,
             at_fault: false,
             other_cartridge: false,
+            over: 0.0,
+            deaf: false,
         }
     }
 }
@@ -178,6 +184,9 @@ impl SimNeedle {
 
     /// Takes a command. A permit older than the last, or one whose stroke has ended, is answered by going in.
     pub fn take(&mut self, command: &DeviceCommand) {
+        if self.condition.deaf {
+            return;
+        }
         self.heard = Some(self.now);
         match *command {
             DeviceCommand::Extend {
@@ -227,7 +236,7 @@ impl SimNeedle {
         }
         let way = self.speed * self.condition.speed * dt;
         let inward = if self.condition.jammed { 0.0 } else { way };
-        self.extension += (self.target - self.extension).max(-inward).min(way);
+        self.extension += (self.goal() - self.extension).max(-inward).min(way);
         self.measure();
     }
 
@@ -239,8 +248,27 @@ impl SimNeedle {
         }
     }
 
+    /// Where it goes, metres.
+    fn goal(&self) -> f64 {
+        if self.target > 0.0 {
+            (self.target + self.condition.over).min(self.config.stroke)
+        } else {
+            0.0
+        }
+    }
+
+    /// How much farther it is out than it was told, metres; 0 while it is told to be in.
+    #[must_use]
+    pub fn excess(&self) -> f64 {
+        if self.target > 0.0 {
+            (self.extension - self.target).max(0.0)
+        } else {
+            0.0
+        }
+    }
+
     fn measure(&mut self) {
-        let arrived = (self.extension - self.target).abs() <= ARRIVED;
+        let arrived = (self.extension - self.goal()).abs() <= ARRIVED;
         let state = match (self.target > 0.0, arrived) {
             (true, true) => NeedleState::Extended,
             (true, false) => NeedleState::Extending,
@@ -374,6 +402,31 @@ mod tests {
         needle.take(&out(2));
         step(&mut needle, 20);
         assert!(needle.is_out() && needle.goes_out());
+    }
+
+    #[test]
+    fn it_can_go_too_far_and_be_deaf() {
+        let mut needle = SimNeedle::new(NeedleConfig::default());
+        needle.set_condition(Condition {
+            over: 1e-3,
+            ..Condition::default()
+        });
+        needle.take(&out(1));
+        step(&mut needle, 40);
+        assert!(
+            (needle.extension() - 4e-3).abs() < 1e-9,
+            "{}",
+            needle.extension()
+        );
+        assert!((needle.excess() - 1e-3).abs() < 1e-9);
+        assert_eq!(state(&needle), NeedleState::Extended);
+        needle.set_condition(Condition {
+            deaf: true,
+            ..Condition::default()
+        });
+        needle.take(&out(1));
+        step(&mut needle, 60);
+        assert_eq!(state(&needle), NeedleState::Retracted, "silence to it");
     }
 
     #[test]

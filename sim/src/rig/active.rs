@@ -2,7 +2,7 @@
 
 use nalgebra::Vector3;
 use stipple_controller::ports::Micros;
-use stipple_core::NeedleState;
+use stipple_core::{Limits, NeedleState};
 
 use super::Rig;
 use super::astray::Astray;
@@ -192,6 +192,11 @@ impl Rig {
                     other_cartridge: true,
                     ..condition
                 },
+                Kind::Needle(NeedleFault::TooFar(over)) => Condition { over, ..condition },
+                Kind::Needle(NeedleFault::Deaf) => Condition {
+                    deaf: true,
+                    ..condition
+                },
                 _ => condition,
             })
     }
@@ -246,6 +251,8 @@ impl Rig {
         let report = self.wires.needle.delivered();
         let tells = report.is_some_and(|r| r.value.state == NeedleState::Fault);
         let other = report.is_some_and(|r| !r.value.ours);
+        let beyond = self.plant.needle.excess() > Limits::HARDWARE.needle_over;
+        let too_far = beyond && report.is_some_and(|r| r.value.extension > 0.0);
         let failed = self.desk.as_ref().is_some_and(super::Desk::told_failed);
         let shown: Vec<(usize, Kind)> = self
             .kinds()
@@ -255,6 +262,7 @@ impl Rig {
                 // What is stuck or lost on the way does not tell of it.
                 Kind::Needle(NeedleFault::Own) => ticked && tells,
                 Kind::Needle(NeedleFault::OtherCartridge) => ticked && other,
+                Kind::Needle(NeedleFault::TooFar(_)) => ticked && too_far,
                 Kind::Record(RecordFault::Full | RecordFault::Unsynced) => failed,
                 _ => false,
             })
@@ -320,7 +328,9 @@ impl Rig {
             needle: self.kinds().any(|(_, kind)| {
                 matches!(
                     kind,
-                    Kind::Needle(NeedleFault::StuckOut | NeedleFault::Slow(_))
+                    Kind::Needle(
+                        NeedleFault::StuckOut | NeedleFault::Slow(_) | NeedleFault::TooFar(_)
+                    )
                 )
             }),
             head_moved: moves,

@@ -41,6 +41,7 @@ guards! {
     "moving-speed" moving_speed = FAR;
     "speed-share" speed_share = FAR;
     "acceleration-share" acceleration_share = FAR;
+    "untold" untold = FAR;
     "joint-outside" joint_outside = FAR;
     "tip-free" tip_free = FAR;
     "tip-hover" tip_hover = FAR;
@@ -60,6 +61,7 @@ guards! {
     "gap-max" gap_max = FAR;
     "stroke" stroke = FAR;
     "needle-in" needle_in = FAR;
+    "needle-over" needle_over = FAR;
     "needle-echo" needle_echo = Micros::ZERO;
     "approach-displacement" approach_displacement = FAR;
     "far-displacement" far_displacement = FAR;

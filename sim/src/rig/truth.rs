@@ -82,11 +82,14 @@ fn ended_by(way: &Trajectory) -> Micros {
     Micros((way.duration() * 1e6) as u64).after(BRAKES)
 }
 
-/// Whether the tip leaves the head with half of its speed or more: in a pause it lifts so, wherever the head has gone. It may begin as low as
+/// Which share of its speed a lift leads off the head at least: half by what the controller knows of head and arm, less what is left to chance.
+const AWAY: f64 = 0.4;
+
+/// Whether the tip leaves the head with a good share of its speed: in a pause it lifts so, wherever the head has gone. It may begin as low as
 /// the head has come to it, and is as fast as the head that the controller knew of let it be.
 fn leads_away(field: &HeadField, tip: &Tip) -> bool {
     let rises = (field.exact(&tip.now) - field.exact(&tip.before)) / TICK.s();
-    rises >= 0.5 * tip.speed
+    rises >= AWAY * tip.speed
 }
 
 impl Watch {

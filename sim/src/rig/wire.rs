@@ -28,6 +28,10 @@ pub(super) trait Told: Copy + PartialEq {
     fn lacking(&self) -> Self {
         *self
     }
+    /// As if nothing moved.
+    fn speedless(&self) -> Self {
+        *self
+    }
     /// Whether every number is finite.
     fn is_finite(&self) -> bool;
 }
@@ -77,6 +81,13 @@ impl Told for JointState {
         Self {
             position: short(&self.position),
             velocity: short(&self.velocity),
+        }
+    }
+
+    fn speedless(&self) -> Self {
+        Self {
+            velocity: self.velocity.map(|_| 0.0),
+            ..*self
         }
     }
 
@@ -246,11 +257,10 @@ impl<T: Told> Wire<T> {
         while let Some(due) = self.under_way.iter().position(|(at, ..)| *at <= now) {
             if let Some((_, sent, value)) = self.under_way.remove(due) {
                 let told = i128::from(sent.0) * 1_000;
-                let judged = self.stamps.as_mut().map(|stamps| stamps.look(told, stamp));
-                if judged.is_none_or(|judged| judged.is_ok()) {
-                    self.deliver(now, stamp, value);
-                } else {
-                    refused = true;
+                match self.stamps.as_mut().map(|stamps| stamps.look(told, stamp)) {
+                    None => self.deliver(now, stamp, value),
+                    Some(Ok(arrived)) => self.deliver(now, arrived, value),
+                    Some(Err(_)) => refused = true,
                 }
             }
         }
@@ -310,6 +320,7 @@ impl<T: Told> Wire<T> {
             }
             Distortion::Permuted => (now, value.permuted()),
             Distortion::Missing => (now, value.lacking()),
+            Distortion::Speedless => (now, value.speedless()),
         };
         self.under_way.push_back((at, now, value));
         true

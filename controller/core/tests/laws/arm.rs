@@ -12,6 +12,7 @@ fn an_arm_that_is_too_fast_or_elsewhere_is_a_fault_at_once() {
         (Nuisance::JointFast, Fault::JointTooFast),
         (Nuisance::Jolt, Fault::AccelerationHigh),
         (Nuisance::JointOutside, Fault::JointOutside),
+        (Nuisance::Untold, Fault::SpeedsUntrue),
         (Nuisance::TipFast, Fault::TipTooFast),
         (Nuisance::TipFastLow, Fault::TipTooFast),
         (Nuisance::TipDives, Fault::TipTooFast),

@@ -92,8 +92,11 @@ fn more_than_ten_newtons_draw_the_needle_in_at_once() {
                 sensed.needle.as_mut().unwrap().force = force;
             }
         };
-        let (fault, after) = until_fault(state, press(10.01));
-        assert_eq!((fault, after), (Fault::ForceHigh, Micros::from_ms(2)));
+        // Whichever way round the load cell is wired.
+        for force in [10.01, -10.01] {
+            let (fault, after) = until_fault(state, press(force));
+            assert_eq!((fault, after), (Fault::ForceHigh, Micros::from_ms(2)));
+        }
         let mut bench = reach(state);
         bench.plant.advance();
         let mut sensed = bench.plant.sensed(&bench.queue, None);
@@ -106,6 +109,70 @@ fn more_than_ten_newtons_draw_the_needle_in_at_once() {
             None
         );
     }
+}
+
+/// H2: a needle that is out by more than 0.2 mm beyond what it was told goes in, in the tick that reports it.
+#[test]
+fn a_needle_that_is_farther_out_than_it_was_told_is_drawn_in_at_once() {
+    for state in [State::Extending, State::Dwelling] {
+        let mut bench = reach(state);
+        let out = bench.tick(None);
+        let NeedleCommand::Extend(stroke) = &out.needle else {
+            panic!("{out:?}")
+        };
+        let told = stroke.extension();
+        let out_by = |extension: f64| {
+            move |sensed: &mut Sensed, _| {
+                sensed.needle.as_mut().unwrap().extension = extension;
+            }
+        };
+        for extension in [told + 0.21e-3, 1.0, 1e308] {
+            let (fault, after) = until_fault(state, out_by(extension));
+            assert_eq!((fault, after), (Fault::NeedleTooFar, Micros::from_ms(2)));
+        }
+        bench.plant.advance();
+        let mut sensed = bench.plant.sensed(&bench.queue, None);
+        out_by(told + 0.19e-3)(&mut sensed, Micros::ZERO);
+        let out = bench.core.step(bench.plant.now, &sensed, &mut bench.queue);
+        assert_eq!(out.fault, None, "{state:?}");
+    }
+}
+
+/// H6: a needle that does not do what it is told leaves three dots in doubt, and not a layer of them; and none when it was one that was slow.
+#[test]
+fn a_needle_that_does_not_follow_pauses_after_three_dots() {
+    let mut bench = Bench::new(20);
+    assert!(bench.until(400, |o| o.state == State::Ready));
+    bench.tick(Some(Command::Start));
+    let mut run = |is_deaf: &dyn Fn(usize) -> bool, until: &dyn Fn(&Output, usize) -> bool| {
+        let (mut doubts, mut dots) = (0, 0);
+        for _ in 0..20_000 {
+            if is_deaf(dots) {
+                bench.plant.link.clear();
+                bench.plant.commanded = None;
+            }
+            let out = bench.tick(None);
+            if let Some((_, outcome)) = out.outcome {
+                dots += 1;
+                doubts += usize::from(outcome == Outcome::InDoubt(Doubt::Slow));
+            }
+            if until(&out, dots) {
+                return (out.state, out.message, doubts);
+            }
+        }
+        panic!("not in forty seconds")
+    };
+    // Two of three, and again: nothing to pause for.
+    let (state, message, doubts) = run(&|dots| dots % 3 != 2, &|_, dots| dots == 9);
+    assert_eq!(
+        (state, message, doubts),
+        (State::Approaching, Message::Working, 6)
+    );
+    let (state, message, doubts) = run(&|_| true, &|out, _| out.state == State::Paused);
+    assert_eq!(
+        (state, message, doubts),
+        (State::Paused, Message::NeedleDoesNotFollow, 3)
+    );
 }
 
 /// H3: over 0.5 mm or 10 mm/s, or a pose older than 50 ms, and the needle goes in, in the tick that shows it; the figures themselves do not.

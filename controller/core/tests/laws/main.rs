@@ -270,7 +270,7 @@ fn nuisance() -> impl Strategy<Value = Nuisance> {
         1 => prop::sample::select(vec![
             JointsStale, HeadStale, HeadFast, HeadOff, OffTarget, OffPatch, NeedleSilent, NeedleFault, NeedleStuck, Force, NotANumber,
             ArmFails, ArmIgnores, ArmTwitches, ForeignPermit, RecordSlow,
-            JointFast, Jolt, JointOutside, TipFast, TipFastLow, TipDives, TipLow, TipOffPatch, KeepOut, OffPath, Elsewhere, NoMotion, OtherCartridge, LeaseSilent, LeaseOfAnother, Slip, ClockBack,
+            JointFast, Jolt, JointOutside, Untold, TipFast, TipFastLow, TipDives, TipLow, TipOffPatch, KeepOut, OffPath, Elsewhere, NoMotion, OtherCartridge, LeaseSilent, LeaseOfAnother, Slip, ClockBack,
         ]),
         2 => prop::sample::select(vec![HeadFast, HeadOff, OffTarget, OffPatch, ArmFails, RecordSlow, ArmTwitches, ForeignPermit]),
     ]

@@ -74,6 +74,7 @@ pub enum Nuisance {
     JointFast,
     Jolt,
     JointOutside,
+    Untold,
     TipFast,
     TipFastLow,
     TipRises,
@@ -302,6 +303,7 @@ impl Plant {
         let seen = MotionSeen {
             speed_share: pick(Nuisance::JointFast, 1.2, 0.5),
             acceleration_share: pick(Nuisance::Jolt, 1.2, 0.9),
+            untold: pick(Nuisance::Untold, 1.6e-3, 1.4e-3),
             outside: pick(Nuisance::JointOutside, 0.02, 0.0),
             tip_speed: match n {
                 Nuisance::TipFast => 0.28,

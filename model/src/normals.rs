@@ -1,16 +1,21 @@
-//! The skin's own normal, from nothing but the mesh.
+//! The skin's own normal, from nothing but the mesh: what a dot's smoothed normal is held against, by the planner and at admission.
 
 use std::collections::HashMap;
 
+use crate::frames::{Direction, Head, Point};
+use crate::mesh::SurfaceMesh;
 use nalgebra::Vector3;
-use stipple_model::frames::{Direction, Head, Point};
-use stipple_model::mesh::SurfaceMesh;
 
 /// Edge of the cells that triangles are gathered in, m; a normal is the mean over the 27 cells round its place. Source: own, so that it
 /// spans as much skin as the nose of the tool stands over.
 const CELL: f64 = 3e-3;
 
+/// Largest angle between a dot's normal and the mean normal of the mesh about it, rad. Source: own; the two differ by how each is
+/// smoothed, and all dots of plans on scanned heads stay within it.
+pub const NORMAL_OFF: f64 = 12.0 * std::f64::consts::PI / 180.0;
+
 /// Area vectors of a mesh, gathered by place.
+#[derive(Debug)]
 pub struct Normals(HashMap<[i32; 3], Vector3<f64>>);
 
 impl Normals {
