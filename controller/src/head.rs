@@ -125,8 +125,11 @@ struct Track {
 /// Longest time between two poses that widens what is believable, s. Source: own, three frames of a 60 Hz tracker.
 const LONGEST_STEP: f64 = 0.05;
 
-/// How many raw poses are kept for the quick look at the speed.
+/// How many raw poses are kept for the quick look at the speed …
 const RECENT: usize = 4;
+/// … this far apart, so that they span as long whatever the tracker's rate is: less, and its noise alone would be a speed. Source: own, just
+/// below a frame of a 60 Hz tracker.
+const SPACING: Micros = Micros::from_ms(15);
 
 /// The filter.
 #[derive(Debug, Clone)]
@@ -139,7 +142,9 @@ pub struct HeadFilter {
     /// When the last pose was measured, believed or not.
     seen_at: Option<Micros>,
     raw: Option<Transform<Base, Head>>,
-    /// Believed raw poses, oldest first.
+    /// The last believed pose as it came.
+    newest: Option<(Micros, Transform<Base, Head>)>,
+    /// Such poses [`SPACING`] apart, oldest first.
     recent: [Option<(Micros, Transform<Base, Head>)>; RECENT],
     /// The last pose that was not believed, and since when those before it agree with it.
     jumped: Option<(Transform<Base, Head>, Micros)>,
@@ -156,6 +161,7 @@ impl HeadFilter {
             sequence: None,
             seen_at: None,
             raw: None,
+            newest: None,
             recent: [None; RECENT],
             jumped: None,
         }
@@ -191,24 +197,29 @@ impl HeadFilter {
         let gap = unseen.map_or(dt, Micros::s).min(LONGEST_STEP);
         let reach = self.config.slack + self.config.fastest * gap;
         // A head turns about its neck: what turns it by an angle moves its surface by about a tenth of a metre per radian.
-        if off > reach || turned * 0.1 > reach {
+        let goes = |(off, turned): (f64, f64)| f64::max(off, turned * 0.1);
+        // From the pose before, too, since the filter lags behind a head that moves as it seldom does.
+        let step = self
+            .last_raw()
+            .map_or(0.0, |raw| goes(raw.separation(&pose)));
+        if goes((off, turned)) > reach && (step > reach || self.newest.is_none()) {
             return self.doubt(at, sample);
         }
-        // From the pose before, since the filter lags behind a head that moves as it seldom does.
         let likely = self.config.likely_slack + self.config.likely * gap;
-        let (step, turn) = self
-            .last_raw()
-            .map_or((0.0, 0.0), |raw| raw.separation(&pose));
         self.track = Some(self.corrected(&track, &predicted, &pose, at, dt));
-        self.believe(sample, step <= likely && turn * 0.1 <= likely)
+        self.believe(sample, step <= likely)
     }
 
     fn believe(&mut self, sample: &Stamped<Transform<Base, Head>>, same: bool) -> Verdict {
         self.good_at = Some(sample.arrived);
         self.jumped = None;
-        self.recent.rotate_left(1);
-        if let Some(last) = self.recent.last_mut() {
-            *last = Some((sample.arrived, sample.value));
+        self.newest = Some((sample.arrived, sample.value));
+        let kept = self.recent.last().copied().flatten();
+        if kept.is_none_or(|(at, _)| sample.arrived.passed(at, SPACING)) {
+            self.recent.rotate_left(1);
+            if let Some(last) = self.recent.last_mut() {
+                *last = self.newest;
+            }
         }
         if same { Verdict::Taken } else { Verdict::Anew }
     }
@@ -231,6 +242,7 @@ impl HeadFilter {
     fn restart(&mut self, at: Micros, pose: &Transform<Base, Head>) {
         let iso = pose.raw();
         self.recent = [None; RECENT];
+        self.newest = None;
         self.track = Some(Track {
             at,
             position: iso.translation.vector,
@@ -293,7 +305,7 @@ impl HeadFilter {
     /// The last believed pose as it came.
     #[must_use]
     pub fn last_raw(&self) -> Option<Transform<Base, Head>> {
-        self.recent.last().copied().flatten().map(|(_, pose)| pose)
+        self.newest.map(|(_, pose)| pose)
     }
 
     /// Speed of a point of the head, m/s: the filter's, or the plain one over the last few poses where that is more, since a filter tuned
@@ -302,8 +314,8 @@ impl HeadFilter {
     pub fn speed_at(&self, point: &Point<Head>) -> f64 {
         let Some(track) = self.track else { return 0.0 };
         let filtered = (track.velocity + track.turn.cross(&(track.rotation * point.raw()))).norm();
-        let plain = match (self.recent.first(), self.recent.last()) {
-            (Some(Some((t0, a))), Some(Some((t1, b)))) => {
+        let plain = match (self.recent.first(), &self.newest) {
+            (Some(Some((t0, a))), Some((t1, b))) => {
                 let dt = t1.since(*t0).map_or(0.0, Micros::s);
                 if dt > 0.0 {
                     (*a * *point).distance(&(*b * *point)) / dt
@@ -412,20 +424,25 @@ mod tests {
 
     /// H3.
     #[test]
-    fn sees_a_jerk_within_a_few_poses() {
-        let (mut filter, mut noise) = (HeadFilter::new(HeadFilterConfig::default()), Noise(3));
-        let mut seen = None;
-        for k in 0..240u64 {
-            let t = k as f64 / 60.0;
-            let since = (t - 3.0).max(0.0);
-            let pose = Transform::from_xyz_rpy([0.5 + 0.03 * since, 0.0, 0.3], [0.0; 3]);
-            filter.update(&stamped(t, k, noisy(&pose, &mut noise)));
-            if seen.is_none() && filter.speed_at(&Point::origin()) > 10e-3 {
-                seen = Some(t - 3.0);
+    fn sees_a_jerk_within_a_few_poses_and_none_in_noise() {
+        for hertz in [60.0, 120.0, 250.0, 1000.0] {
+            let (mut filter, mut noise) = (HeadFilter::new(HeadFilterConfig::default()), Noise(3));
+            let mut seen = None;
+            for k in 0..(4.0 * hertz) as u64 {
+                let t = k as f64 / hertz;
+                let since = (t - 3.0).max(0.0);
+                let pose = Transform::from_xyz_rpy([0.5 + 0.03 * since, 0.0, 0.3], [0.0; 3]);
+                filter.update(&stamped(t, k, noisy(&pose, &mut noise)));
+                if seen.is_none() && filter.speed_at(&Point::origin()) > 10e-3 {
+                    seen = Some(t - 3.0);
+                }
             }
+            let seen = seen.unwrap();
+            assert!(
+                (0.0..0.05).contains(&seen),
+                "{hertz} Hz: 30 mm/s seen after {seen} s"
+            );
         }
-        let seen = seen.unwrap();
-        assert!((0.0..0.05).contains(&seen), "30 mm/s seen after {seen} s");
     }
 
     /// H4.
@@ -519,8 +536,8 @@ mod tests {
             for k in 0..(10.0 * hertz) as u64 {
                 let t = k as f64 / hertz;
                 // To and fro by 27 mm, at 86 mm/s in the middle.
-                let pose =
-                    Transform::from_xyz_rpy([0.5 + 0.0137 * (6.28 * t).sin(), 0.0, 0.3], [0.0; 3]);
+                let off = 0.0137 * (std::f64::consts::TAU * t).sin();
+                let pose = Transform::from_xyz_rpy([0.5 + off, 0.0, 0.3], [0.0; 3]);
                 assert_eq!(
                     filter.update(&stamped(t, k, noisy(&pose, &mut noise))),
                     Verdict::Taken,

@@ -341,7 +341,7 @@ mod tests {
         assert_eq!((guards.len(), guards[0].link.as_str()), (1, "wrist_3_link"));
         assert!(
             (guards[0].from[1] - 0.06).abs() < 1e-12
-                && (guards[0].radius.m() - 0.012).abs() < 1e-12
+                && (guards[0].radius.m() - 0.008).abs() < 1e-12
         );
         let swollen = wired.replace("radius_mm = 12", "radius_mm = -1");
         let error = Cell::parse(&swollen, ArmSource::ur5e()).unwrap_err();

@@ -4,8 +4,11 @@
 //! A cancel goes to every goal of the arm's controller, ours or not: whatever moves shall stop. That the arm rests is read from its
 //! joints, never from an answer.
 
+use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
@@ -15,11 +18,13 @@ use r2r::{ActionClient, ActionClientGoal, Client, Error, GoalStatus};
 use stipple_core::{HopId, MotionStatus};
 use stipple_model::motion::Trajectory;
 
-use super::cancel::{Emergency, Repeats, cancel_all};
+use super::cancel::{Repeats, cancel_all};
 use super::goal::{Tolerances, goal};
 use super::handoff::{Giver, Taker, handoff};
 use super::inputs::Inputs;
+use super::program::{ProgramError, Urgency, thread, urgent};
 use crate::ports::{ArmFailure, ArmPort, JointState, Micros, PortError, Stamped};
+use crate::rt::Pace;
 
 /// How often a goal's status is looked at, should its result be lost.
 const LOOK: Duration = Duration::from_millis(200);
@@ -34,29 +39,46 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Orders that may wait.
 const ORDERS: usize = 16;
 
-/// One motion, from being followed on.
-#[derive(Debug, Clone, Copy)]
-struct Motion {
-    /// Rises with every motion of the process; hop numbers begin anew with every plan.
-    token: u64,
-    hop: HopId,
-    status: MotionStatus,
-    cancelled: bool,
+/// A motion that was ordered longer ago than this is not sent: it was aimed at the head as it was then. Source: H3, as old as a pose that a strike
+/// may rest on.
+const STALE: Duration = Duration::from_millis(50);
+
+/// From look to look at whether the control loop still ticks, and how many without a tick in between make it hang. Source: own, a tenth of a second,
+/// within which everything else stops.
+const LOOP_LOOK: Duration = Duration::from_millis(20);
+const HANGS: u32 = 5;
+
+/// What the tick and the thread that speaks to the arm tell each other of the motion. Each writes its own half, and the tick waits for nobody.
+#[derive(Debug)]
+struct Shared {
+    /// The token of the motion that is wanted, which rises with every motion of the process, twice; and one more once it is cancelled. None
+    /// is 0.
+    wanted: AtomicU64,
+    /// How a motion, by its token, stands.
+    status: Mutex<(u64, MotionStatus)>,
 }
 
-type Shared = Arc<Mutex<Option<Motion>>>;
-
-fn with<T>(shared: &Shared, f: impl FnOnce(&mut Option<Motion>) -> T) -> T {
-    f(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// Notes how a motion stands, unless another has replaced it.
-fn set(shared: &Shared, token: u64, status: MotionStatus) {
-    with(shared, |motion| {
-        if let Some(motion) = motion.as_mut().filter(|m| m.token == token) {
-            motion.status = status;
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            wanted: AtomicU64::new(0),
+            status: Mutex::new((0, MotionStatus::Idle)),
         }
-    });
+    }
+}
+
+impl Shared {
+    /// Notes how a motion stands, unless another has replaced it.
+    fn set(&self, token: u64, status: MotionStatus) {
+        if self.wanted.load(Ordering::Acquire) >> 1 == token {
+            *self.status.lock().unwrap_or_else(PoisonError::into_inner) = (token, status);
+        }
+    }
+
+    /// Whether a motion is cancelled, or another has taken its place, or the plan was taken away.
+    fn is_unwanted(&self, token: u64) -> bool {
+        self.wanted.load(Ordering::Acquire) != token << 1
+    }
 }
 
 /// What leaves the tick.
@@ -70,6 +92,8 @@ pub enum ArmOrder {
     Follow {
         /// Names the goal.
         token: u64,
+        /// When it was ordered.
+        ordered: Instant,
         /// Names of the joints in chain order.
         names: Arc<[String]>,
         /// From now.
@@ -96,7 +120,11 @@ pub struct RosArm {
     names: Arc<[String]>,
     /// Names of all joints that are reported together with those of the plan.
     reported: Option<Arc<[String]>>,
-    motion: Shared,
+    motion: Arc<Shared>,
+    /// The motion that is followed, with its token.
+    followed: Option<(HopId, u64)>,
+    /// How a motion stood when it could be seen last.
+    seen: Cell<(u64, MotionStatus)>,
     next_token: u64,
     orders: Giver<ArmOrder>,
 }
@@ -111,10 +139,10 @@ impl RosArm {
         tolerances: Tolerances,
     ) -> (Self, ArmServer) {
         let (orders, wanted) = handoff(ORDERS);
-        let motion = Shared::default();
+        let motion = Arc::<Shared>::default();
         let server = ArmServer {
             goals,
-            cancels: Rc::new(cancels),
+            cancels,
             tolerances,
             motion: Arc::clone(&motion),
             wanted,
@@ -125,6 +153,8 @@ impl RosArm {
             names: Arc::new([]),
             reported: None,
             motion,
+            followed: None,
+            seen: Cell::new((0, MotionStatus::Idle)),
             next_token: 0,
             orders,
         };
@@ -146,7 +176,8 @@ impl NodeArm for RosArm {
     fn begin_plan(&mut self, names: &[String]) {
         self.names = names.into();
         self.reported = self.inputs.reported_with(names);
-        with(&self.motion, |motion| *motion = None);
+        self.followed = None;
+        self.motion.wanted.store(0, Ordering::Release);
     }
 }
 
@@ -164,63 +195,115 @@ impl ArmPort for RosArm {
         if motion != arm {
             return Err(PortError::JointCount { motion, arm });
         }
-        if with(&self.motion, |m| m.is_some_and(|m| m.hop == hop)) {
+        if self.followed.is_some_and(|(followed, _)| followed == hop) {
             return Ok(());
         }
         self.next_token += 1;
         let token = self.next_token;
         let order = ArmOrder::Follow {
             token,
+            ordered: Instant::now(),
             names: Arc::clone(&self.names),
             trajectory: trajectory.clone(),
         };
-        with(&self.motion, |motion| {
-            *motion = Some(Motion {
-                token,
-                hop,
-                status: MotionStatus::Pending,
-                cancelled: false,
-            });
-        });
+        self.followed = Some((hop, token));
+        self.motion.wanted.store(token << 1, Ordering::Release);
         self.orders.give(order).map_err(|_| PortError::NotConnected)
     }
 
     fn cancel(&mut self) -> Result<(), PortError> {
-        with(&self.motion, |motion| {
-            if let Some(motion) = motion {
-                motion.cancelled = true;
-            }
-        });
+        self.motion.wanted.fetch_or(1, Ordering::AcqRel);
         self.orders
             .give(ArmOrder::Cancel)
             .map_err(|_| PortError::NotConnected)
     }
 
     fn status(&self, hop: HopId) -> MotionStatus {
-        with(&self.motion, |motion| {
-            motion
-                .filter(|m| m.hop == hop)
-                .map_or(MotionStatus::Idle, |m| m.status)
-        })
+        let Some((_, token)) = self.followed.filter(|(followed, _)| *followed == hop) else {
+            return MotionStatus::Idle;
+        };
+        match self.motion.status.try_lock() {
+            Ok(status) => self.seen.set(*status),
+            Err(TryLockError::Poisoned(poisoned)) => self.seen.set(*poisoned.into_inner()),
+            // As it was a tick before.
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let (of, status) = self.seen.get();
+        if of == token {
+            status
+        } else {
+            MotionStatus::Pending
+        }
     }
 }
 
-/// Speaks to the arm's controller; lives on the thread of the asynchronous part.
+/// Speaks to the arm's controller, on a thread of its own.
 pub struct ArmServer {
     goals: ActionClient<FollowJointTrajectory::Action>,
-    cancels: Rc<Client<CancelGoal::Service>>,
+    cancels: Client<CancelGoal::Service>,
     tolerances: Tolerances,
-    motion: Shared,
+    motion: Arc<Shared>,
     wanted: Taker<ArmOrder>,
 }
 
 impl ArmServer {
+    /// Starts the thread, which ends when the port is gone. It cancels all goals, too, whenever the control loop that keeps `pace` hangs.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(self, pace: Arc<Pace>) -> Result<JoinHandle<()>, ProgramError> {
+        let runtime = super::runtime()?;
+        thread("arm", move || {
+            let _ = urgent(Urgency::Arm);
+            let serving = Serving {
+                goals: self.goals,
+                cancels: Rc::new(self.cancels),
+                tolerances: self.tolerances,
+                motion: self.motion,
+            };
+            let serving = serving.serve(self.wanted, &pace);
+            runtime.block_on(tokio::task::LocalSet::new().run_until(serving));
+        })
+    }
+}
+
+/// Whether the control loop still ticks.
+#[derive(Debug, Default)]
+struct Pulse {
+    ticks: u64,
+    unchanged: u32,
+}
+
+impl Pulse {
+    /// Looks at the count of its ticks; whether it hangs. One that has not begun does not.
+    fn hangs(&mut self, ticks: u64) -> bool {
+        self.unchanged = if ticks == self.ticks && ticks > 0 {
+            self.unchanged.saturating_add(1)
+        } else {
+            0
+        };
+        self.ticks = ticks;
+        self.unchanged >= HANGS
+    }
+}
+
+/// Its part on its thread.
+struct Serving {
+    goals: ActionClient<FollowJointTrajectory::Action>,
+    cancels: Rc<Client<CancelGoal::Service>>,
+    tolerances: Tolerances,
+    motion: Arc<Shared>,
+}
+
+impl Serving {
     /// Serves until the port is gone. Needs a local task set.
-    pub async fn serve(mut self) {
-        let mut cancels = Repeats::default();
+    async fn serve(self, mut wanted: Taker<ArmOrder>, pace: &Pace) {
+        let (mut cancels, mut pulse) = (Repeats::default(), Pulse::default());
+        let mut looks = tokio::time::interval(LOOP_LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let order = tokio::select! {
-                order = self.wanted.take() => match order {
+                order = wanted.take() => match order {
                     Some(order) => order,
                     None => return,
                 },
@@ -229,12 +312,28 @@ impl ArmServer {
                     cancel_all(&self.cancels);
                     continue;
                 }
+                _ = looks.tick() => {
+                    if !pulse.hangs(pace.ticks()) {
+                        continue;
+                    }
+                    if pulse.unchanged == HANGS {
+                        tracing::error!("the control loop hangs; all motions are cancelled");
+                    }
+                    ArmOrder::Cancel
+                }
             };
             match order {
+                // What was ordered before a stop is not sent after it, nor what has waited.
+                ArmOrder::Follow { token, ordered, .. } if self.is_void(token, ordered) => {
+                    tracing::warn!("a motion was ordered and not sent in time; it is not sent");
+                    let status = MotionStatus::Failed(ArmFailure::Unreachable);
+                    self.motion.set(token, status);
+                }
                 ArmOrder::Follow {
                     token,
                     names,
                     trajectory,
+                    ..
                 } => {
                     // A cancel that waits was for what was before; after this one the next goes out at once.
                     cancels = Repeats::default();
@@ -249,10 +348,9 @@ impl ArmServer {
         }
     }
 
-    /// What cancels all goals, also when the control loop is gone.
-    #[must_use]
-    pub fn emergency(&self) -> Emergency {
-        Emergency::new(Rc::clone(&self.cancels))
+    /// Whether a motion is not wanted any more, or was ordered too long ago.
+    fn is_void(&self, token: u64, ordered: Instant) -> bool {
+        self.motion.is_unwanted(token) || ordered.elapsed() > STALE
     }
 
     fn follow(&self, token: u64, names: &[String], trajectory: &Trajectory) {
@@ -264,11 +362,7 @@ impl ArmServer {
             Ok(asked) => asked,
             Err(error) => {
                 tracing::warn!(%error, "a goal could not be sent");
-                set(
-                    &motion,
-                    token,
-                    MotionStatus::Failed(ArmFailure::Unreachable),
-                );
+                motion.set(token, MotionStatus::Failed(ArmFailure::Unreachable));
                 return;
             }
         };
@@ -279,7 +373,7 @@ impl ArmServer {
                 answered = &mut asked => answered,
                 () = unanswered(&motion, token) => {
                     tracing::warn!("the arm's controller does not answer a goal that was cancelled");
-                    set(&motion, token, MotionStatus::Failed(ArmFailure::Unreachable));
+                    motion.set(token, MotionStatus::Failed(ArmFailure::Unreachable));
                     // Taken on all the same, it is cancelled.
                     asked.await
                 }
@@ -288,16 +382,16 @@ impl ArmServer {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "the arm's controller refused a goal");
-                    set(&motion, token, MotionStatus::Failed(ArmFailure::Rejected));
+                    motion.set(token, MotionStatus::Failed(ArmFailure::Rejected));
                     return;
                 }
             };
             // Nobody reads it, but unread it would fill up.
             let reading = tokio::task::spawn_local(feedback.for_each(|_| std::future::ready(())));
-            if unwanted(&motion, token) {
+            if motion.is_unwanted(token) {
                 cancel_all(&cancels);
             }
-            set(&motion, token, MotionStatus::Active);
+            motion.set(token, MotionStatus::Active);
             let status = tokio::select! {
                 told = result => match told {
                     Ok((status, result)) => judged(status, Some(result.error_code)),
@@ -306,23 +400,16 @@ impl ArmServer {
                 status = ended(|| handle.get_status().ok()) => judged(status, None),
                 () = gone(&motion, token, &handle) => MotionStatus::Failed(ArmFailure::Unreachable),
             };
-            set(&motion, token, status);
+            motion.set(token, status);
             // It does not end by itself: the client keeps the sending end.
             reading.abort();
         });
     }
 }
 
-/// Whether a motion is cancelled, or another has taken its place, or the plan was taken away.
-fn unwanted(motion: &Shared, token: u64) -> bool {
-    with(motion, |m| {
-        m.is_none_or(|m| m.token != token || m.cancelled)
-    })
-}
-
 /// Waits until a goal has been unwanted for [`UNANSWERED`].
 async fn unanswered(motion: &Shared, token: u64) {
-    while !unwanted(motion, token) {
+    while !motion.is_unwanted(token) {
         tokio::time::sleep(LOOK).await;
     }
     tokio::time::sleep(UNANSWERED).await;
@@ -352,7 +439,7 @@ async fn gone(motion: &Shared, token: u64, goal: &ActionClientGoal<FollowJointTr
     let mut before = false;
     loop {
         tokio::time::sleep(LOOK).await;
-        let asked = unwanted(motion, token).then(|| goal.cancel());
+        let asked = motion.is_unwanted(token).then(|| goal.cancel());
         let now = match asked {
             Some(Ok(answer)) => matches!(
                 // Waited for aside: an answer nobody waits for any more would be logged as an error.
@@ -388,6 +475,36 @@ fn judged(status: GoalStatus, error_code: Option<i32>) -> MotionStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_motion_stands_as_was_said_of_it_and_of_no_other() {
+        let shared = Shared::default();
+        let status = |token| {
+            let (of, status) = *shared.status.lock().unwrap();
+            (of == token).then_some(status)
+        };
+        shared.wanted.store(3 << 1, Ordering::Release);
+        assert!(!shared.is_unwanted(3) && shared.is_unwanted(2));
+        shared.set(2, MotionStatus::Succeeded);
+        assert_eq!(status(2), None, "another has taken its place");
+        shared.set(3, MotionStatus::Active);
+        assert_eq!(status(3), Some(MotionStatus::Active));
+        shared.wanted.fetch_or(1, Ordering::AcqRel);
+        assert!(shared.is_unwanted(3), "cancelled");
+        shared.set(3, MotionStatus::Failed(ArmFailure::Cancelled));
+        assert_eq!(status(3), Some(MotionStatus::Failed(ArmFailure::Cancelled)));
+    }
+
+    /// H10.
+    #[test]
+    fn a_loop_that_does_not_tick_any_more_hangs() {
+        let mut pulse = Pulse::default();
+        assert!((0..20).all(|_| !pulse.hangs(0)), "it has not begun");
+        assert!((1..20).all(|ticks| !pulse.hangs(ticks)));
+        let looks = (0..10).position(|_| pulse.hangs(19));
+        assert_eq!(looks, Some(HANGS as usize - 1));
+        assert!(!pulse.hangs(20));
+    }
 
     #[test]
     fn an_end_is_judged_by_its_status() {

@@ -65,13 +65,14 @@ impl Repeats {
 }
 
 /// Ends every motion when nobody is left to watch it.
+#[derive(Clone)]
 pub struct Emergency(Rc<Client<CancelGoal::Service>>);
 
 impl Emergency {
     /// Over the service of the arm's controller.
     #[must_use]
-    pub const fn new(cancels: Rc<Client<CancelGoal::Service>>) -> Self {
-        Self(cancels)
+    pub fn new(cancels: Client<CancelGoal::Service>) -> Self {
+        Self(Rc::new(cancels))
     }
 
     /// Cancels all goals, several times over a while: a goal may have been on its way. Needs a local task set.

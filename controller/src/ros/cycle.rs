@@ -1,10 +1,10 @@
 //! The control loop: one thread that ticks the session every 2 ms and never touches ROS.
 //!
 //! What it needs comes in through [`Inputs`] and [`Errand`]s; what it has to say leaves as [`Event`]s and through
-//! the ports. None of these waits for more than a lock that is held for a copy.
+//! the ports. None of these waits for what is not real time: where the other end is at it, a tick goes on with what it knew, and says again
+//! in the next what it could not say. What is left are the locks within tokio that wake a task, held for some instructions.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use stipple_model::digest::Digest;
 use tokio::sync::oneshot;
 
 use super::arm::NodeArm;
-use super::handoff::{Giver, Taker, handoff};
-use super::inputs::{Inputs, RosHead, RosOperator};
+use super::handoff::{Giver, NotNow, Taker, handoff};
+use super::inputs::{Inputs, Look, RosHead, RosOperator};
 use super::load::{About, Loaded};
 use super::needle::RosNeedle;
 use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
@@ -29,6 +29,12 @@ const PERIOD: Duration = Duration::from_millis(2);
 /// What may wait to be told. Source: own; some seconds of a node that does not come to it.
 const EVENTS: usize = 256;
 
+/// Errands that may wait. Source: own; each is asked for by somebody who waits for its answer.
+const ERRANDS: usize = 64;
+
+/// What hands errands to the loop.
+pub type Errands = Arc<Giver<Errand>>;
+
 /// What the loop is asked to do between two ticks.
 pub enum Errand {
     /// Start on a selection.
@@ -39,8 +45,8 @@ pub enum Errand {
     Pause(Asked, oneshot::Sender<Result<(), String>>),
     /// Say how the session stands, with all that was asked before done; none without a plan.
     Look(oneshot::Sender<Option<Standing>>),
-    /// Give the plan back, if its session is at rest.
-    Release(oneshot::Sender<Result<Option<Box<Loaded>>, State>>),
+    /// Give the plan back, if its session is over.
+    Release(oneshot::Sender<Result<Option<Box<Loaded>>, Standing>>),
     /// Take a registration of the head of the plan of that digest.
     Register(Digest, Registration, oneshot::Sender<Result<(), String>>),
     /// Take a plan.
@@ -102,7 +108,7 @@ impl PausedBy {
 /// A running loop.
 pub struct Cycle {
     /// Takes errands.
-    pub errands: Sender<Errand>,
+    pub errands: Errands,
     /// How it keeps its time.
     pub pace: Arc<Pace>,
     ending: Ending,
@@ -120,7 +126,7 @@ impl Cycle {
         arm: Box<dyn NodeArm>,
         needle: RosNeedle,
     ) -> Result<(Self, Taker<Event>), ProgramError> {
-        let (errands, wanted) = channel();
+        let (errands, wanted) = handoff(ERRANDS);
         let (say, events) = handoff(EVENTS);
         let (pace, ending) = (Arc::new(Pace::default()), Ending::default());
         let run = Loop {
@@ -132,6 +138,8 @@ impl Cycle {
             operator: RosOperator::default(),
             loaded: None,
             wanted,
+            look: Look::default(),
+            untold: None,
             answer: None,
             paused_by: PausedBy::default(),
             say,
@@ -141,7 +149,7 @@ impl Cycle {
         let until = ending.clone();
         let thread = thread("cycle", move || run.run(&until))?;
         let cycle = Self {
-            errands,
+            errands: Arc::new(errands),
             pace,
             ending,
             thread,
@@ -171,7 +179,10 @@ struct Loop {
     head: RosHead,
     operator: RosOperator,
     loaded: Option<Box<Loaded>>,
-    wanted: Receiver<Errand>,
+    wanted: Taker<Errand>,
+    look: Look,
+    /// An outcome that could not be told yet.
+    untold: Option<Event>,
     paused_by: PausedBy,
     /// Of the command that the next tick takes.
     answer: Option<(Command, oneshot::Sender<Result<(), String>>)>,
@@ -210,7 +221,7 @@ impl Loop {
         while !ending.asked() {
             // At most one command a tick: each has its own answer.
             while self.answer.is_none() {
-                let Ok(errand) = self.wanted.try_recv() else {
+                let Some(errand) = self.wanted.try_take() else {
                     break;
                 };
                 self.run_errand(errand);
@@ -271,15 +282,20 @@ impl Loop {
                 }));
             }
             (Errand::Release(answer), loaded) => {
-                let state = loaded.map(|l| l.session.state());
-                let _ = answer.send(match state.filter(|s| !may_load(*s)) {
-                    Some(state) => Err(state),
+                let standing = loaded.map(|l| Standing {
+                    state: l.session.state(),
+                    at_rest: l.session.at_rest(),
+                });
+                let _ = answer.send(match standing.filter(|s| !may_load(*s)) {
+                    Some(standing) => Err(standing),
                     None => Ok(self.loaded.take()),
                 });
             }
             (Errand::Install(loaded), _) => {
                 self.arm.begin_plan(loaded.session.joint_names());
                 self.paused_by = PausedBy::Session;
+                // The joints are read in another order.
+                self.look = Look::default();
                 self.loaded = Some(loaded);
             }
         }
@@ -288,7 +304,8 @@ impl Loop {
     fn tick(&mut self) {
         // Looked at before the moment is read: what arrives in between would seem to come from the future.
         self.needle.tick = Instant::now();
-        let look = self.inputs.look();
+        let look = self.inputs.look(&self.look);
+        self.look = look;
         (self.needle.report, self.head.0) = (look.needle, look.head);
         self.operator.0 = look.operator;
         let now = self.clock.now();
@@ -313,11 +330,17 @@ impl Loop {
             }
             let _ = answer.send(reply.map_err(|denied| why_not(denied, view.state)));
         }
-        while let Some(result) = loaded.session.next_result() {
+        loop {
+            let next = self.untold.take().or_else(|| {
+                let result = loaded.session.next_result()?;
+                Some(Event::Result(result, Arc::clone(&loaded.about)))
+            });
+            let Some(next) = next else { break };
             // The record has it, should nobody be told.
-            let _ = self
-                .say
-                .give(Event::Result(result, Arc::clone(&loaded.about)));
+            if let Err(NotNow::Busy(next)) = self.say.try_give(next) {
+                self.untold = Some(next);
+                break;
+            }
         }
         view.reply = None;
         self.tell(view);
@@ -328,7 +351,7 @@ impl Loop {
             let about = self.loaded.as_ref().map(|l| Arc::clone(&l.about));
             let event = Event::State(view, about, self.paused_by);
             // What finds no place is said again in the next tick.
-            if self.say.give(event).is_ok() {
+            if self.say.try_give(event).is_ok() {
                 self.said = Some((view, self.paused_by));
             }
         }
@@ -347,14 +370,15 @@ fn why_not(denied: Denied, state: State) -> String {
     }
 }
 
-/// The states in which a plan may be loaded: nothing moves and nothing is half done. A fault is one of them because some are cleared by
-/// nothing else.
+/// Whether a plan may be loaded: nothing moves and nothing is half done. After a fault it may because some are cleared by nothing else, but only
+/// once arm and needle rest: a new session knows nothing of what the old one is cancelling.
 #[must_use]
-pub const fn may_load(state: State) -> bool {
-    matches!(
-        state,
-        State::Safe | State::Ready | State::Stopped | State::Faulted
-    )
+pub const fn may_load(standing: Standing) -> bool {
+    match standing.state {
+        State::Safe | State::Ready => true,
+        State::Stopped | State::Faulted => standing.at_rest,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -372,6 +396,24 @@ mod tests {
         }
         for state in [State::Stopped, State::Safe, State::Ready] {
             assert!(standing(state, false).is_over());
+        }
+    }
+
+    /// H14: a stop and a fault stay until what they ended rests.
+    #[test]
+    fn a_plan_is_loaded_only_over_what_rests() {
+        let may = |state, at_rest| may_load(Standing { state, at_rest });
+        for state in [State::Stopped, State::Faulted] {
+            assert!(may(state, true) && !may(state, false), "{state:?}");
+        }
+        assert!(may(State::Safe, false) && may(State::Ready, false));
+        for state in [
+            State::Paused,
+            State::Pausing,
+            State::Stopping,
+            State::Dwelling,
+        ] {
+            assert!(!may(state, true), "{state:?}");
         }
     }
 

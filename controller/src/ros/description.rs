@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 use futures::Stream;
 use r2r::Node;
@@ -15,7 +14,7 @@ use stipple_core::Command;
 use stipple_model::clearance::WorkCell;
 use tokio::sync::watch;
 
-use super::cycle::Errand;
+use super::cycle::{Errand, Errands};
 use super::desk::ask;
 use super::load::{LoadError, Shown, aside};
 use super::program::{ProgramError, drain, latched, making};
@@ -99,11 +98,7 @@ impl Description {
     }
 
     /// Looks whenever something else is offered or loaded. A session on an arm that turns out to be another one is stopped.
-    pub async fn watch(
-        mut self,
-        mut shown: watch::Receiver<Option<Arc<Shown>>>,
-        errands: Sender<Errand>,
-    ) {
+    pub async fn watch(mut self, mut shown: watch::Receiver<Option<Arc<Shown>>>, errands: Errands) {
         loop {
             let plan = shown.borrow_and_update().clone();
             let offered = self.text.borrow_and_update().is_some();

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::mpsc::Sender;
 
 use futures::StreamExt as _;
 use r2r::Node;
@@ -12,7 +11,7 @@ use stipple_core::{Command, State};
 use stipple_model::digest::Digest;
 use tokio::sync::{oneshot, watch};
 
-use super::cycle::{Errand, Standing};
+use super::cycle::{Errand, Errands, Standing};
 use super::load::Loader;
 use super::managed::Life;
 use super::program::ProgramError;
@@ -124,7 +123,7 @@ impl Counter {
     /// Lays the last scan onto the head, if the session would take it: reading a large one holds up what comes in meanwhile.
     async fn register(&self) -> Result<(Digest, Registration), String> {
         let (answer, answered) = oneshot::channel();
-        let sent = self.loader.errands.send(Errand::Look(answer));
+        let sent = self.loader.errands.give(Errand::Look(answer));
         let standing = match sent {
             Ok(()) => answered.await.ok().flatten(),
             Err(_) => None,
@@ -151,12 +150,12 @@ const fn deed(command: Command) -> Deed {
 /// # Errors
 /// Its refusal.
 pub async fn ask(
-    errands: &Sender<Errand>,
+    errands: &Errands,
     errand: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Errand,
 ) -> Result<(), String> {
     let (answer, answered) = oneshot::channel();
     let gone = || "the controller is ending".to_owned();
-    errands.send(errand(answer)).map_err(|_| gone())?;
+    errands.give(errand(answer)).map_err(|_| gone())?;
     answered.await.map_err(|_| gone())?
 }
 

@@ -2,7 +2,7 @@
 //! nobody.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tokio::sync::Notify;
 
@@ -44,6 +44,15 @@ pub struct Taker<T>(Arc<Shared<T>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotTaken;
 
+/// Why something was not handed over at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotNow<T> {
+    /// The other end was at it: it may be offered again.
+    Busy(T),
+    /// Every place is taken, or the other end is gone.
+    NotTaken,
+}
+
 /// A queue of so many places.
 #[must_use]
 pub fn handoff<T>(places: usize) -> (Giver<T>, Taker<T>) {
@@ -75,7 +84,37 @@ impl<T> Giver<T> {
     }
 }
 
+impl<T> Giver<T> {
+    /// As [`Giver::give`], but waits for nobody, not even for as long as the other end takes something out: that may have been interrupted.
+    ///
+    /// # Errors
+    /// See [`NotNow`].
+    pub fn try_give(&self, what: T) -> Result<(), NotNow<T>> {
+        let mut waiting = match self.0.waiting.try_lock() {
+            Ok(waiting) => waiting,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(NotNow::Busy(what)),
+        };
+        if waiting.closed || waiting.queue.len() >= waiting.places {
+            return Err(NotNow::NotTaken);
+        }
+        waiting.queue.push_back(what);
+        drop(waiting);
+        self.0.changed.notify_one();
+        Ok(())
+    }
+}
+
 impl<T> Taker<T> {
+    /// The next, if there is one and nobody is at it; waits for nothing.
+    pub fn try_take(&mut self) -> Option<T> {
+        match self.0.waiting.try_lock() {
+            Ok(mut waiting) => waiting.queue.pop_front(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().queue.pop_front(),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Waits for the next; none once the other end is gone and all that it gave is taken. Nothing is lost when the waiting is given up.
     pub async fn take(&mut self) -> Option<T> {
         loop {
@@ -134,5 +173,20 @@ mod tests {
         let (giver, taker) = handoff(2);
         drop(taker);
         assert_eq!(giver.give(1), Err(NotTaken));
+        assert_eq!(giver.try_give(1), Err(NotNow::NotTaken));
+    }
+
+    #[test]
+    fn whoever_waits_for_nobody_gets_on_while_the_other_end_is_at_it() {
+        let (giver, mut taker) = handoff(1);
+        let shared = Arc::clone(&giver.0);
+        let held = shared.lock();
+        assert_eq!(giver.try_give(1), Err(NotNow::Busy(1)));
+        assert_eq!(taker.try_take(), None);
+        drop(held);
+        assert_eq!(giver.try_give(1), Ok(()));
+        assert_eq!(giver.try_give(2), Err(NotNow::NotTaken));
+        assert_eq!(taker.try_take(), Some(1));
+        assert_eq!(taker.try_take(), None);
     }
 }

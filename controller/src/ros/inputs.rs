@@ -1,7 +1,7 @@
 //! The latest of what came in over topics, with the moment it arrived; written by the spinning thread, read in the tick.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use r2r::builtin_interfaces::msg::Time;
@@ -49,6 +49,15 @@ impl<T: Copy> Slot<T> {
     #[must_use]
     pub fn latest(&self) -> Option<Stamped<T>> {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest, or `before` where somebody is at it: waits for nobody.
+    fn seen(&self, before: Option<Stamped<T>>) -> Option<Stamped<T>> {
+        match self.latest.try_lock() {
+            Ok(latest) => *latest,
+            Err(TryLockError::Poisoned(poisoned)) => *poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => before,
+        }
     }
 
     /// How many were taken.
@@ -254,7 +263,7 @@ impl Inputs {
     /// Takes a heartbeat of the operator under the name it carries.
     pub fn take_lease(&self, name: &str) {
         let now = self.clock.now();
-        // Not within the match: whoever reads the log must not hold up the control loop, which takes this lock.
+        // Not within the match: whoever reads the log must not keep the control loop from the lease.
         let heard = {
             let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
             lease.hear(name, now)
@@ -338,18 +347,19 @@ pub struct Look {
 }
 
 impl Inputs {
-    /// The latest of each.
+    /// The latest of each; of what somebody is putting in or reading just then, what it was in the look before. So a tick waits for nobody, who
+    /// may be interrupted for long, and what it sees is old at worst, which the core judges.
     #[must_use]
-    pub fn look(&self) -> Look {
+    pub fn look(&self, before: &Look) -> Look {
         Look {
-            joints: self.joints.latest(),
-            needle: self.needle.latest(),
-            head: self.head.latest(),
-            operator: self
-                .lease
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .held(),
+            joints: self.joints.seen(before.joints),
+            needle: self.needle.seen(before.needle),
+            head: self.head.seen(before.head),
+            operator: match self.lease.try_lock() {
+                Ok(lease) => lease.held(),
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().held(),
+                Err(TryLockError::WouldBlock) => before.operator,
+            },
         }
     }
 }

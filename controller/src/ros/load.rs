@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use stipple_core::{Limits, State};
@@ -14,7 +13,7 @@ use stipple_model::plan::{DotId, Plan};
 use stipple_model::registration::AlignError;
 use tokio::sync::{oneshot, watch};
 
-use super::cycle::{Errand, may_load};
+use super::cycle::{Errand, Errands, Standing, may_load};
 use super::description::Description;
 use super::inputs::Inputs;
 use super::program::{Clock, unix_us};
@@ -40,6 +39,11 @@ pub enum LoadError {
     /// Not in this state.
     #[error("a plan can be loaded in the states safe, ready, stopped and faulted, this is {}; stop first", .0.name())]
     State(State),
+    /// What a stop or a fault ended has not come to rest.
+    #[error(
+        "arm and needle are not seen to rest since the session {}: wait, or see that both report", match .0 { State::Faulted => "failed", _ => "was stopped" }
+    )]
+    Moving(State),
     /// The plan is not admitted.
     #[error("{path}: {source}")]
     Admit {
@@ -137,7 +141,7 @@ pub struct Loader {
     /// What came in.
     pub inputs: Arc<Inputs>,
     /// To the control loop.
-    pub errands: Sender<Errand>,
+    pub errands: Errands,
     /// Lays scans onto the head of the plan in use, of that digest.
     pub registrar: RefCell<Option<(Digest, Arc<Registrar>)>>,
     /// The last scan that was laid onto a head.
@@ -190,7 +194,9 @@ impl Loader {
         record: PathBuf,
         state: State,
     ) -> Result<Arc<About>, LoadError> {
-        if !may_load(state) {
+        // Whether it rests is asked where the plan is exchanged.
+        let at_rest = true;
+        if !may_load(Standing { state, at_rest }) {
             return Err(LoadError::State(state));
         }
         let last_scan = self.last_scan.clone();
@@ -218,7 +224,7 @@ impl Loader {
                 .agree(loaded.shown.cartridge.as_deref());
             self.shown.send_replace(Some(Arc::clone(&loaded.shown)));
             self.errands
-                .send(Errand::Install(loaded))
+                .give(Errand::Install(loaded))
                 .map_err(|_| LoadError::Ending)?;
         }
         result
@@ -256,12 +262,15 @@ impl Loader {
     async fn release(&self) -> Result<Option<Box<Loaded>>, LoadError> {
         let (answer, answered) = oneshot::channel();
         self.errands
-            .send(Errand::Release(answer))
+            .give(Errand::Release(answer))
             .map_err(|_| LoadError::Ending)?;
         answered
             .await
             .map_err(|_| LoadError::Ending)?
-            .map_err(LoadError::State)
+            .map_err(|standing| match standing.state {
+                state @ (State::Stopped | State::Faulted) => LoadError::Moving(state),
+                state => LoadError::State(state),
+            })
     }
 
     /// Gives the plan in use back and closes its record.

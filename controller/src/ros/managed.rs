@@ -292,7 +292,7 @@ impl Life {
     /// What the control loop says of its session, after all that it was asked before; an error when the loop is gone.
     async fn standing(&self) -> Result<Option<Standing>, ()> {
         let (answer, answered) = oneshot::channel();
-        let sent = self.loader.errands.send(Errand::Look(answer));
+        let sent = self.loader.errands.give(Errand::Look(answer));
         sent.map_err(|_| ())?;
         answered.await.map_err(|_| ())
     }

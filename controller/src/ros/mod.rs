@@ -41,6 +41,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures::Stream;
@@ -56,6 +57,7 @@ use tokio::sync::watch;
 use crate::registration::LastScan;
 use crate::rt;
 use arm::{ArmServer, NodeArm, RosArm};
+use cancel::Emergency;
 use cycle::{Cycle, Event};
 use description::Offered;
 use desk::Desk;
@@ -134,7 +136,8 @@ impl NodeConfig {
             allow_no_real_time: given.flag("allow_no_real_time", false)?,
             tolerances: Tolerances {
                 path: given.number("path_tolerance", 0.1, 0.001..=0.5)?,
-                goal: given.number("goal_tolerance", 0.002, 0.0001..=0.01)?,
+                // Farther off than that the core takes an arm for one that has not arrived.
+                goal: given.number("goal_tolerance", 0.002, 0.0001..=limits.goal_deviation)?,
                 goal_time: given.number("goal_time_tolerance", 1.0, 0.05..=5.0)?,
             },
             rates: Rates {
@@ -181,7 +184,7 @@ pub fn run() -> Result<u8, ProgramError> {
         node.create_publisher("needle/command", newest())
             .map_err(making("needle/command"))?,
     )?;
-    let (arm, server) = arm_of(&mut node, &config, &inputs)?;
+    let (arm, server, emergency) = arm_of(&mut node, &config, &inputs)?;
     let surface = Surface::open(&mut node, held)?;
     let markers = Markers::open(&mut node)?;
     let (description, mut take_description) = Offered::open(&mut node)?.split();
@@ -195,6 +198,13 @@ pub fn run() -> Result<u8, ProgramError> {
     let spinning = Ending::default();
     let spinner = program::spin(node, spinning.clone(), Some(Urgency::Spin), take)?;
     let (cycle, events) = Cycle::start(clock, Arc::clone(&inputs), arm, needle)?;
+    let threads = [
+        ("the thread that takes what comes in", spinner),
+        (
+            "the thread that speaks to the arm",
+            server.start(Arc::clone(&cycle.pace))?,
+        ),
+    ];
 
     let loader = Rc::new(Loader {
         clock,
@@ -210,18 +220,21 @@ pub fn run() -> Result<u8, ProgramError> {
     let part = Main {
         surface,
         scene: markers.draw(config.base_frame.clone(), inputs, drawn)?,
-        server,
+        threads,
+        emergency,
         cycle,
         events,
         loader,
         ending,
     };
     let tasks = tokio::task::LocalSet::new();
-    let end = runtime()?.block_on(tasks.run_until(part.live(&config)));
+    let (end, threads) = runtime()?.block_on(tasks.run_until(part.live(&config)));
     spinning.ask();
-    let _ = spinner.join();
+    for (_, thread) in threads {
+        let _ = thread.join();
+    }
     match end {
-        End::Died => Err(ProgramError::Died("the control loop")),
+        End::Died(which) => Err(ProgramError::Died(which)),
         End::Unconfirmed => {
             tracing::error!(
                 "the controller node has ended, and arm and needle were not seen to rest: use the hardware stop"
@@ -235,7 +248,8 @@ pub fn run() -> Result<u8, ProgramError> {
     }
 }
 
-/// The arm's port by the parameters, and what serves its action: an arm that is led by points has its goals cancelled by it, too.
+/// The arm's port by the parameters, what serves its action (an arm that is led by points has its goals cancelled by it, too), and what cancels
+/// all goals when neither is left.
 ///
 /// # Errors
 /// What ROS 2 refuses to make.
@@ -243,18 +257,18 @@ pub fn arm_of(
     node: &mut Node,
     config: &NodeConfig,
     inputs: &Arc<Inputs>,
-) -> Result<(Box<dyn NodeArm>, ArmServer), ProgramError> {
+) -> Result<(Box<dyn NodeArm>, ArmServer, Emergency), ProgramError> {
     let action = format!("{}/follow_joint_trajectory", config.arm_controller);
     let goals = node
         .create_action_client(&action)
         .map_err(making(action.clone()))?;
-    let cancels = node
-        .create_client::<CancelGoal::Service>(
-            &format!("{action}/_action/cancel_goal"),
-            QosProfile::services_default(),
-        )
-        .map_err(making("the client of cancel_goal"))?;
-    let (arm, server) = RosArm::new(Arc::clone(inputs), goals, cancels, config.tolerances);
+    let mut cancels = || {
+        let service = format!("{action}/_action/cancel_goal");
+        node.create_client::<CancelGoal::Service>(&service, QosProfile::services_default())
+            .map_err(making("the client of cancel_goal"))
+    };
+    let emergency = Emergency::new(cancels()?);
+    let (arm, server) = RosArm::new(Arc::clone(inputs), goals, cancels()?, config.tolerances);
     let arm: Box<dyn NodeArm> = match config.stream {
         None => Box::new(arm),
         Some(rate) => {
@@ -263,7 +277,7 @@ pub fn arm_of(
             Box::new(stream::RosStream::start(node, &topic, arm, figures)?)
         }
     };
-    Ok((arm, server))
+    Ok((arm, server, emergency))
 }
 
 /// What the node shows to others, made but not yet served.
@@ -289,8 +303,8 @@ impl Surface {
 
 /// How a node's life ended.
 enum End {
-    /// Its control loop was gone.
-    Died,
+    /// A thread of it was gone that it cannot do without.
+    Died(&'static str),
     /// Arm and needle were not seen to rest.
     Unconfirmed,
     /// In order.
@@ -301,7 +315,9 @@ enum End {
 struct Main {
     surface: Surface,
     scene: Sender<Note>,
-    server: ArmServer,
+    /// What else runs, by what it does.
+    threads: [(&'static str, JoinHandle<()>); 2],
+    emergency: Emergency,
     cycle: Cycle,
     events: Taker<Event>,
     loader: Rc<Loader>,
@@ -309,15 +325,12 @@ struct Main {
 }
 
 impl Main {
-    /// Until the end is asked for, or the control loop is gone.
-    async fn live(self, config: &NodeConfig) -> End {
+    /// Until the end is asked for, or a thread is gone; gives the threads back.
+    async fn live(self, config: &NodeConfig) -> (End, [(&'static str, JoinHandle<()>); 2]) {
         let (surface, cycle, loader) = (self.surface, self.cycle, self.loader);
         let (now, state) = watch::channel(State::Safe);
-        let emergency = self.server.emergency();
-        let life = surface
-            .managed
-            .serve(Rc::clone(&loader), self.server.emergency());
-        tokio::task::spawn_local(self.server.serve());
+        let emergency = self.emergency;
+        let life = surface.managed.serve(Rc::clone(&loader), emergency.clone());
         let watched = Watched {
             node: surface.name,
             inputs: Arc::clone(&loader.inputs),
@@ -351,13 +364,13 @@ impl Main {
             "the controller node is up; nothing moves"
         );
         let died = tokio::select! {
-            () = self.ending.wait() => false,
-            () = gone(&cycle) => true,
+            () = self.ending.wait() => None,
+            which = gone(&cycle, &self.threads) => Some(which),
         };
-        let end = if died {
-            // The needle hears nothing any more; whatever moves shall stop.
+        let end = if let Some(which) = died {
+            // Without the loop the needle hears nothing any more, without the others the loop hears nothing, or nobody it; whatever moves shall stop.
             emergency.cancel().await;
-            End::Died
+            End::Died(which)
         } else if life.end_of_all().await {
             End::AtRest
         } else {
@@ -369,13 +382,19 @@ impl Main {
             drop(loaded.services.finish());
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
-        end
+        (end, self.threads)
     }
 }
 
-/// Waits until the control loop is gone, which it never is by itself unless it broke.
-async fn gone(cycle: &Cycle) {
-    while !cycle.has_ended() {
+/// Waits until the control loop or another thread is gone, which none is by itself unless it broke.
+async fn gone(cycle: &Cycle, threads: &[(&'static str, JoinHandle<()>)]) -> &'static str {
+    loop {
+        if cycle.has_ended() {
+            return "the control loop";
+        }
+        if let Some((which, _)) = threads.iter().find(|(_, thread)| thread.is_finished()) {
+            return which;
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -23,10 +23,12 @@ pub enum Urgency {
     Middleware = 10,
     /// Taking what has come.
     Spin = 11,
+    /// Speaking to the arm: what the loop has decided is on its way before anything that is not real time runs.
+    Arm = 12,
     /// The control loop, or a plant.
-    Loop = 12,
+    Loop = 13,
     /// Sending the needle's commands.
-    Needle = 13,
+    Needle = 14,
 }
 
 /// The system does not schedule a thread in real time.

@@ -8,10 +8,10 @@ use crate::hops::larger;
 use crate::ports::{JointState, Micros, Stamped};
 
 /// How many joint states are looked back on, at [`SPACING`] or more.
-const KEPT: usize = 32;
+const KEPT: usize = 20;
 
-/// Nearer than this in time none is kept beside the one before. Source: own, two ticks.
-const SPACING: Micros = Micros::from_ms(4);
+/// Nearer than this in time none is kept beside the one before. Source: own, four ticks.
+const SPACING: Micros = Micros::from_ms(8);
 
 /// Farther back than this nothing is looked at. Source: own, about what a hop takes.
 const BACK: Micros = Micros::from_ms(150);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rand::SeedableRng as _;
+use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use stipple_controller::ports::Micros;
 use stipple_controller::record::{DotState, RecordCounts};
@@ -13,7 +13,7 @@ use crate::chance::uniform;
 use crate::fault::draw;
 use crate::fault::{Fault, Kind, ProcessFault, RecordFault};
 use crate::operator::Operator;
-use crate::plant::{PlantConfig, ScannerConfig};
+use crate::plant::{PlantConfig, ScannerConfig, TrackerConfig};
 use crate::rig::{Failure, FaultName, Invariant, Latency, Rig, Sabotage, Setup};
 use crate::run::RunError;
 
@@ -95,14 +95,26 @@ pub fn run_session(
     sabotage: Option<Sabotage>,
     log: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Ended, CampaignError> {
-    run_with(plans, seed, faults(seed), sabotage, log)
+    let (tracker, faults) = (tracker(seed), faults(seed));
+    run_with(plans, seed, (tracker, faults), sabotage, log)
 }
 
-/// The same with these faults in place of those drawn by chance.
+/// The tracker of the session of that seed: every other one looks at 60 Hz, the others more often.
+fn tracker(seed: u64) -> TrackerConfig {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(8);
+    let hertz = [60.0, 60.0, 120.0, 250.0][(rng.next_u64() % 4) as usize];
+    TrackerConfig {
+        period: Micros((1e6 / hertz) as u64),
+        ..TrackerConfig::default()
+    }
+}
+
+/// The same with this tracker and these faults in place of those drawn by chance.
 pub(super) fn run_with(
     plans: &Plans,
     seed: u64,
-    mut faults: Vec<Fault>,
+    (tracker, mut faults): (TrackerConfig, Vec<Fault>),
     sabotage: Option<Sabotage>,
     mut log: Option<&mut dyn FnMut(&str)>,
 ) -> Result<Ended, CampaignError> {
@@ -127,6 +139,7 @@ pub(super) fn run_with(
                 points: SCANNED,
                 ..ScannerConfig::default()
             },
+            tracker,
             ..PlantConfig::default()
         },
         latency: Latency::default(),

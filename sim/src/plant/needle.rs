@@ -257,14 +257,10 @@ impl SimNeedle {
         }
     }
 
-    /// How much farther it is out than it was told, metres; 0 while it is told to be in.
+    /// How far out it is told to be, metres; `None` while it is told to be in.
     #[must_use]
-    pub fn excess(&self) -> f64 {
-        if self.target > 0.0 {
-            (self.extension - self.target).max(0.0)
-        } else {
-            0.0
-        }
+    pub fn told(&self) -> Option<f64> {
+        (self.target > 0.0).then_some(self.target)
     }
 
     fn measure(&mut self) {
@@ -418,7 +414,7 @@ mod tests {
             "{}",
             needle.extension()
         );
-        assert!((needle.excess() - 1e-3).abs() < 1e-9);
+        assert_eq!(needle.told(), Some(3e-3));
         assert_eq!(state(&needle), NeedleState::Extended);
         needle.set_condition(Condition {
             deaf: true,

@@ -251,8 +251,9 @@ impl Rig {
         let report = self.wires.needle.delivered();
         let tells = report.is_some_and(|r| r.value.state == NeedleState::Fault);
         let other = report.is_some_and(|r| !r.value.ours);
-        let beyond = self.plant.needle.excess() > Limits::HARDWARE.needle_over;
-        let too_far = beyond && report.is_some_and(|r| r.value.extension > 0.0);
+        let told = self.plant.needle.told();
+        let too_far = (report.zip(told))
+            .is_some_and(|(r, told)| r.value.extension > told + Limits::HARDWARE.needle_over);
         let failed = self.desk.as_ref().is_some_and(super::Desk::told_failed);
         let shown: Vec<(usize, Kind)> = self
             .kinds()

@@ -13,6 +13,8 @@ const TICK_GAP: Micros = Micros::from_ms(6);
 const HEAD_SPEED: f64 = 16e-3;
 /// Within that time of being seen to be fast the needle is told to go in. Source: H3.
 const HEAD_SPEED_TIME: Micros = Micros::from_ms(30);
+/// From pose to pose of those that a speed is taken of. Source: as the filter, just below a frame of a 60 Hz tracker.
+const APART: Micros = Micros::from_ms(15);
 /// Longest span over which a speed is taken of four poses.
 const SPAN: Micros = Micros::from_ms(80);
 /// So long after the head was fast the arm is not sent to a dot. Source: the core's 300 ms of calm, less three frames.
@@ -132,7 +134,7 @@ impl Watch {
             && kept
                 .poses
                 .last()
-                .is_none_or(|last| last.is_none_or(|(then, _)| then < at))
+                .is_none_or(|last| last.is_none_or(|(then, _)| at.passed(then, APART)))
         {
             kept.poses.rotate_left(1);
             if let Some(last) = kept.poses.last_mut() {

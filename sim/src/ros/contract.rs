@@ -13,7 +13,7 @@ use stipple_controller::ros::goal::Tolerances;
 use stipple_controller::ros::inputs::Inputs;
 use stipple_controller::ros::program::{Clock, Ending, drain, newest, spin, thread};
 use stipple_controller::ros::told::Rates;
-use stipple_controller::ros::{NodeConfig, arm_of, runtime};
+use stipple_controller::ros::{NodeConfig, arm_of};
 use stipple_core::Limits;
 
 use super::hardware::{Hardware, Telling};
@@ -123,7 +123,7 @@ fn port(
         let inputs = Arc::new(Inputs::new(clock, config.base_frame.clone(), &limits));
         inputs.set_names(&names);
         let mut node = node("controller", space);
-        let (mut arm, server) = arm_of(&mut node, &config, &inputs).unwrap();
+        let (mut arm, server, _) = arm_of(&mut node, &config, &inputs).unwrap();
         let topic = node.subscribe::<JointState>("joint_states", newest());
         let (mut heard, taken) = (topic.unwrap(), Arc::clone(&inputs));
         let take = move || {
@@ -138,15 +138,11 @@ fn port(
         }
         arm.begin_plan(&names);
         give.send(Wired { arm, inputs, clock }).unwrap();
-        runtime()
-            .unwrap()
-            .block_on(tokio::task::LocalSet::new().run_until(async {
-                tokio::select! {
-                    () = server.serve() => {}
-                    () = ending.wait() => {}
-                }
-            }));
+        // No loop ticks here.
+        let speaking = server.start(Arc::default()).unwrap();
         spinner.join().unwrap();
+        // Its port goes with the bench.
+        speaking.join().unwrap();
     });
     (wired, serving.unwrap())
 }

@@ -378,7 +378,7 @@ fn what_is_not_used_may_be_broken_and_is_said() {
     }));
     assert_eq!(
         Arm::from_source(&ArmSource::ur5e()).unwrap().findings(),
-        &[]
+        &[Finding::AssumedLimits { joints: 6 }]
     );
     let other = behind(
         "tool0",
