@@ -18,9 +18,12 @@ use stipple_model::motion::Trajectory;
 
 use crate::ports::JointState;
 
-/// From full speed to rest after a cancel, s. Source: own; at the speeds of a hop well within what a joint can do, and the tip goes on by no
-/// more than 4 mm.
-const BRAKING: f64 = 0.15;
+/// From the speed at which it is to rest after a cancel, s, at most and at least. Source: own; what leads on towards a head that came nearer is to
+/// be short, at the longest 4 mm while hovering.
+const BRAKING: (f64, f64) = (0.02, 0.15);
+
+/// Places of a motion at which it is looked how hard it speeds up and slows down.
+const LOOKS: u32 = 64;
 
 /// Joint speed below which an arm rests, rad/s. Source: the core's own figure.
 const REST: f64 = 0.01;
@@ -46,7 +49,11 @@ enum Course {
     /// Along the motion, at its own pace.
     Going,
     /// Slower and slower since that moment of the motion, which is also how far along it the arm was then.
-    Braking { since: Micros },
+    Braking {
+        since: Micros,
+        /// For so long, s.
+        over: f64,
+    },
     /// Nothing.
     Silent,
 }
@@ -61,6 +68,8 @@ struct Motion {
     due: Micros,
     course: Course,
     status: MotionStatus,
+    /// The largest acceleration of each joint on the motion, rad/s²: what it surely can do.
+    hardest: Joints,
 }
 
 /// Leads an arm. It has no clock and does no I/O of its own; a tick takes no memory.
@@ -99,6 +108,7 @@ impl Stream {
             due: self.now,
             course: Course::Going,
             status: MotionStatus::Pending,
+            hardest: hardest(trajectory),
         });
     }
 
@@ -133,9 +143,9 @@ impl Stream {
             motion.status = MotionStatus::Active;
         }
         let along = motion.along(horizon);
-        if let Course::Braking { since } = motion.course {
+        if let Course::Braking { since, over } = motion.course {
             // The last point is told until it is reached, should one be lost.
-            let rest = Micros((BRAKING * 1e6) as u64).after(horizon);
+            let rest = Micros((over * 1e6) as u64).after(horizon);
             if motion.gone.passed(since, rest) {
                 motion.course = Course::Silent;
             }
@@ -206,22 +216,46 @@ impl Stream {
         motion.course = match motion.status {
             // Nothing was told yet.
             MotionStatus::Pending => Course::Silent,
-            _ => Course::Braking { since: motion.gone },
+            _ => Course::Braking {
+                since: motion.gone,
+                over: motion.braking(),
+            },
         };
         motion.status = MotionStatus::Failed(why);
     }
 }
 
+/// The largest acceleration of each joint on a motion, rad/s².
+fn hardest(trajectory: &Trajectory) -> Joints {
+    let at = |k: u32| {
+        let t = trajectory.duration() * f64::from(k) / f64::from(LOOKS);
+        trajectory.at(t).acceleration.map(f64::abs)
+    };
+    (0..=LOOKS).fold(Joints::zeros(trajectory.start().dof()), |most, k| {
+        most.zip(&at(k), f64::max)
+    })
+}
+
 impl Motion {
+    /// How long coming to rest takes from the speed at which the motion is, s: as long as what each joint can do, since the pace falls at most
+    /// half as fast again as evenly.
+    fn braking(&self) -> f64 {
+        let speed = self.trajectory.at(self.gone.s()).velocity;
+        let each = speed.zip(&self.hardest, |v, a| 1.5 * v.abs() / a);
+        let longest = each.as_slice().iter().filter(|t| t.is_finite());
+        let longest = longest.copied().fold(0.0, f64::max);
+        longest.clamp(BRAKING.0, BRAKING.1)
+    }
+
     /// How far along the motion the point is that is told now, s.
     fn along(&self, horizon: Micros) -> f64 {
         match self.course {
             Course::Going | Course::Silent => self.gone.after(horizon).s(),
-            Course::Braking { since } => {
+            Course::Braking { since, over } => {
                 let passed = self.gone.after(horizon).since(since);
-                let u = (passed.map_or(0.0, Micros::s) / BRAKING).min(1.0);
+                let u = (passed.map_or(0.0, Micros::s) / over).min(1.0);
                 // The pace falls from one to nothing as 1 - 3u² + 2u³: without a step in pace or in its slope.
-                since.s() + BRAKING * (u - u.powi(3) + 0.5 * u.powi(4))
+                since.s() + over * (u - u.powi(3) + 0.5 * u.powi(4))
             }
         }
     }
@@ -306,6 +340,30 @@ mod tests {
         assert!(points(&mut stream, 100).is_empty(), "and is silent");
         let gone = told.last().unwrap()[0];
         assert!(gone > 0.2 && gone < 0.4, "{gone}");
+    }
+
+    #[test]
+    fn a_cancel_leads_on_no_longer_than_the_joints_need() {
+        let each = |value: f64| Joints::zeros(6).map(|_| value);
+        let limits = JointLimits {
+            velocity: each(3.0),
+            acceleration: each(15.0),
+            jerk: each(1000.0),
+        };
+        // A hop of two milliradians, and half a radian: cancelled in the middle.
+        for (by, longest) in [(2e-3, 0.04), (0.5, BRAKING.1)] {
+            let mut way = Trajectory::resting(each(0.0));
+            way.push(each(by), &limits, 0.0, 1.0).unwrap();
+            let mut stream = Stream::new(FIGURES);
+            stream.follow(HopId(1), &way);
+            points(&mut stream, (way.duration() * 250.0) as u64);
+            stream.cancel();
+            let Some(Course::Braking { over, .. }) = stream.motion.as_ref().map(|m| m.course)
+            else {
+                panic!("it does not brake")
+            };
+            assert!((BRAKING.0..=longest).contains(&over), "{by}: {over}");
+        }
     }
 
     #[test]

@@ -18,11 +18,20 @@ pub struct Args {
     /// The record.
     record: PathBuf,
     /// A hash that was noted when the record was shorter: some row must have it.
-    #[arg(long, value_name = "HASH")]
+    #[arg(long, value_name = "HASH", value_parser = hash)]
     head: Option<String>,
     /// One JSON object on stdout.
     #[arg(long)]
     json: bool,
+}
+
+fn hash(text: &str) -> Result<String, String> {
+    let is_hash = text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit());
+    if is_hash {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("a hash has 64 hexadecimal digits, as record.head of report.json".to_owned())
+    }
 }
 
 /// Verifies and tells.

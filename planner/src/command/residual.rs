@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
 use serde::Deserialize;
 use serde_json::json;
+use stipple_model::clearance::HeadField;
 use stipple_model::files::write_privately;
 use stipple_model::plan::Plan;
 use stipple_planner::residual::{self, Survived, There};
@@ -124,10 +125,27 @@ fn survived(arguments: &Arguments) -> anyhow::Result<Option<Survived>> {
     Ok(None)
 }
 
+/// Farther off the planned head than that no dot of its record lies, m: a dot is planned on the mesh.
+const OFF_HEAD: f64 = 1e-3;
+
+/// Refuses dots of another head.
+fn check_on_head(plan: &Plan, recorded: &[There]) -> anyhow::Result<()> {
+    let field = HeadField::new(&plan.head)?;
+    let off = |dot: &There| field.exact(&(plan.head_from_scan * dot.position)).abs();
+    let farthest = recorded.iter().map(off).fold(0.0, f64::max);
+    anyhow::ensure!(
+        farthest <= OFF_HEAD,
+        "recorded dots lie up to {:.0} mm off the planned head: they are of another head, or of another scan of it",
+        farthest * 1e3
+    );
+    Ok(())
+}
+
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     show::check_writable(&arguments.out)?;
     let (plan, _) = Plan::read(&arguments.plan)?;
     let recorded = recorded(&arguments.dots)?;
+    check_on_head(&plan, &recorded)?;
     let count = recorded.len();
     let there = residual::surviving(recorded, survived(arguments)?)?;
     let first = &plan.provenance;

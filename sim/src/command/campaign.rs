@@ -26,8 +26,8 @@ pub struct Args {
     /// Run the first layer of this plan instead of generated ones
     plan: Option<PathBuf>,
     /// How many sessions
-    #[arg(long, default_value_t = 200)]
-    sessions: usize,
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    sessions: u32,
     /// What the sessions' seeds come from
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -58,7 +58,7 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
 /// Runs and reports.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let campaign = Campaign {
-        sessions: args.sessions,
+        sessions: args.sessions as usize,
         seed: args.seed,
         plan: args.plan.clone(),
         sabotage: args.sabotage,

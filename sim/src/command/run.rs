@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use stipple_controller::admit::admit_file;
 use stipple_controller::report::Report;
 use stipple_controller::session::SessionView;
 use stipple_model::say;
@@ -35,10 +36,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Which layer, from 1
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     layer: u8,
     /// Only the first so many dots of what is left of the layer
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     dots: Option<u32>,
     /// Seed of everything that happens by chance
     #[arg(long, default_value_t = 0)]
@@ -56,6 +57,16 @@ pub struct Args {
 
 /// Runs and reports.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let faults = args.faults.as_deref().map_or(Ok(Vec::new()), read)?;
+    let admitted = admit_file(&args.plan)?;
+    let layers = admitted.plan().sequence.len();
+    if usize::from(args.layer) > layers {
+        bail!(
+            "{}: there is no layer {}; the plan has {layers}",
+            args.plan.display(),
+            args.layer
+        );
+    }
     std::fs::create_dir_all(&args.out).with_context(|| format!("{}", args.out.display()))?;
     let record = args.out.join("record.sqlite");
     if record.exists() && !args.resume {
@@ -69,10 +80,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         dots: args.dots,
         seed: args.seed,
         record: Some(record),
-        faults: args.faults.as_deref().map_or(Ok(Vec::new()), read)?,
+        faults,
         ..Options::default()
     };
-    let mut simulation = Simulation::from_file(&args.plan, &options)?;
+    let mut simulation = Simulation::new(&admitted, &options)?;
     keep_plan(&args.plan, &args.out.join("session.plan"))?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);

@@ -84,7 +84,7 @@ impl Bench for Wired {
 
     fn tick(&mut self) {
         std::thread::sleep(Duration::from_millis(2));
-        let joints = self.inputs.look().joints;
+        let joints = self.inputs.joints.latest();
         self.arm.look(self.clock.now(), joints);
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use stipple_controller::admit::{AdmitError, Admitted, admit_file};
 use stipple_controller::ports::Micros;
-use stipple_controller::record::RecordError;
+use stipple_controller::record::{RecordCounts, RecordError};
 use stipple_controller::session::{Selection, Session, SessionView, StartError};
 use stipple_core::{Command, State};
 use stipple_model::clearance::{CellError, WorkCell};
@@ -135,6 +135,8 @@ pub struct Simulation {
     selection: Selection,
     /// There when faults are injected.
     operator: Option<Operator>,
+    /// What the record held before.
+    before: RecordCounts,
     wall: std::time::Duration,
 }
 
@@ -177,8 +179,10 @@ impl Simulation {
             layer: options.layer,
             max_dots: options.dots,
         };
+        let rig = Rig::new(admitted, cell, setup)?;
         let mut simulation = Self {
-            rig: Rig::new(admitted, cell, setup)?,
+            before: rig.record()?.counts()?,
+            rig,
             began: Micros::ZERO,
             pauses: Pauses::default(),
             selection,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
+use stipple_controller::record::RecordCounts;
 use stipple_controller::report::{
     FaultCount, Invariants, PlacementError, Reaction, RecordEnd, Report, Spread,
 };
-use stipple_model::files::write_atomically;
+use stipple_model::files::write_privately;
 use stipple_model::plan::Plan;
 
 use super::{RunError, Simulation};
@@ -85,7 +86,7 @@ pub fn write_strikes(strikes: &[Strike], plan: &Plan, path: &Path) -> Result<(),
     let bytes = table
         .into_inner()
         .map_err(|e| io(std::io::Error::other(e.to_string())))?;
-    write_atomically(path, &bytes).map_err(io)
+    write_privately(path, &bytes).map_err(io)
 }
 
 impl Simulation {
@@ -109,6 +110,7 @@ impl Simulation {
             &placed,
             session_s,
         );
+        self.count_all(&record.counts()?, &mut report);
         let strikes = self.plant().strikes();
         let lateral = Spread::of(strikes.iter().map(|s| s.lateral * 1e3));
         let depth = Spread::of(strikes.iter().map(|s| s.depth_error.abs() * 1e3));
@@ -136,6 +138,25 @@ impl Simulation {
             ));
         }
         Ok(report)
+    }
+
+    /// Counts what was done since the beginning: a session knows what it was started on last, and a fault or a stop is followed by another start.
+    fn count_all(&self, now: &RecordCounts, report: &mut Report) {
+        let before = &self.before;
+        report.placed = now.placed.saturating_sub(before.placed);
+        report.in_doubt = now.in_doubt.saturating_sub(before.in_doubt);
+        let skipped = now.skipped.iter().map(|(reason, count)| {
+            let known = before.skipped.get(reason).copied().unwrap_or(0);
+            (reason.clone(), count.saturating_sub(known))
+        });
+        report.skipped = skipped.filter(|(_, count)| *count > 0).collect();
+        let done = report.placed + report.in_doubt + report.skipped.values().sum::<u32>();
+        report.planned = done + self.view().progress.remaining();
+        report.dots_per_second = if report.session_s > 0.0 {
+            f64::from(report.placed) / report.session_s
+        } else {
+            0.0
+        };
     }
 
     /// What the core reported, and what was injected (its names have a dot in them) with the time to the reaction.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -315,7 +316,14 @@ impl Sink {
             if to.is_dir() {
                 return Err(failed("is a folder".to_owned()));
             }
-            let file = File::create(&sink.part).map_err(system)?;
+            // It shows a head: its owner's alone.
+            let file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&sink.part)
+                .map_err(system)?;
             let mut gif = GifEncoder::new_with_speed(BufWriter::new(file), GIF_SPEED);
             gif.set_repeat(Repeat::Infinite)
                 .map_err(|e| failed(e.to_string()))?;

@@ -41,10 +41,10 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// Loads a plan into a running node, starts it, shows the progress, reports.
 ///
 /// All the while it holds the operator's lease: when this program dies or hangs, the session stops, needle in first.
-/// Ctrl-C stops the session in order: needle in, arm at rest. A session that pauses by itself (a restless head, too many dots skipped) is
-/// resumed a few times; one that somebody asked for is not. On a terminal `p` and Enter pauses the session, and Enter goes on after any pause:
-/// at a stop of the plan the arm waits off the head, this program says what is to be done, and whoever has done it presses Enter. Paths are
-/// those of the machine that the node runs on.
+/// Ctrl-C stops the session in order: needle in, arm at rest. On a terminal `p` and Enter pauses the session, and Enter goes on after any pause,
+/// whoever asked for it and also where the session paused by itself (a restless head, too many dots skipped): at a stop of the plan the arm
+/// waits off the head, this program says what is to be done, and whoever has done it presses Enter. Paths are those of the machine that the
+/// node runs on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stipple-controller session --plan head.plan --record head.sqlite --layer 1 --dots 150 --report report.json
@@ -68,7 +68,8 @@ pub struct Args {
     /// All that is left of the layer (the default)
     #[arg(long)]
     all: bool,
-    /// Resume at the plan's stops (cartridge, shade, pigment, break) as if all was done that they ask for; for simulated hardware
+    /// Resume at the plan's stops (cartridge, shade, pigment, break) as if all was done that they ask for, and a few times where the session
+    /// paused by itself; for simulated hardware
     #[arg(long)]
     pass_stops: bool,
     /// Where the report goes

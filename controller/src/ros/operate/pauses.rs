@@ -42,7 +42,8 @@ impl Kind {
 /// The operator's patience with a session that pauses by itself.
 #[derive(Debug, Default)]
 pub struct Pauses {
-    /// Nobody is there for the plan's stops, as nothing is done at them: they are resumed like the session's own.
+    /// Nobody is there, as with simulated hardware: nothing is done at the plan's stops, and nobody looks at why the session has paused. Otherwise
+    /// no pause ends by itself: whoever is at the arm by then says so.
     pass_stops: bool,
     since: Option<Instant>,
     /// It has been said that somebody else must resume.
@@ -75,10 +76,10 @@ impl Pauses {
 
     /// Decides, with so many dots `done`.
     pub fn look(&mut self, kind: Kind, done: u32, now: Instant) -> Pause {
-        let resumes = kind == Kind::Own || (kind == Kind::Planned && self.pass_stops);
+        let resumes = matches!(kind, Kind::Own | Kind::Planned) && self.pass_stops;
         if !resumes {
             self.since = None;
-            let waits = matches!(kind, Kind::Asked | Kind::Planned);
+            let waits = kind != Kind::None;
             let told = std::mem::replace(&mut self.waiting, waits);
             return if self.waiting && !told {
                 Pause::Wait
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_pause_that_was_asked_for_is_never_resumed() {
-        let (mut pauses, start) = (Pauses::default(), Instant::now());
+        let (mut pauses, start) = (Pauses::new(true), Instant::now());
         assert_eq!(pauses.look(Kind::Asked, 0, start), Pause::Wait);
         for s in 1..100 {
             let now = start + Duration::from_secs(s);
@@ -163,9 +164,20 @@ mod tests {
         }
     }
 
+    /// H14: a pause that came by itself is held until somebody resumes it.
     #[test]
-    fn a_pause_of_its_own_is_resumed_a_few_times_without_a_dot() {
-        let (mut pauses, mut now) = (Pauses::default(), Instant::now());
+    fn a_pause_of_its_own_waits_for_whoever_is_there() {
+        let (mut pauses, start) = (Pauses::default(), Instant::now());
+        assert_eq!(pauses.look(Kind::Own, 0, start), Pause::Wait);
+        for s in 1..100 {
+            let now = start + Duration::from_secs(s);
+            assert_eq!(pauses.look(Kind::Own, 0, now), Pause::None);
+        }
+    }
+
+    #[test]
+    fn where_nobody_is_a_pause_of_its_own_is_resumed_a_few_times_without_a_dot() {
+        let (mut pauses, mut now) = (Pauses::new(true), Instant::now());
         for last in [
             Pause::Resume,
             Pause::Resume,
