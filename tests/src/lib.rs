@@ -7,6 +7,7 @@ use stipple_model::cell::Cell;
 use stipple_model::plan::Plan;
 use stipple_model::treatment::Treatment;
 use stipple_planner::compose::{self, ComposeError, Inputs};
+use stipple_planner::reach::Bounds;
 use stipple_planner::register::{Landmarks, head_from_scan};
 use stipple_planner::scan::{self, UnitChoice};
 use stipple_sim::head;
@@ -71,15 +72,41 @@ pub fn in_cell(head_seed: u64, dots: u32, seed: u64, cell: Cell) -> Plan {
 ///
 /// # Panics
 /// When the head cannot be made or read, or the text is no treatment.
-#[allow(
-    clippy::expect_used,
-    reason = "a test helper: its failure is the test's"
-)]
 pub fn composed(
     head_seed: u64,
     treatment_text: &str,
     seed: u64,
     cell: Cell,
+) -> Result<Plan, ComposeError> {
+    on_generated(head_seed, treatment_text, seed, (cell, None))
+}
+
+/// As [`composed`], with base and head where a search within the usual bounds puts them.
+///
+/// # Errors
+/// As [`compose::plan`].
+///
+/// # Panics
+/// As [`composed`].
+pub fn placed(
+    head_seed: u64,
+    treatment_text: &str,
+    seed: u64,
+    cell: Cell,
+) -> Result<Plan, ComposeError> {
+    let place = Some(Bounds::default());
+    on_generated(head_seed, treatment_text, seed, (cell, place))
+}
+
+#[allow(
+    clippy::expect_used,
+    reason = "a test helper: its failure is the test's"
+)]
+fn on_generated(
+    head_seed: u64,
+    treatment_text: &str,
+    seed: u64,
+    cell: (Cell, Option<Bounds>),
 ) -> Result<Plan, ComposeError> {
     let folder = tempfile::tempdir().expect("a folder");
     let (ply, json) = (
@@ -93,9 +120,38 @@ pub fn composed(
     .expect("a head");
     head::write_scan(&generated, &ply).expect("a scan");
     head::write_landmarks(&generated, &json).expect("landmarks");
-    let bytes = std::fs::read(&json).expect("landmarks");
+    on_files((&ply, &json), treatment_text, seed, cell)
+}
+
+/// As [`composed`], on the scan and with the landmarks of two files.
+///
+/// # Errors
+/// As [`compose::plan`].
+///
+/// # Panics
+/// When the files cannot be read, or the text is no treatment.
+pub fn composed_on(
+    files: (&Path, &Path),
+    treatment_text: &str,
+    seed: u64,
+    cell: Cell,
+) -> Result<Plan, ComposeError> {
+    on_files(files, treatment_text, seed, (cell, None))
+}
+
+#[allow(
+    clippy::expect_used,
+    reason = "a test helper: its failure is the test's"
+)]
+fn on_files(
+    (scan, landmarks): (&Path, &Path),
+    treatment_text: &str,
+    seed: u64,
+    (cell, place): (Cell, Option<Bounds>),
+) -> Result<Plan, ComposeError> {
+    let bytes = std::fs::read(landmarks).expect("landmarks");
     let landmarks = Landmarks::parse(&bytes).expect("landmarks read");
-    let scan = scan::read_file(&ply, UnitChoice::Auto, Some(&landmarks)).expect("the scan reads");
+    let scan = scan::read_file(scan, UnitChoice::Auto, Some(&landmarks)).expect("the scan reads");
     let registration = head_from_scan(&landmarks, &scan).expect("a head frame");
     let treatment = Treatment::parse(treatment_text).expect("the treatment reads");
     let inputs = Inputs {
@@ -105,7 +161,7 @@ pub fn composed(
         treatment: &treatment,
         treatment_text,
         cell,
-        place: None,
+        place,
         seed,
     };
     let composed = compose::plan(inputs, &|_, _| std::ops::ControlFlow::Continue(()));

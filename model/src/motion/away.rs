@@ -5,7 +5,8 @@
 //! far because the arm changes branch, the way is found as every hop's is: over a shell, or by a search.
 //! Every leg is proven clear with the margins of a hop, and timed as a hop is.
 
-use super::hop::{HopError, SHELLS, hop_within, lift};
+use super::hop::{HopError, SHELLS, hop_within};
+use super::lift::lift;
 use super::trajectory::Trajectory;
 use super::way::Way;
 use crate::clearance::Settled;

@@ -2,6 +2,7 @@
 
 mod away;
 mod hop;
+mod lift;
 mod pace;
 mod ramp;
 mod search;
@@ -17,9 +18,7 @@ mod skin_tests;
 mod tests;
 
 pub use away::{away, away_directly, back};
-pub use hop::{
-    HopError, HopTarget, can_lift, can_lift_within, hop, hop_directly, hop_to_joints, hop_within,
-    hover, lift, lifted, raised,
-};
+pub use hop::{HopError, HopTarget, hop, hop_directly, hop_to_joints, hop_within, hover};
+pub use lift::{can_lift, can_lift_within, lift, lifted, raised};
 pub use ramp::rest_to_rest;
 pub use trajectory::{JointLimits, JointSample, MAX_LEGS, MotionError, Trajectory};
