@@ -343,7 +343,7 @@ mod tests {
             (guards[0].from[1] - 0.06).abs() < 1e-12
                 && (guards[0].radius.m() - 0.008).abs() < 1e-12
         );
-        let swollen = wired.replace("radius_mm = 12", "radius_mm = -1");
+        let swollen = wired.replace("radius_mm = 8", "radius_mm = -1");
         let error = Cell::parse(&swollen, ArmSource::ur5e()).unwrap_err();
         assert!(error.to_string().contains("guards.radius_mm"));
         assert!(

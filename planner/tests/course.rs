@@ -343,6 +343,7 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
     let write = |name: &str, text: &str| std::fs::write(path.join(name), text).unwrap();
     write("dots.csv", dots);
     write("bad.csv", &dots.replace("0.1", "x"));
+    write("far.csv", &dots.replace("0.1", "0.4"));
     write("counts.csv", "zone,count\ncrown,2\n");
     write(
         "pose.json",
@@ -362,6 +363,7 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
     };
     refused_with(&["--dots", "bad.csv", "--share", "0.7"], "bad.csv: line 2");
     refused_with(&["--dots", "none.csv", "--share", "0.7"], "none.csv");
+    refused_with(&["--dots", "far.csv", "--share", "0.7"], "another head");
     refused_with(&["--dots", "dots.csv", "--share", "1.5"], "placed.share");
     refused_with(&["--dots", "dots.csv", "--share", "NaN"], "placed.share");
     refused_with(

@@ -342,7 +342,7 @@ mod tests {
             (
                 "goal_tolerance",
                 ParameterValue::Double(f64::NAN),
-                "0.0001 to 0.01",
+                "0.0001 to 0.0025",
             ),
             ("goal_tolerance", ParameterValue::Bool(true), "a number"),
             ("limits", text("loose"), "hardware"),

@@ -290,13 +290,19 @@ pub fn best(
     watch: &Watch<'_>,
 ) -> Result<Option<Placed>, CellError> {
     work.furnish(cell)?;
+    let base_from_head = expected_head(&cell.base_from_head, anatomy);
+    // What the base stands in does not carry it.
+    let below = match work.base_blocked(&base_from_head) {
+        Some(_) => BelowBase::default(),
+        None => work.below_base(&base_from_head),
+    };
     let trial = Trial {
         cell,
         anatomy,
         keep_outs,
         sites: shuffled(spread(sites, PLACES)),
         bounds,
-        below: work.below_base(&expected_head(&cell.base_from_head, anatomy)),
+        below,
     };
     let total = (FIRST + PROMISING + KEPT * HALVINGS * 2 * DIMENSIONS) as f64;
     let mut done = 0.0;
