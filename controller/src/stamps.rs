@@ -2,7 +2,7 @@
 //!
 //! How old a message is, is judged by its arrival, less what it was later than the quickest by its stamp; a stamp is believed only where it
 //! speaks against the message. A sender whose clock goes back, or whose messages are held up, is as good as silent, and the core stops on
-//! silence. What creeps up slower than [`DRIFT`] cannot be told from two clocks that drift apart.
+//! silence. What creeps up by less than a thousandth of the time cannot be told from two clocks that drift apart.
 
 use stipple_core::Micros;
 

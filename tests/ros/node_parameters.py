@@ -16,7 +16,7 @@ NAMES = {"arm_controller", "autostart", "base_frame", "diagnostics_rate", "goal_
 # What is given, and words the line must have besides the parameter's name.
 WRONG = [
     ("path_tolerance:=0.9", "0.001 to 0.5"),
-    ("goal_tolerance:=.nan", "0.0001 to 0.01"),
+    ("goal_tolerance:=.nan", "0.0001 to 0.0025"),
     ("goal_time_tolerance:=soon", "0.05 to 5"),
     ("state_rate:=0", "1 to 50"),
     ("diagnostics_rate:=-1.0", "0.1 to 10"),

@@ -130,7 +130,7 @@ pub struct RosArm {
 }
 
 impl RosArm {
-    /// Its two halves: the port, and what [`serve`](ArmServer::serve)s it.
+    /// Its two halves: the port, and what [speaks](ArmServer::start) to the arm.
     #[must_use]
     pub fn new(
         inputs: Arc<Inputs>,
