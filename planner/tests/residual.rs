@@ -181,22 +181,43 @@ fn a_zone_that_has_all_its_dots_gets_none_and_is_told_and_all_of_them_leave_noth
     assert!(new.iter().all(|d| d.zone == 1) && !new.is_empty());
 }
 
+/// Two sessions with a loss between them: the second fills the design to its share exactly, and no two dots come nearer than they may.
+fn make_up(loss: f64, share: f64, seed: u64) {
+    let ready = still(4);
+    let design = text("", &(region("frontal", 40.0) + &region("crown", 30.0)));
+    let whole: u32 = whole(&ready, &design).values().sum();
+    let mut course = Course {
+        ready: &ready,
+        design,
+        there: Vec::new(),
+    };
+    course.session(share * 0.5, seed).unwrap();
+    course.lose(loss, &mut ChaCha8Rng::seed_from_u64(seed));
+    course.session(share, seed).unwrap();
+    let all: u32 = course.counts().values().sum();
+    let (all, whole) = (f64::from(all), f64::from(whole));
+    let found = format!("loss {loss}, share {share}, seed {seed}: ");
+    assert!(
+        (all - whole * share).abs() <= 2.0 + 0.002 * whole,
+        "{found}{all} of {whole}"
+    );
+    let nearest = course.nearest();
+    assert!(nearest >= 2.0 - 1e-6, "{found}{nearest} dot widths apart");
+}
+
+/// Dots that relaxing leaves between an edge and dots of the session before.
+#[test]
+fn a_dot_that_is_held_in_a_corner_gets_away() {
+    make_up(0.654_121_882_029_869_8, 0.241_364_434_948_134_75, 771);
+    make_up(0.294_955_125_645_062_9, 0.427_015_718_913_852_7, 684);
+    make_up(0.187_421_332_563_510_1, 0.985_343_602_949_794_8, 674);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// Whatever is lost between sessions, the next one fills every zone to its share exactly, and no two dots come nearer than they may.
     #[test]
     fn whatever_is_lost_is_made_up_for(loss in 0.0..0.9f64, share in 0.2..1.0f64, seed in 0u64..1000) {
-        let ready = still(4);
-        let design = text("", &(region("frontal", 40.0) + &region("crown", 30.0)));
-        let whole = whole(&ready, &design);
-        let mut course = Course { ready: &ready, design, there: Vec::new() };
-        course.session(share * 0.5, seed).unwrap();
-        course.lose(loss, &mut ChaCha8Rng::seed_from_u64(seed));
-        course.session(share, seed).unwrap();
-        let all: u32 = course.counts().values().sum();
-        let wanted: u32 = whole.values().sum();
-        prop_assert!((f64::from(all) - f64::from(wanted) * share).abs() <= 2.0 + 0.002 * f64::from(wanted));
-        prop_assert!(course.nearest() >= 2.0 - 1e-6, "{}", course.nearest());
+        make_up(loss, share, seed);
     }
 }

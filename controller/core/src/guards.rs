@@ -54,7 +54,7 @@ impl Core {
         }
         let too_far = self
             .strike
-            .is_some_and(|strike| needle.extension > strike.extension + self.limits.needle_over);
+            .is_some_and(|strike| needle.extension > strike.told + self.limits.needle_over);
         if let Some(fault) = self.anew(too_far, Fault::NeedleTooFar) {
             return Some(fault);
         }
@@ -206,8 +206,12 @@ impl Core {
         };
         if let (Some(strike), Some(needle)) = (&mut self.strike, sensed.needle)
             && needle.permit == strike.nonce
-            && needle.extension > strike.deepest
+            && needle.extension >= strike.deepest
         {
+            let force = (needle.force - strike.tare).abs();
+            if strike.contact.is_none() && force >= self.limits.contact_force {
+                strike.contact = Some(needle.extension);
+            }
             if strike.deepest < strike.gap
                 && needle.extension >= strike.gap
                 && let Some(tip) = sensed.tip

@@ -30,6 +30,12 @@ pub struct Limits {
     pub head_calm: Micros,
     /// Force along the needle, N. Source: H2.
     pub axial_force: f64,
+    /// The needle has met something when the force along it is so much more than where its stroke began, N. Source: own, above a load cell's
+    /// noise and a tenth of what breaks skin.
+    pub contact_force: f64,
+    /// How much sooner than tracker, registration and scan have it the needle may meet the skin, m. Source: own, as far as H3 lets the head
+    /// come nearer.
+    pub contact_early: f64,
     /// Joint speed below which a joint rests, rad/s. Source: own.
     pub rest_speed: f64,
     /// Joint speed above which an arm with its needle out is a fault, rad/s. Source: own.
@@ -113,7 +119,8 @@ pub struct Limits {
     pub attempts: u8,
     /// Skips one after another before the session pauses. Source: own.
     pub skips_in_row: u16,
-    /// Strikes one after another in which the needle did not go where it was told before the session pauses. Source: own.
+    /// Strikes one after another in which the needle did not go where it was told, or met nothing where the skin should be, before the session
+    /// pauses. Source: own.
     pub doubts_in_row: u16,
     /// The way out of every state.
     pub timeouts: Timeouts,
@@ -181,6 +188,8 @@ impl Limits {
         head_speed: 10e-3,
         head_calm: Micros::from_ms(300),
         axial_force: 10.0,
+        contact_force: 0.1,
+        contact_early: 0.5e-3,
         rest_speed: 0.01,
         moving_speed: 0.05,
         speed_share: 1.1,

@@ -5,7 +5,7 @@ use crate::limits::Limits;
 use crate::output::{
     ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip, Waits,
 };
-use crate::permit::Tick;
+use crate::permit::{Refusal, Tick};
 use crate::queue::Queue;
 use crate::sensed::{Command, HopId, Leg, MotionStatus, Sensed};
 use crate::state::State;
@@ -60,6 +60,8 @@ pub struct Core {
     pub(crate) skips_in_row: u16,
     /// Strikes one after another in which the needle did not go where it was told.
     pub(crate) doubts_in_row: u16,
+    /// The force has shown where the skin is, in a strike since the start: it does so in each.
+    pub(crate) feels: bool,
     /// When the last strike was accounted for.
     pub(crate) struck: Option<Micros>,
     /// The pause is the plan's stop before the first target.
@@ -80,10 +82,17 @@ pub struct Core {
 pub(crate) struct Strike {
     pub dot: Dot,
     pub nonce: u64,
+    /// How far out it is to go: at first by where the skin should be, later no deeper than wanted from where it was met, m.
     pub extension: f64,
+    /// The farthest that it was told, m.
+    pub told: f64,
     /// Gap from nose to skin when it was fixed, m.
     pub gap: f64,
     pub lateral: f64,
+    /// The force when it began, N.
+    pub tare: f64,
+    /// The extension in the first report of something met, m: where the skin is, or up to a report's way above.
+    pub contact: Option<f64>,
     /// The farthest extension reported under this strike's nonce, m.
     pub deepest: f64,
     /// What ended it before its time.
@@ -172,6 +181,7 @@ impl Core {
             failures: 0,
             skips_in_row: 0,
             doubts_in_row: 0,
+            feels: false,
             struck: None,
             at_stop: false,
             after: After::Pause,
@@ -377,17 +387,24 @@ impl Core {
         let Some(strike) = self.strike.take() else {
             return;
         };
-        let met_skin = strike.deepest >= strike.gap && strike.deepest > self.limits.needle_in;
-        let outcome = if met_skin {
+        let skin = strike.contact.map_or(strike.gap, |met| met.min(strike.gap));
+        let met_skin = strike.deepest >= skin && strike.deepest > self.limits.needle_in;
+        let early = Doubt::Guard(Refusal::Contact);
+        let outcome = if !met_skin || strike.ended == Some(early) {
+            Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Short))
+        } else if self.feels && strike.contact.is_none() {
+            Outcome::InDoubt(Doubt::Unfelt)
+        } else {
             Outcome::Placed {
-                depth: strike.deepest - strike.gap,
+                depth: strike.deepest - skin,
                 lateral: strike.lateral,
             }
-        } else {
-            Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Short))
         };
+        self.feels |= strike.contact.is_some();
         self.doubts_in_row = match outcome {
-            Outcome::InDoubt(Doubt::Slow | Doubt::Short) => self.doubts_in_row.saturating_add(1),
+            Outcome::InDoubt(
+                Doubt::Slow | Doubt::Short | Doubt::Unfelt | Doubt::Guard(Refusal::Contact),
+            ) => self.doubts_in_row.saturating_add(1),
             Outcome::Placed { .. } => 0,
             // Something else ended it.
             _ => self.doubts_in_row,

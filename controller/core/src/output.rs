@@ -87,7 +87,7 @@ pub enum NeedleCommand {
 ///
 /// ```compile_fail
 /// use stipple_core::{Dot, NeedleCommand, Stroke};
-/// let forged = NeedleCommand::Extend(Stroke { nonce: 1, dot: Dot(0), extension: 1e-3, speed: 0.1 });
+/// let forged = NeedleCommand::Extend(Stroke { nonce: 1, dot: Dot(0), extension: 1e-3, depth: 1e-3, speed: 0.1 });
 /// ```
 ///
 /// ```compile_fail
@@ -101,6 +101,7 @@ pub struct Stroke {
     nonce: u64,
     dot: Dot,
     extension: f64,
+    depth: f64,
     speed: f64,
 }
 
@@ -117,10 +118,16 @@ impl Stroke {
         self.dot
     }
 
-    /// How far the needle's point goes from its retracted position, m.
+    /// How far the needle's point goes from its retracted position at most, m.
     #[must_use]
     pub const fn extension(&self) -> f64 {
         self.extension
+    }
+
+    /// How far it goes beyond where it is felt to meet the skin at most, m.
+    #[must_use]
+    pub const fn depth(&self) -> f64 {
+        self.depth
     }
 
     /// How fast, m/s.
@@ -133,11 +140,12 @@ impl Stroke {
 impl NeedleCommand {
     /// The only way to an extension: it takes the permit, and the permit is gone.
     pub(crate) fn extend(permit: NeedlePermit<'_>) -> Self {
-        let (nonce, dot, extension, speed) = permit.spend();
+        let (nonce, dot, extension, depth, speed) = permit.spend();
         Self::Extend(Stroke {
             nonce,
             dot,
             extension,
+            depth,
             speed,
         })
     }
@@ -168,6 +176,8 @@ pub enum Doubt {
     Slow,
     /// The needle went out and came back as it should, but what it reported did not reach the skin.
     Short,
+    /// No force showed that it met the skin, as it has in strikes before.
+    Unfelt,
     /// The operator's pause.
     Pause,
     /// The operator's stop.
@@ -194,9 +204,11 @@ impl Doubt {
                 Refusal::Depth => "guard_depth",
                 Refusal::Intent => "guard_intent",
                 Refusal::Needle => "guard_needle",
+                Refusal::Contact => "guard_contact",
             },
             Self::Slow => "needle_slow",
             Self::Short => "short_of_skin",
+            Self::Unfelt => "unfelt",
             Self::Pause => "pause",
             Self::Stop => "stop",
             Self::Fault(fault) => fault.row().name,
@@ -321,7 +333,7 @@ pub enum Message {
     SkinRests,
     /// Paused because too many dots were skipped one after another.
     TooManySkips,
-    /// Paused because strike after strike the needle did not go where it was told.
+    /// Paused because strike after strike the needle did not go where it was told, or met nothing where the skin should be.
     NeedleDoesNotFollow,
     /// Paused because the head did not calm down.
     HeadRestless,
@@ -352,7 +364,7 @@ impl Message {
             Self::SkinRests => "waiting until the skin near the next dot has rested",
             Self::TooManySkips => "paused: too many dots skipped one after another",
             Self::NeedleDoesNotFollow => {
-                "paused: the needle does not do what it is told, and the last dots are in doubt; have it checked before going on"
+                "paused: the needle does not do what it is told, or does not meet the skin where it should, and the last dots are in doubt; have needle, load cell and registration checked before going on"
             }
             Self::HeadRestless => "paused: the head does not hold still",
             Self::Stuck => {

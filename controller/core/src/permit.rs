@@ -5,7 +5,7 @@
 //!
 //! ```compile_fail
 //! use stipple_core::{Dot, NeedlePermit};
-//! let forged = NeedlePermit { nonce: 1, dot: Dot(0), extension: 1e-3, speed: 0.1, tick: core::marker::PhantomData };
+//! let forged = NeedlePermit { nonce: 1, dot: Dot(0), extension: 1e-3, depth: 1e-3, speed: 0.1, tick: core::marker::PhantomData };
 //! ```
 //!
 //! ```compile_fail
@@ -46,14 +46,15 @@ pub struct NeedlePermit<'tick> {
     nonce: u64,
     dot: Dot,
     extension: f64,
+    depth: f64,
     speed: f64,
     tick: PhantomData<&'tick Tick>,
 }
 
 impl NeedlePermit<'_> {
-    /// Nonce, dot, extension (m) and speed (m/s); the permit is gone.
-    pub(crate) fn spend(self) -> (u64, Dot, f64, f64) {
-        (self.nonce, self.dot, self.extension, self.speed)
+    /// Nonce, dot, extension (m), depth (m) and speed (m/s); the permit is gone.
+    pub(crate) fn spend(self) -> (u64, Dot, f64, f64, f64) {
+        (self.nonce, self.dot, self.extension, self.depth, self.speed)
     }
 }
 
@@ -84,6 +85,8 @@ pub enum Refusal {
     Intent,
     /// The needle is silent, at fault, out of turn, or pressed too hard.
     Needle,
+    /// The needle met something well before where the skin should be.
+    Contact,
 }
 
 /// What a permit is asked for.
@@ -112,6 +115,7 @@ pub(crate) fn mint<'tick>(_: &'tick Tick, case: &Case<'_>) -> Result<NeedlePermi
         nonce: case.nonce,
         dot: case.target.dot,
         extension,
+        depth: case.target.depth,
         speed: case.limits.stroke_speed,
         tick: PhantomData,
     })

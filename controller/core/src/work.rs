@@ -181,13 +181,17 @@ impl Core {
                     .tip
                     .map_or((0.0, 0.0), |tip| (tip.gap, tip.lateral));
                 let extension = gap + target.depth;
+                let tare = step.sensed.needle.map_or(0.0, |needle| needle.force);
                 self.nonce = nonce;
                 self.strike = Some(Strike {
                     dot: target.dot,
                     nonce,
                     extension,
+                    told: extension,
                     gap,
                     lateral,
+                    tare,
+                    contact: None,
                     deepest: 0.0,
                     ended: None,
                 });
@@ -224,9 +228,11 @@ impl Core {
         let (Some(strike), Some(needle)) = (self.strike, step.sensed.needle) else {
             return;
         };
-        let there = needle.state == NeedleState::Extended
-            && needle.permit == strike.nonce
-            && needle.extension >= strike.extension - self.limits.needle_in;
+        // A device that feels the skin stops by that, a little sooner or later than the reports show it.
+        let far_enough = needle.extension >= strike.extension - self.limits.needle_in
+            || strike.contact.is_some_and(|met| needle.extension > met);
+        let there =
+            needle.state == NeedleState::Extended && needle.permit == strike.nonce && far_enough;
         if there {
             self.enter(State::Dwelling, step.now);
         }
@@ -245,9 +251,21 @@ impl Core {
 
     /// Commands this tick's extension if it is still permitted.
     fn keep_out(&mut self, step: &mut Step<'_>) -> bool {
-        let (Some(strike), Some(target)) = (self.strike, step.queue.front().copied()) else {
+        let Some(target) = step.queue.front().copied() else {
             return false;
         };
+        let Some(strike) = &mut self.strike else {
+            return false;
+        };
+        if let Some(met) = strike.contact {
+            if met < strike.gap - self.limits.contact_early {
+                self.cut_short(Doubt::Guard(Refusal::Contact));
+                return false;
+            }
+            // However near the skin has come: no deeper than wanted from where it was met.
+            strike.extension = strike.extension.min(met + target.depth);
+        }
+        let strike = *strike;
         match self.permit(&target, strike.nonce, Some(strike.extension), step) {
             Ok(permit) => {
                 step.out.needle = NeedleCommand::extend(permit);

@@ -11,8 +11,37 @@ pub struct Fitted(Mutex<Numbers>);
 
 #[derive(Debug, Default)]
 struct Numbers {
-    agreed: Option<String>,
+    agreed: Option<Agreed>,
     reported: String,
+    strikes: u32,
+}
+
+/// What a sitting is to be made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// The cartridge's number.
+    pub cartridge: String,
+    /// So many strikes it may make.
+    pub strike_cap: u32,
+}
+
+/// What is wrong with what is fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Another cartridge, or none.
+    Other,
+    /// By the device's own count it has made more strikes than it may: it was used elsewhere, too.
+    Worn,
+}
+
+impl Numbers {
+    fn unfit(&self, number: &str) -> Option<Unfit> {
+        let agreed = self.agreed.as_ref()?;
+        if agreed.cartridge != number {
+            return Some(Unfit::Other);
+        }
+        (self.strikes > agreed.strike_cap).then_some(Unfit::Worn)
+    }
 }
 
 impl Fitted {
@@ -21,27 +50,26 @@ impl Fitted {
     }
 
     /// From now on this cartridge must be fitted; `None` where no sitting says which.
-    pub fn agree(&self, cartridge: Option<&str>) {
-        self.numbers().agreed = cartridge.map(str::to_owned);
+    pub fn agree(&self, agreed: Option<Agreed>) {
+        self.numbers().agreed = agreed;
     }
 
-    /// Takes the number that is reported, empty where none is fitted. Whether it is the one agreed on.
-    pub fn report(&self, number: &str) -> bool {
+    /// Takes the number that is reported, empty where none is fitted, and the strikes made with it. Whether it is fit for the sitting.
+    pub fn report(&self, number: &str, strikes: u32) -> bool {
         let mut numbers = self.numbers();
+        numbers.strikes = strikes;
         if !number.chars().take(LONGEST).eq(numbers.reported.chars()) {
             numbers.reported = number.chars().take(LONGEST).collect();
         }
-        let agreed = numbers.agreed.as_deref();
-        agreed.is_none_or(|agreed| agreed == number)
+        numbers.unfit(number).is_none()
     }
 
-    /// The number reported last, and whether it is the one agreed on.
+    /// The number reported last, the strikes made with it, and what is wrong with it.
     #[must_use]
-    pub fn reported(&self) -> (String, bool) {
+    pub fn reported(&self) -> (String, u32, Option<Unfit>) {
         let numbers = self.numbers();
-        let agreed = numbers.agreed.as_deref();
-        let ours = agreed.is_none_or(|agreed| agreed == numbers.reported);
-        (numbers.reported.clone(), ours)
+        let unfit = numbers.unfit(&numbers.reported);
+        (numbers.reported.clone(), numbers.strikes, unfit)
     }
 }
 
@@ -53,14 +81,24 @@ mod tests {
     #[test]
     fn another_cartridge_than_the_sittings_is_told_apart() {
         let fitted = Fitted::default();
-        assert!(fitted.report("anything"), "no sitting says which");
-        fitted.agree(Some("N-1"));
-        assert_eq!(fitted.reported(), ("anything".to_owned(), false));
+        assert!(fitted.report("anything", u32::MAX), "no sitting says which");
+        fitted.agree(Some(Agreed {
+            cartridge: "N-1".to_owned(),
+            strike_cap: 100,
+        }));
+        let told = |name: &str, strikes, unfit| (name.to_owned(), strikes, unfit);
+        assert_eq!(
+            fitted.reported(),
+            told("anything", u32::MAX, Some(Unfit::Other))
+        );
         for other in ["", "N-12", "n-1", "N-1 ", &"N".repeat(1_000_000)] {
-            assert!(!fitted.report(other));
+            assert!(!fitted.report(other, 0));
         }
         assert_eq!(fitted.reported().0.len(), LONGEST);
-        assert!(fitted.report("N-1"));
-        assert_eq!(fitted.reported(), ("N-1".to_owned(), true));
+        // The last strike that it may make is under way.
+        assert!(fitted.report("N-1", 100));
+        assert_eq!(fitted.reported(), told("N-1", 100, None));
+        assert!(!fitted.report("N-1", 101));
+        assert_eq!(fitted.reported(), told("N-1", 101, Some(Unfit::Worn)));
     }
 }

@@ -9,6 +9,7 @@ use r2r::diagnostic_msgs::msg::{DiagnosticStatus, KeyValue};
 use stipple_core::{Limits, Micros, NeedleState, State};
 use tokio::sync::watch;
 
+use super::cartridge::Unfit;
 use super::description::{Description, Verdict};
 use super::inputs::{Inputs, Slot};
 use super::load::Shown;
@@ -133,7 +134,7 @@ impl Watched {
 
     fn needle(&self, now: Micros, rate: f64, view: Option<&SessionView>) -> DiagnosticStatus {
         let (mut level, mut text, mut values) = input(&self.inputs.needle, now, rate);
-        let (cartridge, ours) = self.inputs.cartridge.reported();
+        let (cartridge, strikes, unfit) = self.inputs.cartridge.reported();
         if let Some(report) = self.inputs.needle.latest().map(|latest| latest.value) {
             let strays = report.extension > self.limits.needle_in
                 && view.is_none_or(|view| !view.state.active());
@@ -146,11 +147,12 @@ impl Watched {
                     ERROR,
                     "the needle is out, and no dot is worked on: keep away from it".to_owned(),
                 );
-            } else if level == OK && !ours {
-                (level, text) = (
-                    WARN,
-                    "another cartridge than the sitting's, or none".to_owned(),
-                );
+            } else if let (OK, Some(unfit)) = (level, unfit) {
+                let found = match unfit {
+                    Unfit::Other => "another cartridge than the sitting's, or none",
+                    Unfit::Worn => "the cartridge has made more strikes than it may",
+                };
+                (level, text) = (WARN, found.to_owned());
             }
             values.extend([
                 ("state", format!("{:?}", report.state).to_lowercase()),
@@ -158,6 +160,7 @@ impl Watched {
                 ("axial_force_n", format!("{:.2}", report.axial_force)),
                 ("permit", report.permit.to_string()),
                 ("cartridge", cartridge),
+                ("strikes", strikes.to_string()),
             ]);
         }
         self.status("needle/state", (level, text, values))

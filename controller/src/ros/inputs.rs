@@ -213,7 +213,7 @@ impl Inputs {
     /// Takes a needle report. One that makes no sense, comes late or out of order is dropped.
     pub fn take_needle(&self, message: &stipple::NeedleState) {
         let at = self.in_time(&self.needle_in_time, &message.header.stamp);
-        let ours = self.cartridge.report(&message.cartridge);
+        let ours = self.cartridge.report(&message.cartridge, message.strikes);
         self.needle.put(needle_of(message, ours).zip(at));
     }
 

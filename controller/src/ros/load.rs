@@ -13,6 +13,7 @@ use stipple_model::plan::{DotId, Plan};
 use stipple_model::registration::AlignError;
 use tokio::sync::{oneshot, watch};
 
+use super::cartridge::Agreed;
 use super::cycle::{Errand, Errands, Standing, may_load};
 use super::description::Description;
 use super::inputs::Inputs;
@@ -114,7 +115,7 @@ pub struct Shown {
     /// What the sitting's registration left, mm; none without a sitting.
     pub residual_mm: Option<f64>,
     /// The sitting's cartridge; none without a sitting.
-    pub cartridge: Option<String>,
+    pub cartridge: Option<Agreed>,
     /// The layer that the sitting is for; none without a sitting.
     pub layer: Option<u8>,
 }
@@ -219,9 +220,7 @@ impl Loader {
         if let Some(loaded) = loaded {
             self.inputs.set_names(loaded.session.joint_names());
             self.inputs.begin_anew();
-            self.inputs
-                .cartridge
-                .agree(loaded.shown.cartridge.as_deref());
+            self.inputs.cartridge.agree(loaded.shown.cartridge.clone());
             self.shown.send_replace(Some(Arc::clone(&loaded.shown)));
             self.errands
                 .give(Errand::Install(loaded))
@@ -456,7 +455,10 @@ fn begin(
         cell: Arc::clone(new.admitted.cell()),
         done: done.clone(),
         residual_mm: record.sitting().map(|s| s.registration.residual_mm),
-        cartridge: record.sitting().map(|s| s.cartridge.id.clone()),
+        cartridge: record.sitting().map(|s| Agreed {
+            cartridge: s.cartridge.id.clone(),
+            strike_cap: s.cartridge.strike_cap,
+        }),
         layer: record.sitting().map(|s| s.layer),
     };
     // Microseconds since 1970 rise faster than strikes are made, so a later start has larger numbers; the device has the last word,

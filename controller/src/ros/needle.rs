@@ -26,6 +26,7 @@ enum Wanted {
         permit: u64,
         dot: u32,
         extension: f64,
+        depth: f64,
         speed: f64,
     },
 }
@@ -92,12 +93,14 @@ fn message(wanted: Wanted, sequence: u32) -> msg::NeedleCommand {
             permit,
             dot,
             extension,
+            depth,
             speed,
         } => msg::NeedleCommand {
             action: msg::NeedleCommand::EXTEND as u8,
             dot,
             permit,
             extension,
+            depth,
             speed,
             ..retract
         },
@@ -116,6 +119,7 @@ impl NeedlePort for RosNeedle {
                 permit: stroke.nonce(),
                 dot: stroke.dot().0,
                 extension: stroke.extension(),
+                depth: stroke.depth(),
                 speed: stroke.speed(),
             },
         };
@@ -135,6 +139,7 @@ mod tests {
         permit: 1,
         dot: 2,
         extension: 3e-3,
+        depth: 1e-3,
         speed: 0.1,
     };
 

@@ -146,6 +146,13 @@ impl<'a> Ground<'a> {
         [along + across, along - across]
     }
 
+    /// Two directions of the skin here, across each other.
+    pub fn plane(&self, at: &Spot) -> [Vector3<f64>; 2] {
+        let facet = &self.facets[at.facet as usize];
+        let along = facet.edges[0].normalize();
+        [along, facet.normal.cross(&along)]
+    }
+
     /// Zone and density at a place, asked of the design.
     pub fn density(&self, spot: &Spot) -> Option<(u8, f64)> {
         (self.density)(&spot.position)

@@ -46,6 +46,7 @@ mod ground;
 mod heap;
 mod hilbert;
 pub(crate) mod pairs;
+mod part;
 mod relax;
 mod shade;
 mod skin;
@@ -289,6 +290,7 @@ impl Plot<'_> {
         };
         let share = |s| watch(0.4 + 0.45 * s);
         go_on(relax::relax(&ground, &mut swarm, &existing, &rules, &share))?;
+        part::part(&ground, &mut swarm, &existing, &self.least);
         Ok((ground, swarm))
     }
 

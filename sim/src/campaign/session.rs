@@ -13,7 +13,7 @@ use crate::chance::uniform;
 use crate::fault::draw;
 use crate::fault::{Fault, Kind, ProcessFault, RecordFault};
 use crate::operator::Operator;
-use crate::plant::{PlantConfig, ScannerConfig, TrackerConfig};
+use crate::plant::{NeedleConfig, PlantConfig, ScannerConfig, TrackerConfig};
 use crate::rig::{Failure, FaultName, Invariant, Latency, Rig, Sabotage, Setup};
 use crate::run::RunError;
 
@@ -140,6 +140,11 @@ pub(super) fn run_with(
                 ..ScannerConfig::default()
             },
             tracker,
+            // Nothing but the controller holds the needle back in skin that is nearer than thought.
+            needle: NeedleConfig {
+                feels: None,
+                ..NeedleConfig::default()
+            },
             ..PlantConfig::default()
         },
         latency: Latency::default(),

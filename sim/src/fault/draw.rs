@@ -208,10 +208,11 @@ fn needle(rng: &mut impl Rng) -> Kind {
 }
 
 fn head(rng: &mut impl Rng) -> Kind {
-    Kind::Head(match below(rng, 2) {
-        0 => HeadFault::Jerk(uniform(rng, 0.5e-3, 15e-3)),
-        _ => HeadFault::Drift(uniform(rng, 1e-3, 30e-3)),
-    })
+    match below(rng, 3) {
+        0 => Kind::Head(HeadFault::Jerk(uniform(rng, 0.5e-3, 15e-3))),
+        1 => Kind::Head(HeadFault::Drift(uniform(rng, 1e-3, 30e-3))),
+        _ => Kind::Swollen(uniform(rng, 0.1e-3, 1.2e-3)),
+    }
 }
 
 fn record(rng: &mut impl Rng) -> Kind {
@@ -261,10 +262,10 @@ mod tests {
         let drawn = faults(&mut rng, Micros::from_ms(1_000), to, Micros::from_ms(1_000));
         let kinds: BTreeSet<String> = drawn.iter().map(|f| f.kind.to_string()).collect();
         // 4 signals with 12 ways each, 3 more for joints, stamps in the past and in the future for all but the force, 9 of the arm, 7 of
-        // the needle, 2 of the head, 8 of the scanner, 4 of the record, 3 of the process, 6 of the lease, 6 of the motions, and the clock.
+        // the needle, 2 of the head, one of the skin, 8 of the scanner, 4 of the record, 3 of the process, 6 of the lease, 6 of the motions, and the clock.
         assert_eq!(
             kinds.len(),
-            4 * 12 + 3 + 2 * 3 + 9 + 7 + 2 + 8 + 4 + 3 + 6 + 6 + 1,
+            4 * 12 + 3 + 2 * 3 + 9 + 7 + 3 + 8 + 4 + 3 + 6 + 6 + 1,
             "{kinds:?}"
         );
         assert!((3_000..7_000).contains(&drawn.len()), "{}", drawn.len());

@@ -265,6 +265,7 @@ impl<'a> Parameters<'a> {
                 let speed = self.take("speed_mm_s", 0.0, 500.0)?;
                 Kind::Head(HeadFault::Drift(speed * 1e-3))
             }
+            ("skin", "swollen") => Kind::Swollen(self.take("by_mm", 0.0, 2.0)? * 1e-3),
             ("record", "full") => Kind::Record(RecordFault::Full),
             ("record", "torn") => Kind::Record(RecordFault::Torn),
             ("record", "unsynced") => Kind::Record(RecordFault::Unsynced),

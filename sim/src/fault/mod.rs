@@ -42,6 +42,8 @@ pub enum Kind {
     Needle(NeedleFault),
     /// The person.
     Head(HeadFault),
+    /// The skin stands so much higher than where it was scanned, metres.
+    Swollen(f64),
     /// The scanner.
     Scan(ScanFault),
     /// The record's disk.
@@ -322,6 +324,7 @@ impl Kind {
             ),
             Self::Head(HeadFault::Jerk(_)) => ("head", "jerk"),
             Self::Head(HeadFault::Drift(_)) => ("head", "drift"),
+            Self::Swollen(_) => ("skin", "swollen"),
             Self::Scan(fault) => ("scan", fault.name()),
             Self::Record(RecordFault::Torn) => ("record", "torn"),
             Self::Record(RecordFault::Full) => ("record", "full"),

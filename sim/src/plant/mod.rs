@@ -140,6 +140,9 @@ pub struct Plant {
     speed_limits: Joints,
     now: Micros,
     contact: Option<Contact>,
+    /// How much higher than scanned the skin is to stand, and stands since the needle was last in, metres.
+    swelling: f64,
+    swollen: f64,
     strikes: Vec<Strike>,
     invariants: Invariants,
     rng: ChaCha8Rng,
@@ -206,6 +209,8 @@ impl Plant {
             speed_limits: arm.motion_limits().velocity,
             now: Micros::ZERO,
             contact: None,
+            swelling: 0.0,
+            swollen: 0.0,
             strikes: Vec::new(),
             invariants: Invariants::default(),
             rng: stream(4),
@@ -274,14 +279,23 @@ impl Plant {
         self.invariants.remember(dots);
     }
 
+    /// Once the needle is in, the skin stands so much higher than where it was scanned, metres.
+    pub fn swell(&mut self, by: f64) {
+        self.swelling = by;
+    }
+
     /// Needle and skin.
     fn touch(&mut self) {
         if !self.needle.is_out() && self.contact.is_none() {
             self.needle.set_force(0.0);
+            self.swollen = self.swelling;
             return;
         }
         let head_from_tip = self.head.pose().inverse() * self.base_from_tip();
-        let under = self.skin.under(&head_from_tip);
+        let under = self.skin.under(&head_from_tip).map(|under| Under {
+            gap: under.gap - self.swollen,
+            ..under
+        });
         // A nose that is in the skin takes the skin with it: the point is never deeper than it is out of the nose.
         let pressed = under.map_or(0.0, |u| self.needle.extension() - u.gap.max(0.0));
         let permit = self.needle.stroke().map(|s| s.permit);

@@ -14,6 +14,8 @@ pub struct NeedleConfig {
     pub watchdog: Micros,
     /// How fast it springs in, m/s.
     pub spring_speed: f64,
+    /// Force from which on it takes itself to be in the skin, N, and stops at the depth it was told; `None` when it cannot feel.
+    pub feels: Option<f64>,
 }
 
 impl Default for NeedleConfig {
@@ -24,6 +26,7 @@ impl Default for NeedleConfig {
             top_speed: 0.15,
             watchdog: Micros::from_ms(40),
             spring_speed: 0.5,
+            feels: Some(0.1),
         }
     }
 }
@@ -39,8 +42,10 @@ pub enum DeviceCommand {
         permit: u64,
         /// The dot, for the record.
         dot: u32,
-        /// How far from the retracted position, metres.
+        /// How far from the retracted position at most, metres.
         extension: f64,
+        /// How far beyond where it meets the skin at most, metres.
+        depth: f64,
         /// How fast, m/s.
         speed: f64,
     },
@@ -54,6 +59,7 @@ impl From<&NeedleCommand> for DeviceCommand {
                 permit: stroke.nonce(),
                 dot: stroke.dot().0,
                 extension: stroke.extension(),
+                depth: stroke.depth(),
                 speed: stroke.speed(),
             },
         }
@@ -113,6 +119,9 @@ pub struct SimNeedle {
     target: f64,
     speed: f64,
     stroke: Option<Stroke>,
+    /// How deep it may go in this stroke, and where it felt the skin, metres.
+    depth: f64,
+    met: Option<f64>,
     strikes: u32,
     force: f64,
     condition: Condition,
@@ -131,6 +140,8 @@ impl SimNeedle {
             target: 0.0,
             speed: config.top_speed,
             stroke: None,
+            depth: 0.0,
+            met: None,
             strikes: 0,
             force: 0.0,
             condition: Condition::default(),
@@ -193,16 +204,20 @@ impl SimNeedle {
                 permit,
                 dot,
                 extension,
+                depth,
                 speed,
             } if !self.condition.at_fault
                 && self.accepts(permit)
                 && extension.is_finite()
+                && depth > 0.0
                 && speed > 0.0 =>
             {
                 if self.stroke.is_none_or(|s| s.permit != permit) {
                     self.stroke = Some(Stroke { permit, dot });
                     self.strikes += 1;
+                    self.met = None;
                 }
+                self.depth = depth;
                 // The mechanical end stop.
                 self.target = extension.max(0.0).min(self.config.stroke);
                 self.speed = speed.min(self.config.top_speed);
@@ -243,6 +258,10 @@ impl SimNeedle {
     /// The skin's push on the needle, N; part of the next report.
     pub fn set_force(&mut self, force: f64) {
         self.force = force;
+        let feels = self.config.feels.is_some_and(|least| force >= least);
+        if feels && self.met.is_none() && self.target > 0.0 {
+            self.met = Some(self.extension);
+        }
         if let Some(report) = &mut self.report {
             report.value.axial_force = force;
         }
@@ -251,7 +270,8 @@ impl SimNeedle {
     /// Where it goes, metres.
     fn goal(&self) -> f64 {
         if self.target > 0.0 {
-            (self.target + self.condition.over).min(self.config.stroke)
+            let deepest = self.met.map_or(f64::INFINITY, |met| met + self.depth);
+            (self.target.min(deepest) + self.condition.over).min(self.config.stroke)
         } else {
             0.0
         }
@@ -313,6 +333,7 @@ mod tests {
             permit,
             dot: 7,
             extension: 3e-3,
+            depth: 1e-3,
             speed: 0.1,
         }
     }
@@ -428,21 +449,29 @@ mod tests {
     #[test]
     fn nonsense_draws_it_in_and_the_stop_is_hard() {
         let mut needle = SimNeedle::new(NeedleConfig::default());
-        for (extension, speed) in [(f64::NAN, 0.1), (1e-3, f64::NAN), (1e-3, -1.0)] {
+        for (extension, depth, speed) in [
+            (f64::NAN, 1e-3, 0.1),
+            (1e-3, f64::NAN, 0.1),
+            (1e-3, 0.0, 0.1),
+            (1e-3, 1e-3, f64::NAN),
+            (1e-3, 1e-3, -1.0),
+        ] {
             needle.take(&DeviceCommand::Extend {
                 permit: 1,
                 dot: 0,
                 extension,
+                depth,
                 speed,
             });
             step(&mut needle, 4);
-            assert!(!needle.is_out(), "{extension} {speed}");
+            assert!(!needle.is_out(), "{extension} {depth} {speed}");
         }
         for _ in 0..100 {
             needle.take(&DeviceCommand::Extend {
                 permit: 2,
                 dot: 0,
                 extension: 1.0,
+                depth: 1.0,
                 speed: 10.0,
             });
             step(&mut needle, 2);

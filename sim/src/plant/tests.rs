@@ -31,6 +31,7 @@ fn stroke(plant: &mut Plant, permit: u64, extension: f64) {
             permit,
             dot: 0,
             extension,
+            depth: 2e-3,
             speed: 0.1,
         });
         step(plant);
@@ -121,6 +122,45 @@ fn a_head_that_bounces_on_the_needle_is_told_from_a_second_strike() {
     assert_eq!(found, expected);
 }
 
+/// H2: a device that feels the skin goes no deeper than it was told, wherever the skin is.
+#[test]
+fn the_device_stops_at_its_depth_in_skin_that_stands_higher() {
+    for feels in [Some(0.1), None] {
+        let config = PlantConfig {
+            head: HeadMotion::still(),
+            needle: NeedleConfig {
+                feels,
+                ..NeedleConfig::default()
+            },
+            ..PlantConfig::default()
+        };
+        let (mut plant, plan, _) = plant(&config, 1);
+        let depth = plan.dots[0].depth.m();
+        plant.swell(0.8e-3);
+        step(&mut plant);
+        for _ in 0..30 {
+            plant.needle.take(&DeviceCommand::Extend {
+                permit: 1,
+                dot: 0,
+                extension: limits::HOVER.m() + depth,
+                depth,
+                speed: 0.1,
+            });
+            step(&mut plant);
+        }
+        for _ in 0..30 {
+            plant.needle.take(&DeviceCommand::Retract);
+            step(&mut plant);
+        }
+        let deeper = plant.strikes()[0].depth_error;
+        if feels.is_some() {
+            assert!(deeper <= 0.2e-3, "{deeper}");
+        } else {
+            assert!(deeper > 0.7e-3, "{deeper}: the test shows little");
+        }
+    }
+}
+
 /// H10: from as far out as the needle can be.
 #[test]
 fn silence_draws_the_needle_in_over_the_skin() {
@@ -130,6 +170,7 @@ fn silence_draws_the_needle_in_over_the_skin() {
             permit: 1,
             dot: 0,
             extension: 5e-3,
+            depth: 5e-3,
             speed: 0.15,
         });
         step(&mut plant);

@@ -104,6 +104,7 @@ impl Rig {
             .is_some();
         let condition = self.condition();
         self.plant.needle.set_condition(condition);
+        self.plant.swell(self.swelling());
         self.busy();
         let (mut motions, mut notes) = (None, Micros::ZERO);
         for (_, kind) in self.kinds() {
@@ -171,6 +172,28 @@ impl Rig {
             let late = uniform(&mut self.rng, 0.0, by.0 as f64) as u64;
             self.process.idle_until = Some(self.now.after(Micros(late)));
         }
+    }
+
+    fn swelling(&self) -> f64 {
+        self.kinds().fold(0.0, |most, (_, kind)| match kind {
+            Kind::Swollen(by) => by.max(most),
+            _ => most,
+        })
+    }
+
+    /// The skin is not where it was scanned, and what tells where the needle meets it, or draws the needle back for that, is out of order.
+    fn meets_unfelt(&self) -> bool {
+        let disturbs = |kind| {
+            matches!(
+                kind,
+                Kind::Signal(Signal::Force | Signal::NeedleState, _)
+                    | Kind::Needle(_)
+                    | Kind::Process(_)
+                    | Kind::Record(RecordFault::Torn)
+                    | Kind::ClockStep(_)
+            )
+        };
+        self.swelling() > 0.0 && self.kinds().any(|(_, kind)| disturbs(kind))
     }
 
     fn condition(&self) -> Condition {
@@ -335,6 +358,7 @@ impl Rig {
                 )
             }),
             head_moved: moves,
+            unfelt: self.meets_unfelt(),
             head_told: self.distortion(Signal::HeadPose).is_some(),
             astray: self
                 .kinds()

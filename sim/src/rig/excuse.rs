@@ -27,6 +27,8 @@ pub(super) struct Excuses {
     pub needle: bool,
     /// The head has just been made to move.
     pub head_moved: bool,
+    /// The needle meets skin that is not where it was scanned, and that may not be felt.
+    pub unfelt: bool,
     /// Something is wrong with how the head is told: how high the tip is may not be known, hidden or not.
     pub head_told: bool,
     /// Motions lead where no motion should: the core sees where the arm is when it is there.
@@ -42,6 +44,7 @@ pub(super) struct Until {
     pub arm: Option<Micros>,
     pub needle: Option<Micros>,
     pub head_moved: Option<Micros>,
+    pub unfelt: Option<Micros>,
     pub head_told: Option<Micros>,
     pub astray: Option<Micros>,
 }
@@ -54,6 +57,7 @@ impl Until {
             arm,
             needle,
             head_moved,
+            unfelt,
             head_told,
             astray,
         } = excuses;
@@ -64,6 +68,7 @@ impl Until {
             (arm, &mut self.arm, ARM_OBEYS),
             (needle, &mut self.needle, AFTERMATH),
             (head_moved, &mut self.head_moved, UNSEEN),
+            (unfelt, &mut self.unfelt, AFTERMATH),
             (head_told, &mut self.head_told, AFTERMATH),
             (astray, &mut self.astray, FOLLOWED),
         ] {

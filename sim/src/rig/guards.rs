@@ -37,6 +37,8 @@ guards! {
     "head-speed" head_speed = FAR;
     "head-calm" head_calm = Micros::ZERO;
     "axial-force" axial_force = FAR;
+    "contact-force" contact_force = FAR;
+    "contact-early" contact_early = FAR;
     "rest-speed" rest_speed = FAR;
     "moving-speed" moving_speed = FAR;
     "speed-share" speed_share = FAR;

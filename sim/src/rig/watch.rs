@@ -12,6 +12,7 @@ use stipple_core::State;
 use stipple_model::clearance::HeadField;
 use stipple_model::frames::{Base, Head, Point, Transform};
 use stipple_model::joints::Joints;
+use stipple_model::limits::DEPTH_CAP;
 use stipple_model::plan::{DotId, Plan};
 
 use super::desk::Desk;
@@ -250,6 +251,7 @@ impl Watch {
             permit,
             dot,
             extension,
+            depth,
             speed,
         }) = seen.needle
         else {
@@ -319,12 +321,15 @@ impl Watch {
         let stroke = seen.plan.cell.tool.stroke.m();
         self.check(
             Invariant::I2,
-            (0.0..=stroke).contains(&extension) && (0.0..=STROKE_SPEED).contains(&speed),
+            (0.0..=stroke).contains(&extension)
+                && (0.0..=DEPTH_CAP.m()).contains(&depth)
+                && (0.0..=STROKE_SPEED).contains(&speed),
             now,
             || {
                 format!(
-                    "the needle is told to go out by {:.2} mm at {:.0} mm/s",
+                    "the needle is told to go out by {:.2} mm, {:.2} mm deep, at {:.0} mm/s",
                     extension * 1e3,
+                    depth * 1e3,
                     speed * 1e3
                 )
             },

@@ -290,6 +290,7 @@ fn device_command(message: &msg::NeedleCommand) -> DeviceCommand {
             permit: message.permit,
             dot: message.dot,
             extension: message.extension,
+            depth: message.depth,
             speed: message.speed,
         }
     } else {

@@ -94,8 +94,8 @@ pub enum Nuisance {
 
 const HOP: Micros = Micros::from_ms(100);
 /// Ticks from a command to the needle.
-const LINK: usize = 4;
-const GAP: f64 = 2e-3;
+pub const LINK: usize = 4;
+pub const GAP: f64 = 2e-3;
 
 impl Plant {
     pub fn new(dots: u32) -> Self {
