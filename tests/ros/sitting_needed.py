@@ -83,8 +83,8 @@ def other_cartridge(bench, wire, sim, session):
 
 def sitting(bench):
     sim = bench.start_sim()
-    # Where there is no real time, too: nothing moves here.
-    controller = bench.start_controller("-p", "limits:=hardware", "-p", "allow_no_real_time:=true")
+    # Where there is no real time and no security, too: nothing moves here.
+    controller = bench.start_controller("-p", "limits:=hardware", "-p", "allow_no_real_time:=true", "-p", "allow_unsecured:=true")
     with Wire(bench) as wire:
         refused = wire.operator.try_load(bench.plan, bench.record)
         check(not refused.accepted, "a plan was loaded for hardware without a sitting")

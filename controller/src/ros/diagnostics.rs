@@ -15,7 +15,7 @@ use super::inputs::{Inputs, Slot};
 use super::load::Shown;
 use super::managed::Life;
 use super::program::Clock;
-use super::sim_time;
+use super::{sim_time, terms};
 use crate::lifecycle::NodeState;
 use crate::rt::{Lacking, Pace};
 use crate::session::SessionView;
@@ -183,6 +183,7 @@ impl Watched {
             ("age_ms", or_none(holder.map(|(_, age)| ms(age)))),
             ("refused", refused.to_string()),
             ("refused_last", refused_name.unwrap_or("none").to_owned()),
+            ("secured", if terms::secured() { "yes" } else { "no" }.to_owned()),
         ];
         self.status(super::LEASE_TOPIC, (level, text.to_owned(), values))
     }

@@ -440,8 +440,8 @@ fn begin(
     record.check_sitting(now_us)?;
     let done = record.dots()?;
     gate::again(&record, new.admitted.plan(), &done, now_us)?;
-    if terms.without_real_time().is_some() {
-        record.event("no_real_time", &terms.remark(), now_us)?;
+    for (name, text) in terms.waivers() {
+        record.event(name, &text, now_us)?;
     }
     let about = About {
         session_id: record.session_id().to_owned(),

@@ -71,7 +71,7 @@ use markers::{Markers, Note};
 use needle::RosNeedle;
 use parameters::{Held, ParameterServices, Parameters};
 use program::{Clock, Ending, ProgramError, Urgency, drain, latched, making, newest};
-use terms::Terms;
+use terms::{Allowed, Terms};
 use told::{Rates, Told};
 
 /// Name of the node.
@@ -96,8 +96,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// Whether the head must be registered before the first start.
     pub register_first: bool,
-    /// Whether hardware may be driven on a machine that gives no real time.
-    pub allow_no_real_time: bool,
+    /// What hardware may have to do without.
+    pub allowed: Allowed,
     /// Sent with every goal.
     pub tolerances: Tolerances,
     /// How often things are told.
@@ -133,7 +133,10 @@ impl NodeConfig {
             // On hardware nobody is spared it.
             register_first: given.flag("register_first", true)? || limits == Limits::HARDWARE,
             limits,
-            allow_no_real_time: given.flag("allow_no_real_time", false)?,
+            allowed: Allowed {
+                no_real_time: given.flag("allow_no_real_time", false)?,
+                unsecured: given.flag("allow_unsecured", false)?,
+            },
             tolerances: Tolerances {
                 path: given.number("path_tolerance", 0.1, 0.001..=0.5)?,
                 // Farther off than that the core takes an arm for one that has not arrived.
@@ -171,8 +174,9 @@ pub fn run() -> Result<u8, ProgramError> {
         limits: config.limits,
         register_first: config.register_first,
         lacking: rt::grant().err(),
+        secured: terms::secured(),
     };
-    terms.check(config.allow_no_real_time)?;
+    terms.check(config.allowed)?;
     let clock = Clock::start();
     let inputs = Inputs::new(clock, config.base_frame.clone(), &config.limits);
     let inputs = Arc::new(if config.sim_time {

@@ -55,6 +55,13 @@ pub enum ProgramError {
          the parameter allow_no_real_time starts all the same, which diagnostics and every report then say"
     )]
     NoRealTime(Lacking),
+    /// Hardware where anyone may give commands.
+    #[error(
+        "limits are those for hardware and ROS 2 runs without security: anyone on the network could give commands and poses; set \
+         ROS_SECURITY_ENABLE=true, ROS_SECURITY_STRATEGY=Enforce and a keystore, or the parameter allow_unsecured, on a network of its own, \
+         which diagnostics and every report then say"
+    )]
+    Unsecured,
     /// Time that is not real where limits are.
     #[error(
         "parameter use_sim_time: a clock that somebody publishes is for simulation; it cannot be true with limits: hardware (the default)"

@@ -12,6 +12,7 @@ use stipple_controller::ros::arm::NodeArm;
 use stipple_controller::ros::goal::Tolerances;
 use stipple_controller::ros::inputs::Inputs;
 use stipple_controller::ros::program::{Clock, Ending, drain, newest, spin, thread};
+use stipple_controller::ros::terms::Allowed;
 use stipple_controller::ros::told::Rates;
 use stipple_controller::ros::{NodeConfig, arm_of};
 use stipple_core::Limits;
@@ -108,7 +109,7 @@ fn port(
             register_first: false,
             autostart: true,
             sim_time: false,
-            allow_no_real_time: false,
+            allowed: Allowed::default(),
             tolerances: Tolerances {
                 path: 0.1,
                 goal: 2e-3,
