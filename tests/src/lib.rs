@@ -4,7 +4,7 @@ use std::path::Path;
 
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
-use stipple_model::plan::Plan;
+use stipple_model::plan::{Outcome, Plan};
 use stipple_model::treatment::Treatment;
 use stipple_planner::compose::{self, ComposeError, Inputs};
 use stipple_planner::reach::Bounds;
@@ -36,6 +36,30 @@ pub fn treatment(dots: u32) -> (String, Treatment) {
     let treatment = Treatment::parse(&text).expect("the shipped treatment reads");
     assert_eq!(treatment.dots, Some(dots));
     (text, treatment)
+}
+
+/// The treatment of a whole scalp with another number of dots.
+///
+/// # Panics
+/// When the shipped treatment does not read.
+#[must_use]
+#[allow(
+    clippy::expect_used,
+    reason = "a test helper: its failure is the test's"
+)]
+pub fn whole_scalp(dots: u32) -> String {
+    let path = root().join("planner/treatments/full-scalp.toml");
+    let text = std::fs::read_to_string(path).expect("the shipped treatment");
+    let with_so_many = text.replace("dots = 30000", &format!("dots = {dots}"));
+    assert!(with_so_many.contains(&format!("dots = {dots}\n")));
+    with_so_many
+}
+
+/// How many dots a plan has that are not skipped.
+#[must_use]
+pub fn planned(plan: &Plan) -> usize {
+    let is_planned = |o: &Outcome| matches!(o, Outcome::Planned { .. });
+    plan.dots.iter().filter(|d| is_planned(&d.outcome)).count()
 }
 
 /// A plan of the default treatment with so many dots on the generated head of a seed, over real files as a user would.

@@ -18,23 +18,10 @@ use stipple_model::frames::Transform;
 use stipple_model::motion::{hop_to_joints, lift};
 use stipple_model::plan::{Outcome, Plan, SkipReason};
 use stipple_planner::compose::ComposeError;
-use stipple_tests::{composed, composed_on, root, treatment};
+use stipple_tests::{composed, composed_on, planned, root, treatment, whole_scalp};
 
 fn shipped() -> Cell {
     Cell::shipped(ArmSource::ur5e()).unwrap()
-}
-
-fn whole_scalp(dots: u32) -> String {
-    let path = root().join("planner/treatments/full-scalp.toml");
-    let text = std::fs::read_to_string(path).unwrap();
-    let fewer = text.replace("dots = 30000", &format!("dots = {dots}"));
-    assert_ne!(text, fewer);
-    fewer
-}
-
-fn planned(plan: &Plan) -> usize {
-    let is_planned = |o: &Outcome| matches!(o, Outcome::Planned { .. });
-    plan.dots.iter().filter(|d| is_planned(&d.outcome)).count()
 }
 
 fn is_admitted(plan: Plan) {
@@ -78,6 +65,40 @@ fn from_where_a_lift_ended_beside_an_ear_a_way_leads_on_and_no_dot_is_lost_for_i
         "no lift ends beside an ear: the test shows nothing"
     );
     is_admitted(plan);
+}
+
+/// Of a whole scalp nearly all dots are planned, each with little motion, and the arm seldom turns over between two neighbours.
+#[test]
+fn a_whole_scalp_is_planned_and_takes_little_motion() {
+    let plans = [
+        composed(7, &whole_scalp(30_000), 1, beside_an_ear()).unwrap(),
+        stipple_tests::placed(11, &whole_scalp(30_000), 1, shipped()).unwrap(),
+    ];
+    for plan in plans {
+        let (all, dots) = (plan.dots.len(), planned(&plan));
+        assert!(all == 30_000 && dots * 1000 >= all * 995, "{dots} of {all}");
+        let parts = plan.session_estimate.parts();
+        let motion = parts.motion.s() / dots as f64;
+        let each = motion + (parts.needle_travel + parts.dwell + parts.settling).s() / dots as f64;
+        let turned = plan.sequence.iter().flat_map(|layer| layer.windows(2));
+        let turned = turned.filter(|pair| {
+            let hover = |k: usize| match plan.dot(pair[k]).unwrap().outcome {
+                Outcome::Planned { hover, .. } => hover,
+                Outcome::Skipped(_) => unreachable!("a skipped dot is in no layer"),
+            };
+            hover(0).max_difference(&hover(1)) > 1.0
+        });
+        let turned = turned.count();
+        let found = format!(
+            "{dots} dots: {motion:.3} s of motion a dot, {each:.3} s in all, {turned} turns"
+        );
+        println!("{found}");
+        // A UR5e's aim is 0.35 s and two dots a second; what is reached is held.
+        assert!(
+            motion <= 0.2 && each <= 1.0 / 3.0 && turned <= 80,
+            "{found}"
+        );
+    }
 }
 
 #[test]

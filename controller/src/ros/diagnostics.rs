@@ -183,7 +183,10 @@ impl Watched {
             ("age_ms", or_none(holder.map(|(_, age)| ms(age)))),
             ("refused", refused.to_string()),
             ("refused_last", refused_name.unwrap_or("none").to_owned()),
-            ("secured", if terms::secured() { "yes" } else { "no" }.to_owned()),
+            (
+                "secured",
+                if terms::secured() { "yes" } else { "no" }.to_owned(),
+            ),
         ];
         self.status(super::LEASE_TOPIC, (level, text.to_owned(), values))
     }
