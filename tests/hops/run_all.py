@@ -2,7 +2,7 @@
 """Makes small plans and has tests/hops/check.py check their motion: the shipped arm on a generated head, and, where ../shared lies beside
 the checkout, real arms with their meshes on real heads. Begins with the check of the check.
 
-    cargo build --release --bins && tests/hops/run_all.py [--dots 150] [--every 8]
+    cargo build --release --bins && tests/hops/run_all.py [--dots 150] [--every 8] [--all]
 
 Packages come from tests/hops/requirements.txt into .ros/hops; when they cannot be had, that is said and nothing is checked. The last
 line counts: `N passed, N failed, N skipped`. Exit code 0 if none failed.
@@ -21,10 +21,12 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WANTED, CHECK = ROOT / "tests/hops/requirements.txt", ROOT / "tests/hops/check.py"
 # Whose landmarks make a head frame, and whose surface a planner accepts.
-HEADS = ("mesh2hrtf_head.ply", "lee_perry_smith.obj")
+HEADS = ("mesh2hrtf_head.ply", "lee_perry_smith.obj", "colin27_av_ras.ply", "ict_skin_mm.stl")
 ARMS = ("ur5e/ur5e_local.urdf", "fr3/fr3_local.urdf")
 # Where the arm waits at stops, beside the head; the first arm on a real head lifts off instead.
 STATION = "\n[station]\nxyz_mm = [250, -450, 100]\nrpy_deg = [180, 0, 0]\n"
+# A cable leading from the shipped arm's tool back along its wrist.
+CABLE = '\n[[guards]]\nname = "tool cable"\nlink = "wrist_3_link"\nfrom_mm = [0, 60, 20]\nto_mm = [0, 60, -20]\nradius_mm = 8\n'
 
 
 def environment():
@@ -69,6 +71,8 @@ class Stage:
         self.without = ROOT / "launch/cells/default.toml"
         self.cell = folder / "cell.toml"
         self.cell.write_text(self.without.read_text() + STATION)
+        self.wired = folder / "wired.toml"
+        self.wired.write_text(self.without.read_text() + STATION + CABLE)
 
     def count(self, name, code):
         self.passed, self.failed = self.passed + (code == 0), self.failed + (code != 0)
@@ -89,11 +93,14 @@ class Stage:
         urdf = ROOT / "launch/arms/ur5e.urdf"
         code = run(*self.sim, "head", "--out", scan, "--landmarks", landmarks, "--seed", "7")
         self.count("self-test", code or self.check("ur5e", urdf, scan, landmarks, self.cell, "--self-test"))
-        self.count("shipped arm, generated head", code or self.check("ur5e", urdf, scan, landmarks, self.cell, "--every", str(self.args.every)))
+        self.count("shipped arm with a cable, generated head", code or self.check("ur5e", urdf, scan, landmarks, self.wired, "--every", str(self.args.every)))
 
     def shared(self, shared):
-        """One arm a head, so that the time stays short; the arms with their own meshes."""
-        for head, arm, cell in zip(HEADS, ARMS, (self.without, self.cell)):
+        """The arms with their own meshes; one arm a head, so that the time stays short, unless all are asked for."""
+        cells = (self.without, self.cell)
+        short = zip(HEADS, ARMS, cells)
+        every = ((head, arm, cell) for head in HEADS for arm, cell in zip(ARMS, cells))
+        for head, arm, cell in every if self.args.all else short:
             scan, urdf = shared / "scans" / head, shared / "arms" / arm
             landmarks, every = scan.with_suffix(".landmarks.json"), str(self.args.every)
             self.count(f"{arm}, {head}", self.check(urdf, urdf, scan, landmarks, cell, "--every", every))
@@ -103,6 +110,7 @@ def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--dots", type=int, default=150)
     parse.add_argument("--every", type=int, default=8)
+    parse.add_argument("--all", action="store_true", help="each arm of ../shared on each head, in minutes each")
     args = parse.parse_args()
     python, why = environment()
     if python is None:

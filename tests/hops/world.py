@@ -209,11 +209,12 @@ class World:
             room.append(self.add(box["name"], 0, pose_rpy(box["xyz_mm"], box["rpy_deg"]), coal.Box(*(s * 1e-3 for s in box["size_mm"]))))
         self.kinds, self.pairs = [], []
         self.carried = {self.tool, *self.nose}
-        for g in [g for g in arm if self.joint(g) > 0] + sorted(self.carried):
+        self.guards = {self.add_guard(guard) for guard in cell.get("guards", [])}
+        for g in [g for g in arm if self.joint(g) > 0] + sorted(self.carried | self.guards):
             self.pair("nose_head" if g in self.nose else "links_head", self.head, g)
             for thing in room:
                 self.pair("scene", thing, g)
-        bodies = arm + sorted(self.carried)
+        bodies = arm + sorted(self.carried | self.guards)
         apart = [(a, b) for i, a in enumerate(bodies) for b in bodies[i + 1:] if self.are_apart(a, b)]
         self.unwatched = self.always_near(apart)
         for a, b in apart:
@@ -236,6 +237,15 @@ class World:
         shape.computeLocalAABB()
         return self.geometry.addGeometryObject(pin.GeometryObject(name, joint, place, shape))
 
+    def add_guard(self, guard):
+        """A cable guard: what is within a radius of a line, in its link's frame."""
+        frame = self.model.frames[self.model.getFrameId(guard["link"], pin.FrameType.BODY)]
+        begin, end = (1e-3 * np.array(guard[key], float) for key in ("from_mm", "to_mm"))
+        along, length = end - begin, float(np.linalg.norm(end - begin))
+        turn = pin.Quaternion.FromTwoVectors(np.array([0.0, 0.0, 1.0]), along / length).toRotationMatrix() if length else np.eye(3)
+        place = frame.placement * pin.SE3(turn, 0.5 * (begin + end))
+        return self.add(guard["name"], frame.parentJoint, place, coal.Capsule(guard["radius_mm"] * 1e-3, length))
+
     def joint(self, g):
         return self.geometry.geometryObjects[g].parentJoint
 
@@ -254,6 +264,9 @@ class World:
         self.pairs.append((a, b))
 
     def are_apart(self, a, b):
+        # A guard is held against all that moves against it.
+        if {a, b} & self.guards:
+            return self.joint(a) != self.joint(b)
         if b in self.carried:
             return a not in self.carried and self.joint(a) < self.dof
         return abs(self.joint(a) - self.joint(b)) >= 2
@@ -278,7 +291,8 @@ class World:
 
     def by_joint(self, pair):
         # The tool moves with the last joint, but is not the last link.
-        return tuple(self.joint(g) if g not in self.carried else self.name(g) for g in pair)
+        named = self.carried | self.guards
+        return tuple(self.joint(g) if g not in named else self.name(g) for g in pair)
 
     def tip(self, q):
         pin.forwardKinematics(self.model, self.data, q)

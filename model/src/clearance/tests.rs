@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::arm::{ArmSource, BodyMesh};
-use crate::cell::{Cell, Guard};
+use crate::cell::{Cell, Guard, SceneBox};
 use crate::frames::{Base, Direction, Head, Point, Transform};
 use crate::joints::Joints;
 use crate::limits::margin;
@@ -71,7 +71,10 @@ fn turned(z0: f64, r0: f64, z1: f64, r1: f64, tip: bool) -> Vec<Vector3<f64>> {
 
 impl Reference {
     fn new(arm: ArmSource) -> Self {
-        let cell = Cell { arm, ..cell() };
+        Self::of(Cell { arm, ..cell() })
+    }
+
+    fn of(cell: Cell) -> Self {
         let work = WorkCell::new(&cell, &ball(RADIUS, 64, true)).unwrap();
         let mut points: Vec<_> = work.arm().bodies().iter().map(dense).collect();
         let (nose, body) = (cell.tool.nose_radius.m(), cell.tool.body_radius.m());
@@ -81,30 +84,45 @@ impl Reference {
         Self { cell, work, points }
     }
 
+    /// The dense points of all bodies that move, in the base's frame, and whether they are the nose's.
+    fn placed(&self, q: &Joints) -> impl Iterator<Item = (bool, Vector3<f64>)> + '_ {
+        let frames = self.work.body_frames(q);
+        let (dof, nose) = (self.work.arm().dof(), self.points.len() - 1);
+        let bodies = self.points.iter().enumerate().skip(1);
+        bodies.flat_map(move |(i, points)| {
+            let frame: Isometry3<f64> = frames.places[if i > dof { dof + 2 } else { i }];
+            let place = move |p: &Vector3<f64>| (i == nose, (frame * Point3::from(*p)).coords);
+            points.iter().map(place)
+        })
+    }
+
     /// Distance to the ball of links and of the nose, and to the floor of all.
     fn distances(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> (f64, f64, f64) {
-        let frames = self.work.body_frames(q);
         let center = base_from_head.origin().raw();
         let (mut links, mut nose, mut floor) = (f64::INFINITY, f64::INFINITY, f64::INFINITY);
-        for (i, points) in self.points.iter().enumerate().skip(1) {
-            let place = if i > self.work.arm().dof() {
-                self.work.arm().dof() + 2
-            } else {
-                i
-            };
-            let frame: Isometry3<f64> = frames.places[place];
-            for p in points {
-                let p = (frame * Point3::from(*p)).coords;
-                floor = floor.min(p.z - self.cell.floor_z);
-                let distance = (p - center).norm() - RADIUS;
-                if i + 1 == self.points.len() {
-                    nose = nose.min(distance);
-                } else {
-                    links = links.min(distance);
-                }
-            }
+        for (is_nose, p) in self.placed(q) {
+            floor = floor.min(p.z - self.cell.floor_z);
+            let distance = (p - center).norm() - RADIUS;
+            let nearest = if is_nose { &mut nose } else { &mut links };
+            *nearest = nearest.min(distance);
         }
         (links, nose, floor)
+    }
+
+    /// Distance of all that moves to the nearest box or the floor; 0 when a point is in a box.
+    fn to_scene(&self, q: &Joints) -> f64 {
+        let to_box = |b: &SceneBox, p: &Vector3<f64>| {
+            let inside = b.base_from_box.raw().inverse() * Point3::from(*p);
+            let half = Vector3::from(b.size) * 0.5;
+            (inside.coords.abs() - half).sup(&Vector3::zeros()).norm()
+        };
+        let boxes = &self.cell.boxes;
+        self.placed(q).fold(f64::INFINITY, |least, (_, p)| {
+            let floor = (p.z - self.cell.floor_z).max(0.0);
+            boxes
+                .iter()
+                .fold(least.min(floor), |l, b| l.min(to_box(b, &p)))
+        })
     }
 
     /// A configuration that hovers over the ball, if there is one there; it need not be clear.
@@ -275,6 +293,28 @@ proptest! {
         prop_assert!((a.links_head - b.links_head).abs() <= 1e-6 + 0.04 * a.links_head.abs().max(b.links_head.abs()), "{a:?} {b:?}");
         prop_assert!((a.scene - b.scene).abs() <= 1e-9);
         prop_assert!(a.itself <= 0.0 || (a.itself - b.itself).abs() <= 1e-3, "{a:?} {b:?}");
+    }
+
+    #[test]
+    fn a_box_is_no_farther_than_told_and_hardly_nearer(
+        k in 1usize..100_000, at in proptest::array::uniform3(-0.9f64..0.9), turn in proptest::array::uniform3(-3.0f64..3.0), size in proptest::array::uniform3(0.05f64..0.6),
+    ) {
+        let mut cell = cell();
+        let base_from_box = Transform::from_xyz_rpy(at, turn);
+        cell.boxes = vec![SceneBox { name: "a box".to_owned(), base_from_box, size }];
+        // One that the base would stand in.
+        let Ok(work) = WorkCell::new(&cell, &ball(RADIUS, 64, true)) else { return Ok(()) };
+        let reference = Reference { cell, work, points: shipped().points.clone() };
+        let (q, head) = (reference.work.arm().spread(k), &reference.cell.base_from_head);
+        let truth = reference.to_scene(&q);
+        let (found, shown) = reference.work.witnesses(&q, head);
+        prop_assert!(found.scene <= truth + 1e-9, "{found:?} {truth}");
+        let witness = shown.scene.unwrap();
+        prop_assert!(found.scene <= witness.gap + 1e-9 && witness.gap - found.scene <= witness.loss + 1e-12);
+        prop_assert!(truth == 0.0 || witness.gap >= truth - SPACING - 1e-9, "{witness:?} {truth}");
+        if reference.work.blocked(&q, head).is_none() {
+            prop_assert!(truth >= margin::SCENE.m());
+        }
     }
 
     #[test]
