@@ -131,6 +131,41 @@ fn a_report_for_the_clinic_has_all_and_one_for_the_client_plain_words() {
 }
 
 #[test]
+fn a_report_of_simulated_hardware_says_so_first() {
+    let (folder, binding, order) = chair(12);
+    let folder = folder.path();
+    two_days(folder, binding, &order);
+    let said = |out: &str, reader: &str| {
+        let report = ["report", "head.sqlite", "--plan", "head.plan"];
+        let (code, ..) = run(
+            folder,
+            &[&report[..], &["--out", out, "--for", reader]].concat(),
+        );
+        assert_eq!(code, 0);
+        let page = fs::read_to_string(folder.join(out).join("report.md")).unwrap();
+        let at = page.find("nobody was treated");
+        at.map(|at| page[..at].lines().count())
+    };
+    for (out, reader) in [("a", "clinic"), ("b", "client")] {
+        assert_eq!(said(out, reader), None);
+    }
+    let mut record = Record::open(
+        &folder.join("head.sqlite"),
+        binding,
+        Durability::PowerCut,
+        MORNING + 2 * DAY,
+    )
+    .unwrap();
+    record
+        .event(SIMULATED, "on simulated hardware", MORNING + 2 * DAY)
+        .unwrap();
+    drop(record);
+    for (out, reader) in [("c", "clinic"), ("d", "client")] {
+        assert!(said(out, reader).is_some_and(|line| line <= 6), "{reader}");
+    }
+}
+
+#[test]
 fn what_is_made_is_its_owners_alone_whatever_the_umask() {
     for umask in ["022", "000"] {
         let (folder, binding, order) = chair(6);

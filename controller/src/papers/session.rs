@@ -7,7 +7,7 @@ use stipple_model::plan::Plan;
 
 use super::tally::{Counts, Tally, shade, zone};
 use super::{PaperError, picture, span, words};
-use crate::record::{Chronicle, DotState, End, Sitting, Stay, moment};
+use crate::record::{Chronicle, DotState, End, SIMULATED, Sitting, Stay, moment};
 use crate::report::Spread;
 
 /// For whom a report is.
@@ -19,6 +19,9 @@ pub enum Reader {
     Clinic,
 }
 
+/// What a report of simulated hardware begins with.
+const NOBODY: &str = "Simulated: nobody was treated.";
+
 /// The report of a session.
 ///
 /// # Errors
@@ -29,6 +32,10 @@ pub fn session(plan: &Plan, chronicle: &Chronicle, reader: Reader) -> Result<Doc
         Reader::Client => for_client(plan, chronicle, &tally),
         Reader::Clinic => for_clinic(plan, chronicle, &tally),
     };
+    // Behind the heading.
+    if chronicle.events.iter().any(|event| event.kind == SIMULATED) {
+        blocks.insert(1.min(blocks.len()), text(NOBODY));
+    }
     let picture = Block::Picture {
         png: picture(plan, chronicle)?,
         caption: "The head as it was scanned. Each point is one dot; points are drawn larger than dots are."

@@ -71,6 +71,9 @@ use journal::{Head, Row};
 use ledger::Ledger;
 use side::Side;
 
+/// The kind of the event that says that a record's dots are simulated ones.
+pub const SIMULATED: &str = "simulated";
+
 pub use chronicle::{Chronicle, DotEntry, EventEntry, Repeat, Stay, moment};
 pub use ledger::{Order, Unlawful};
 pub use owner::{Whose, is_record, owner};
@@ -324,7 +327,7 @@ impl Record {
         })
     }
 
-    /// Notes a pause, a stop, a fault or the like.
+    /// Notes a pause, a stop, a fault, or the like; of [`SIMULATED`] ones the papers tell.
     ///
     /// # Errors
     /// When the disk fails.

@@ -440,7 +440,7 @@ fn begin(
     record.check_sitting(now_us)?;
     let done = record.dots()?;
     gate::again(&record, new.admitted.plan(), &done, now_us)?;
-    for (name, text) in terms.waivers() {
+    for (name, text) in terms.notes() {
         record.event(name, &text, now_us)?;
     }
     let about = About {

@@ -3,6 +3,7 @@
 use stipple_core::Limits;
 
 use super::program::ProgramError;
+use crate::record::SIMULATED;
 use crate::rt::Lacking;
 
 /// Under which terms a plan is worked off.
@@ -54,7 +55,11 @@ impl Terms {
 
     /// What the record must keep: under which name, and in words.
     #[must_use]
-    pub fn waivers(&self) -> Vec<(&'static str, String)> {
+    pub fn notes(&self) -> Vec<(&'static str, String)> {
+        if self.limits != Limits::HARDWARE {
+            let text = "limits for simulated hardware on a machine without real time were in force";
+            return vec![(SIMULATED, text.to_owned())];
+        }
         let no_real_time = self.without_real_time().map(|lacking| {
             let text = format!("without real time, by allow_no_real_time: {lacking}");
             ("no_real_time", text)
@@ -69,11 +74,7 @@ impl Terms {
     /// What whoever reports must say; empty when there is nothing.
     #[must_use]
     pub fn remark(&self) -> String {
-        if self.limits != Limits::HARDWARE {
-            return "limits for simulated hardware on a machine without real time were in force"
-                .to_owned();
-        }
-        let texts = self.waivers().into_iter().map(|(_, text)| text);
+        let texts = self.notes().into_iter().map(|(_, text)| text);
         texts.collect::<Vec<_>>().join("; ")
     }
 }
@@ -124,9 +125,10 @@ mod tests {
         }
         assert!(open.check(ALL).is_ok());
         assert!(open.remark().starts_with("without ROS 2 security"));
-        assert_eq!(open.waivers().len(), 1);
+        assert_eq!(open.notes().len(), 1);
         let simulated = terms(Limits::LOOSE_CLOCK, None, false);
         assert!(simulated.check(NOTHING).is_ok());
-        assert!(simulated.remark().contains("simulated") && simulated.waivers().is_empty());
+        assert!(simulated.remark().contains("simulated"));
+        assert_eq!(simulated.notes()[0].0, SIMULATED);
     }
 }
