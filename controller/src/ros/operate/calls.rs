@@ -5,7 +5,7 @@ use std::time::Duration;
 use r2r::Client;
 
 use super::OperateError;
-use crate::ros::program::making;
+use crate::ros::program::{Ending, making};
 
 /// A future that stays where it is.
 pub type Pinned = std::pin::Pin<Box<dyn Future<Output = r2r::Result<()>>>>;
@@ -13,6 +13,39 @@ pub type Pinned = std::pin::Pin<Box<dyn Future<Output = r2r::Result<()>>>>;
 /// Puts a future where it stays.
 pub fn pinned(there: impl Future<Output = r2r::Result<()>> + 'static) -> Pinned {
     Box::pin(there)
+}
+
+/// After so long without the node it is told what is waited for.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// Waits until a service of the node is there.
+pub async fn wait_for(
+    service: &str,
+    mut there: Pinned,
+    patience: Duration,
+    ending: &Ending,
+) -> Result<(), OperateError> {
+    let no_node = || OperateError::NoNode {
+        service: format!("{}/{service}", crate::ros::NODE),
+    };
+    let waiting = async {
+        let Ok(at_once) = tokio::time::timeout(QUIET, &mut there).await else {
+            eprintln!(
+                "waiting up to {} s for {}/{service}: is the node running, on this ROS_DOMAIN_ID and in this namespace?",
+                patience.as_secs(),
+                crate::ros::NODE
+            );
+            return tokio::time::timeout(patience, there).await;
+        };
+        Ok(at_once)
+    };
+    tokio::select! {
+        there = waiting => match there {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(no_node()),
+        },
+        () = ending.wait() => Err(OperateError::Interrupted),
+    }
 }
 
 /// Calls a service of the node.

@@ -281,23 +281,15 @@ impl Desk {
     }
 
     async fn wait_for_node(&self) -> Result<(), OperateError> {
-        let no_node = |service: &str| OperateError::NoNode {
-            service: format!("{}/{service}", super::NODE),
-        };
-        for (service, there) in [
+        let services = [
             ("load_plan", Node::is_available(&self.load).map(pinned)),
             ("start", Node::is_available(&self.start).map(pinned)),
             ("resume", Node::is_available(&self.resume).map(pinned)),
             ("stop", Node::is_available(&self.stop).map(pinned)),
-        ] {
+        ];
+        for (service, there) in services {
             let there = there.map_err(making("waiting for the controller"))?;
-            tokio::select! {
-                there = tokio::time::timeout(PATIENCE, there) => match there {
-                    Ok(Ok(())) => {}
-                    _ => return Err(no_node(service)),
-                },
-                () = self.ending.wait() => return Err(OperateError::Interrupted),
-            }
+            calls::wait_for(service, there, PATIENCE, &self.ending).await?;
         }
         Ok(())
     }
