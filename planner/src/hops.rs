@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use stipple_model::clearance::{Settled, WorkCell};
+use stipple_model::clearance::{Obstacle, Settled, WorkCell};
 use stipple_model::frames::{Base, Head, Transform};
 use stipple_model::joints::Joints;
-use stipple_model::motion::{hop_directly, hop_within, raised};
+use stipple_model::motion::{HopError, hop_directly, hop_within, raised};
 use stipple_model::units::Time;
 
 use crate::Watch;
@@ -35,6 +35,39 @@ pub struct Proven {
     pub durations: Vec<Time>,
     /// What no way leads to.
     pub unconnected: Vec<u32>,
+}
+
+impl Proven {
+    /// What stands in the straight way to each of `unconnected` from the dot of the order that the arm is nearest to it at, as far as that is
+    /// known; of a long order not all are looked at.
+    #[must_use]
+    pub fn obstacles(
+        &self,
+        (cell, base_from_head): (&WorkCell, &Transform<Base, Head>),
+        hovers: &[Joints],
+    ) -> Vec<Option<Obstacle>> {
+        let settled = Settled::nothing(cell, base_from_head);
+        let step = self.order.len().div_ceil(LOOKED_AT).max(1);
+        let in_the_way = |visit: &u32| {
+            let to = &hovers[*visit as usize];
+            let among = self
+                .order
+                .iter()
+                .step_by(step)
+                .map(|v| &hovers[*v as usize]);
+            let from =
+                among.min_by(|a, b| a.max_difference(to).total_cmp(&b.max_difference(to)))?;
+            match hop_directly(&settled, from, to) {
+                Err(
+                    HopError::WayBlocked(o)
+                    | HopError::TargetBlocked(o)
+                    | HopError::StartBlocked(o),
+                ) => Some(o),
+                _ => None,
+            }
+        };
+        self.unconnected.par_iter().map(in_the_way).collect()
+    }
 }
 
 /// Hops over the hovers of a layer.
@@ -85,6 +118,9 @@ impl Hops<'_> {
             .collect()
     }
 }
+
+/// So many dots of an order are asked at most which of them is nearest to one that no way leads to. Source: own.
+const LOOKED_AT: usize = 2_000;
 
 /// Dots in a row, each reached from the one before.
 struct Stretch {

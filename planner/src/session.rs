@@ -44,7 +44,7 @@ pub struct Layer {
     /// Dots that wait for the skin near them, and how long together.
     waits: (u32, Time),
     /// Dots of the layout that have no way, and why.
-    lost: Vec<(u32, SkipReason)>,
+    lost: Vec<(u32, Refusal)>,
 }
 
 /// A layer's dots that have a pose, and their order.
@@ -161,7 +161,7 @@ impl<'a> Sessions<'a> {
             .map(|(layer, proven)| self.layer(layer, proven, &waiting))
             .collect();
         for (dot, reason) in done.iter().flat_map(|layer| &layer.lost) {
-            poses[*dot as usize] = Err((*reason).into());
+            poses[*dot as usize] = Err(*reason);
         }
         Some(done)
     }
@@ -176,17 +176,17 @@ impl<'a> Sessions<'a> {
             let along: Vec<Joints> = proven.order.iter().map(|v| hovers[*v as usize]).collect();
             let ways = waiting.ways(&along, &stops);
             if ways.failed.is_empty() {
-                let lost = [
-                    (&proven.unconnected, SkipReason::Unconnected),
-                    (&off, SkipReason::OffStation),
-                ];
-                let lost = lost.into_iter().flat_map(|(visits, reason)| {
-                    visits
-                        .iter()
-                        .map(move |v| (layer.dots[*v as usize], reason))
+                let around = (waiting.cell, &waiting.base_from_head);
+                let obstacles = proven.obstacles(around, &hovers);
+                let unconnected = obstacles.into_iter().map(|obstacle| Refusal {
+                    reason: SkipReason::Unconnected,
+                    obstacle,
                 });
+                let off_station = off.iter().map(|_| SkipReason::OffStation.into());
+                let visits = proven.unconnected.iter().chain(&off);
+                let lost = visits.map(|v| layer.dots[*v as usize]);
                 return Layer {
-                    lost: lost.collect(),
+                    lost: lost.zip(unconnected.chain(off_station)).collect(),
                     ..self.timed(layer, &proven, (stops, waits), &ways)
                 };
             }

@@ -35,7 +35,8 @@ def no_real_time(bench):
     line = refused(bench, WITHOUT, *NO_REAL_TIME)
     check("without security" in line and "allow_unsecured" in line, f"refused with the words {line}")
     # Told to enforce what it cannot, it does not go on without.
-    refused(bench, (*ENFORCED, *WITHOUT), *NO_REAL_TIME)
+    line = refused(bench, (*ENFORCED, *WITHOUT), *NO_REAL_TIME)
+    check("allow_unsecured" not in line, f"refused with the words {line}")
 
     bench.start_sim()
     bench.start_controller(*HARDWARE, *NO_REAL_TIME, *UNSECURED, before=WITHOUT)

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use nalgebra::Vector3;
 use stipple_controller::admit::admit;
 use stipple_model::arm::ArmSource;
-use stipple_model::cell::{Cell, SceneBox};
+use stipple_model::cell::{Cell, Guard, SceneBox};
 use stipple_model::clearance::CellError;
 use stipple_model::frames::Transform;
 use stipple_model::motion::{hop_to_joints, lift};
 use stipple_model::plan::{Outcome, Plan, SkipReason};
+use stipple_model::units::Length;
 use stipple_planner::compose::ComposeError;
 use stipple_tests::{composed, composed_on, planned, root, treatment, whole_scalp};
 
@@ -99,6 +100,26 @@ fn a_whole_scalp_is_planned_and_takes_little_motion() {
             "{found}"
         );
     }
+}
+
+/// A guard that comes near a link at some turns of the last joint walls those off.
+#[test]
+fn what_no_way_leads_to_is_told_with_what_stands_in_the_way() {
+    let mut cell = shipped();
+    cell.guards = vec![Guard {
+        name: "cable".to_owned(),
+        link: "wrist_3_link".to_owned(),
+        from: [0.0, 0.06, 0.02],
+        to: [0.0, 0.06, -0.04],
+        radius: Length::from_mm(12.0),
+    }];
+    let plan = composed(7, &treatment(1500).0, 1, cell).unwrap();
+    println!(
+        "{} of {}: {:?}",
+        planned(&plan),
+        plan.dots.len(),
+        plan.findings
+    );
 }
 
 #[test]

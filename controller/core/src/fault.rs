@@ -138,7 +138,7 @@ table! {
     NeedleSilent "needle_silent" RetractCancel OperatorOnceHealthy "H9" "no needle state in time";
     LeaseLost "lease_lost" RetractCancel OperatorOnceHealthy "H9" "the operator's lease was lost: their heartbeat did not arrive in time, or changed hands";
     NeedleFault "needle_fault" RetractCancel OperatorOnceHealthy "H8" "the needle device reports a fault";
-    OtherCartridge "other_cartridge" RetractCancel OperatorOnceHealthy "H8" "the needle device reports another cartridge than the sitting's, or none, or one that has made more strikes than it may: fit the sitting's, or begin a sitting with a new one";
+    OtherCartridge "other_cartridge" RetractCancel OperatorOnceHealthy "H8" "the needle device reports another cartridge than the sitting's, or none, or one that was used elsewhere or too often: fit the sitting's, or begin a sitting with a new one";
     NeedleOut "needle_out" RetractCancel OperatorOnceHealthy "H1" "the needle is out though it was not told to be";
     NeedleStuck "needle_stuck" RetractCancel OperatorOnceHealthy "H10" "the needle does not report that it is in: do not move the arm, free it by hand";
     NeedleTooFar "needle_too_far" RetractLift OperatorOnceHealthy "H2" "the needle is farther out than it was told to be: have its stage checked before going on";

@@ -52,9 +52,15 @@ impl Core {
         if let Some(fault) = self.anew(too_much, Fault::ForceHigh) {
             return Some(fault);
         }
-        let too_far = self
-            .strike
-            .is_some_and(|strike| needle.extension > strike.told + self.limits.needle_over);
+        let too_far = self.strike.is_some_and(|strike| {
+            // What it was told last it has heard by then, and has gone back.
+            let heard = Micros(self.limits.needle_echo.0.saturating_mul(2));
+            let told = match strike.less_since {
+                Some(since) if now.passed(since, heard) => strike.extension,
+                _ => strike.told,
+            };
+            needle.extension > told + self.limits.needle_over
+        });
         if let Some(fault) = self.anew(too_far, Fault::NeedleTooFar) {
             return Some(fault);
         }
@@ -206,21 +212,8 @@ impl Core {
         };
         if let (Some(strike), Some(needle)) = (&mut self.strike, sensed.needle)
             && needle.permit == strike.nonce
-            && needle.extension >= strike.deepest
         {
-            let force = (needle.force - strike.tare).abs();
-            if strike.contact.is_none() && force >= self.limits.contact_force {
-                strike.contact = Some(needle.extension);
-            }
-            if strike.deepest < strike.gap
-                && needle.extension >= strike.gap
-                && let Some(tip) = sensed.tip
-                && tip.dot == strike.dot
-                && tip.lateral.is_finite()
-            {
-                strike.lateral = tip.lateral;
-            }
-            strike.deepest = needle.extension;
+            strike.see(&needle, sensed.tip, &self.limits);
         }
     }
 }

@@ -35,6 +35,7 @@ mod permit;
 mod queue;
 mod sensed;
 mod state;
+mod strike;
 mod time;
 mod work;
 

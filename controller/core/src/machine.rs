@@ -3,12 +3,13 @@
 use crate::fault::{Fault, Reaction};
 use crate::limits::Limits;
 use crate::output::{
-    ArmCommand, Denied, Dot, Doubt, Message, NeedleCommand, Outcome, Output, Skip, Waits,
+    ArmCommand, Denied, Doubt, Message, NeedleCommand, Outcome, Output, Skip, Waits,
 };
 use crate::permit::{Refusal, Tick};
 use crate::queue::Queue;
 use crate::sensed::{Command, HopId, Leg, MotionStatus, Sensed};
 use crate::state::State;
+use crate::strike::Strike;
 use crate::time::Micros;
 use crate::work::status;
 
@@ -60,7 +61,7 @@ pub struct Core {
     pub(crate) skips_in_row: u16,
     /// Strikes one after another in which the needle did not go where it was told.
     pub(crate) doubts_in_row: u16,
-    /// The force has shown where the skin is, in a strike since the start: it does so in each.
+    /// The force has shown where the skin is, in a dot that was placed: it does so in each.
     pub(crate) feels: bool,
     /// When the last strike was accounted for.
     pub(crate) struck: Option<Micros>,
@@ -75,28 +76,6 @@ pub struct Core {
     pub(crate) lifted: bool,
     /// The last cancel.
     pub(crate) cancelled_at: Option<Micros>,
-}
-
-/// A strike under way.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Strike {
-    pub dot: Dot,
-    pub nonce: u64,
-    /// How far out it is to go: at first by where the skin should be, later no deeper than wanted from where it was met, m.
-    pub extension: f64,
-    /// The farthest that it was told, m.
-    pub told: f64,
-    /// Gap from nose to skin when it was fixed, m.
-    pub gap: f64,
-    pub lateral: f64,
-    /// The force when it began, N.
-    pub tare: f64,
-    /// The extension in the first report of something met, m: where the skin is, or up to a report's way above.
-    pub contact: Option<f64>,
-    /// The farthest extension reported under this strike's nonce, m.
-    pub deepest: f64,
-    /// What ended it before its time.
-    pub ended: Option<Doubt>,
 }
 
 /// A motion on its way to its end.
@@ -387,20 +366,23 @@ impl Core {
         let Some(strike) = self.strike.take() else {
             return;
         };
-        let skin = strike.contact.map_or(strike.gap, |met| met.min(strike.gap));
-        let met_skin = strike.deepest >= skin && strike.deepest > self.limits.needle_in;
-        let early = Doubt::Guard(Refusal::Contact);
-        let outcome = if !met_skin || strike.ended == Some(early) {
-            Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Short))
-        } else if self.feels && strike.contact.is_none() {
-            Outcome::InDoubt(Doubt::Unfelt)
-        } else {
-            Outcome::Placed {
-                depth: strike.deepest - skin,
-                lateral: strike.lateral,
+        let is_felt = strike.touch.met.is_some();
+        let outcome = match strike.placed(&self.limits) {
+            None if strike.is_early(&self.limits) => {
+                Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Guard(Refusal::Contact)))
+            }
+            None => Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Short)),
+            Some(_) if self.feels && !is_felt => {
+                Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Unfelt))
+            }
+            Some(depth) => {
+                self.feels |= is_felt;
+                Outcome::Placed {
+                    depth,
+                    lateral: strike.lateral,
+                }
             }
         };
-        self.feels |= strike.contact.is_some();
         self.doubts_in_row = match outcome {
             Outcome::InDoubt(
                 Doubt::Slow | Doubt::Short | Doubt::Unfelt | Doubt::Guard(Refusal::Contact),

@@ -1,12 +1,13 @@
 //! Working on a dot: approach, hover, verify, strike, retract.
 
 use crate::fault::Fault;
-use crate::machine::{After, Core, Step, Strike};
+use crate::machine::{After, Core, Step};
 use crate::output::{ArmCommand, Doubt, Message, NeedleCommand, Skip};
 use crate::permit::{Case, NeedlePermit, Refusal, mint};
 use crate::queue::Target;
 use crate::sensed::{ArmFailure, HopId, MotionStatus, NeedleState, Sensed};
 use crate::state::State;
+use crate::strike::{Strike, Touch};
 
 impl Core {
     pub(crate) fn approach(&mut self, step: &mut Step<'_>) {
@@ -181,17 +182,24 @@ impl Core {
                     .tip
                     .map_or((0.0, 0.0), |tip| (tip.gap, tip.lateral));
                 let extension = gap + target.depth;
-                let tare = step.sensed.needle.map_or(0.0, |needle| needle.force);
+                let touch = Touch {
+                    tare: step.sensed.needle.map_or(0.0, |needle| needle.force),
+                    free: 0.0,
+                    seen: step.now,
+                    first: None,
+                    met: None,
+                };
                 self.nonce = nonce;
                 self.strike = Some(Strike {
                     dot: target.dot,
                     nonce,
+                    depth: target.depth,
                     extension,
                     told: extension,
+                    less_since: None,
                     gap,
                     lateral,
-                    tare,
-                    contact: None,
+                    touch,
                     deepest: 0.0,
                     ended: None,
                 });
@@ -230,7 +238,7 @@ impl Core {
         };
         // A device that feels the skin stops by that, a little sooner or later than the reports show it.
         let far_enough = needle.extension >= strike.extension - self.limits.needle_in
-            || strike.contact.is_some_and(|met| needle.extension > met);
+            || strike.touch.met.is_some_and(|met| needle.extension >= met);
         let there =
             needle.state == NeedleState::Extended && needle.permit == strike.nonce && far_enough;
         if there {
@@ -257,13 +265,18 @@ impl Core {
         let Some(strike) = &mut self.strike else {
             return false;
         };
-        if let Some(met) = strike.contact {
-            if met < strike.gap - self.limits.contact_early {
-                self.cut_short(Doubt::Guard(Refusal::Contact));
-                return false;
-            }
-            // However near the skin has come: no deeper than wanted from where it was met.
-            strike.extension = strike.extension.min(met + target.depth);
+        if strike.is_early(&self.limits) {
+            self.cut_short(Doubt::Guard(Refusal::Contact));
+            return false;
+        }
+        // However near the skin has come: no deeper than wanted from where it was met.
+        let deepest = strike
+            .touch
+            .met
+            .map_or(f64::INFINITY, |met| met + strike.depth);
+        if deepest < strike.extension {
+            strike.extension = deepest;
+            strike.less_since = Some(step.now);
         }
         let strike = *strike;
         match self.permit(&target, strike.nonce, Some(strike.extension), step) {

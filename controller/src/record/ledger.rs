@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use stipple_model::digest::Digest;
 use stipple_model::plan::DotId;
 
+use super::SIMULATED;
 use super::journal::Row;
 use super::sitting::{Sitting, SittingError};
 use super::terms::{Binding, DotState, FORMAT_VERSION};
@@ -126,6 +127,8 @@ pub(super) struct Ledger {
     pub cartridges: BTreeSet<String>,
     /// Strikes made or begun since the record was made.
     pub strikes: u32,
+    /// Its dots are simulated ones.
+    pub simulated: bool,
     /// The last row says that the record was closed in order.
     pub closed: bool,
 }
@@ -163,7 +166,9 @@ impl Ledger {
                 }
             }
             "closed" => {}
-            "event" if row.reason.is_some() && row.detail.is_some() && row.dot.is_none() => {}
+            "event" if row.reason.is_some() && row.detail.is_some() && row.dot.is_none() => {
+                self.simulated |= row.reason.as_deref() == Some(SIMULATED);
+            }
             "sitting" => self.sit(detail(row)?)?,
             _ => self.strike(row)?,
         }

@@ -327,7 +327,32 @@ impl Record {
         })
     }
 
-    /// Notes a pause, a stop, a fault, or the like; of [`SIMULATED`] ones the papers tell.
+    /// Marks the record as one of simulated dots, which its papers then say first. Marking it again changes nothing.
+    ///
+    /// # Errors
+    /// It holds dots that were struck without the mark, or the disk fails.
+    pub fn mark_simulated(&mut self, detail: &str, at_us: i64) -> Result<(), RecordError> {
+        if self.ledger.simulated {
+            return Ok(());
+        }
+        if self.ledger.strikes > 0 {
+            return Err(RecordError::NotSimulated);
+        }
+        self.event(SIMULATED, detail, at_us)
+    }
+
+    /// Whether somebody may be treated on it.
+    ///
+    /// # Errors
+    /// It is marked as one of simulated dots.
+    pub fn check_not_simulated(&self) -> Result<(), RecordError> {
+        if self.ledger.simulated {
+            return Err(RecordError::Simulated);
+        }
+        Ok(())
+    }
+
+    /// Notes a pause, a stop, a fault or the like.
     ///
     /// # Errors
     /// When the disk fails.

@@ -54,6 +54,16 @@ pub enum RecordError {
         /// Its version.
         found: i64,
     },
+    /// Simulated dots, and limits for hardware.
+    #[error(
+        "the record holds simulated dots, and a treatment does not go on with them: with limits for hardware begin another record"
+    )]
+    Simulated,
+    /// Dots that are not simulated, and limits for simulated hardware.
+    #[error(
+        "the record holds dots that are not marked as simulated, and a simulation does not go on with them: give it a record of its own"
+    )]
+    NotSimulated,
     /// A record of another plan.
     #[error(
         "{path}: the record belongs to plan {record}, not to {plan}; use that plan or another record"

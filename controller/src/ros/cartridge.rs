@@ -14,6 +14,8 @@ struct Numbers {
     agreed: Option<Agreed>,
     reported: String,
     strikes: u32,
+    /// The agreed cartridge's count when it was first reported.
+    found: Option<u32>,
 }
 
 /// What a sitting is to be made with.
@@ -23,6 +25,8 @@ pub struct Agreed {
     pub cartridge: String,
     /// So many strikes it may make.
     pub strike_cap: u32,
+    /// So many the record knows of.
+    pub used: u32,
 }
 
 /// What is wrong with what is fitted.
@@ -30,7 +34,7 @@ pub struct Agreed {
 pub enum Unfit {
     /// Another cartridge, or none.
     Other,
-    /// By the device's own count it has made more strikes than it may: it was used elsewhere, too.
+    /// By the device's own count it has made strikes that the record does not know of, or more than it may.
     Worn,
 }
 
@@ -40,7 +44,8 @@ impl Numbers {
         if agreed.cartridge != number {
             return Some(Unfit::Other);
         }
-        (self.strikes > agreed.strike_cap).then_some(Unfit::Worn)
+        let is_known = self.found.is_none_or(|found| found <= agreed.used);
+        (!is_known || self.strikes > agreed.strike_cap).then_some(Unfit::Worn)
     }
 }
 
@@ -51,13 +56,21 @@ impl Fitted {
 
     /// From now on this cartridge must be fitted; `None` where no sitting says which.
     pub fn agree(&self, agreed: Option<Agreed>) {
-        self.numbers().agreed = agreed;
+        let mut numbers = self.numbers();
+        (numbers.agreed, numbers.found) = (agreed, None);
     }
 
     /// Takes the number that is reported, empty where none is fitted, and the strikes made with it. Whether it is fit for the sitting.
     pub fn report(&self, number: &str, strikes: u32) -> bool {
         let mut numbers = self.numbers();
         numbers.strikes = strikes;
+        let is_agreed = numbers
+            .agreed
+            .as_ref()
+            .is_some_and(|a| a.cartridge == number);
+        if is_agreed && numbers.found.is_none() {
+            numbers.found = Some(strikes);
+        }
         if !number.chars().take(LONGEST).eq(numbers.reported.chars()) {
             numbers.reported = number.chars().take(LONGEST).collect();
         }
@@ -85,6 +98,7 @@ mod tests {
         fitted.agree(Some(Agreed {
             cartridge: "N-1".to_owned(),
             strike_cap: 100,
+            used: 7,
         }));
         let told = |name: &str, strikes, unfit| (name.to_owned(), strikes, unfit);
         assert_eq!(
@@ -95,10 +109,18 @@ mod tests {
             assert!(!fitted.report(other, 0));
         }
         assert_eq!(fitted.reported().0.len(), LONGEST);
+        assert!(fitted.report("N-1", 7));
         // The last strike that it may make is under way.
         assert!(fitted.report("N-1", 100));
         assert_eq!(fitted.reported(), told("N-1", 100, None));
         assert!(!fitted.report("N-1", 101));
         assert_eq!(fitted.reported(), told("N-1", 101, Some(Unfit::Worn)));
+        // One that was used where no record knows of is worn from the start.
+        fitted.agree(Some(Agreed {
+            cartridge: "N-1".to_owned(),
+            strike_cap: 100,
+            used: 7,
+        }));
+        assert!(!fitted.report("N-1", 8));
     }
 }

@@ -150,7 +150,9 @@ impl Watched {
             } else if let (OK, Some(unfit)) = (level, unfit) {
                 let found = match unfit {
                     Unfit::Other => "another cartridge than the sitting's, or none",
-                    Unfit::Worn => "the cartridge has made more strikes than it may",
+                    Unfit::Worn => {
+                        "the cartridge has made strikes that the record does not know of, or more than it may"
+                    }
                 };
                 (level, text) = (WARN, found.to_owned());
             }

@@ -19,7 +19,7 @@ use super::description::Description;
 use super::inputs::Inputs;
 use super::program::{Clock, unix_us};
 use super::scan::{self, ScanError};
-use super::terms::Terms;
+use super::terms::{SIMULATION, Terms};
 use crate::admit::{AdmitError, Admitted, DescriptionError, admit_file, check_arm};
 use crate::gate;
 use crate::hops::CellPlanner;
@@ -435,8 +435,13 @@ fn begin(
     if terms.limits == Limits::HARDWARE && record.sitting().is_none() {
         return Err(LoadError::NoSitting { record: path });
     }
-    // Better told now than at the first strike.
     let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
+    if terms.limits == Limits::HARDWARE {
+        record.check_not_simulated()?;
+    } else {
+        record.mark_simulated(SIMULATION, now_us)?;
+    }
+    // Better told now than at the first strike.
     record.check_sitting(now_us)?;
     let done = record.dots()?;
     gate::again(&record, new.admitted.plan(), &done, now_us)?;
@@ -458,6 +463,7 @@ fn begin(
         cartridge: record.sitting().map(|s| Agreed {
             cartridge: s.cartridge.id.clone(),
             strike_cap: s.cartridge.strike_cap,
+            used: record.sitting_strikes(),
         }),
         layer: record.sitting().map(|s| s.layer),
     };

@@ -3,7 +3,6 @@
 use stipple_core::Limits;
 
 use super::program::ProgramError;
-use crate::record::SIMULATED;
 use crate::rt::Lacking;
 
 /// Under which terms a plan is worked off.
@@ -18,6 +17,10 @@ pub struct Terms {
     /// ROS 2 tells whom to let in, as [`secured`] says.
     pub secured: bool,
 }
+
+/// What is said of limits that are not those for hardware.
+pub const SIMULATION: &str =
+    "limits for simulated hardware on a machine without real time were in force";
 
 /// What hardware may have to do without, where that is allowed by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,10 +59,6 @@ impl Terms {
     /// What the record must keep: under which name, and in words.
     #[must_use]
     pub fn notes(&self) -> Vec<(&'static str, String)> {
-        if self.limits != Limits::HARDWARE {
-            let text = "limits for simulated hardware on a machine without real time were in force";
-            return vec![(SIMULATED, text.to_owned())];
-        }
         let no_real_time = self.without_real_time().map(|lacking| {
             let text = format!("without real time, by allow_no_real_time: {lacking}");
             ("no_real_time", text)
@@ -74,6 +73,9 @@ impl Terms {
     /// What whoever reports must say; empty when there is nothing.
     #[must_use]
     pub fn remark(&self) -> String {
+        if self.limits != Limits::HARDWARE {
+            return SIMULATION.to_owned();
+        }
         let texts = self.notes().into_iter().map(|(_, text)| text);
         texts.collect::<Vec<_>>().join("; ")
     }
@@ -129,6 +131,6 @@ mod tests {
         let simulated = terms(Limits::LOOSE_CLOCK, None, false);
         assert!(simulated.check(NOTHING).is_ok());
         assert!(simulated.remark().contains("simulated"));
-        assert_eq!(simulated.notes()[0].0, SIMULATED);
+        assert!(simulated.notes().is_empty());
     }
 }

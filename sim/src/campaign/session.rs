@@ -1,6 +1,6 @@
 //! One session of a campaign.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +11,7 @@ use stipple_controller::session::Selection;
 use super::{CampaignError, Plans};
 use crate::chance::uniform;
 use crate::fault::draw;
-use crate::fault::{Fault, Kind, ProcessFault, RecordFault};
+use crate::fault::{Fault, Kind, ProcessFault, RecordFault, Signal};
 use crate::operator::Operator;
 use crate::plant::{NeedleConfig, PlantConfig, ScannerConfig, TrackerConfig};
 use crate::rig::{Failure, FaultName, Invariant, Latency, Rig, Sabotage, Setup};
@@ -231,6 +231,27 @@ fn compare_with_record(rig: &mut Rig) -> Result<(), RunError> {
     rig.require(Invariant::I3, lost.is_empty(), || {
         format!("dots {lost:?} were struck and are not done in the record")
     });
+    // What the needle device or its signals lie about, the record has from them.
+    let lies = |fault: &Fault| {
+        matches!(
+            fault.kind,
+            Kind::Needle(_) | Kind::Signal(Signal::NeedleState | Signal::Force, _)
+        )
+    };
+    if !rig.faults().iter().any(lies) {
+        let struck: BTreeSet<_> = (rig.plant.strikes().iter())
+            .filter(|strike| strike.depth > 0.0)
+            .map(|strike| strike.dot)
+            .collect();
+        let placed = dots.iter().filter(|(_, state)| **state == DotState::Placed);
+        let untrue: Vec<u32> = placed
+            .filter(|(dot, _)| !struck.contains(dot))
+            .map(|(dot, _)| dot.0)
+            .collect();
+        rig.require(Invariant::I3, untrue.is_empty(), || {
+            format!("dots {untrue:?} are placed by the record, and the needle was not in the skin")
+        });
+    }
     Ok(())
 }
 

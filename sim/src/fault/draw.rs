@@ -13,6 +13,9 @@ use crate::chance::uniform;
 /// by millimetres and back within that, and what looks so is the tracker's glitch, which is a fault of its own.
 const SHORTEST_JERK: Micros = Micros::from_ms(60);
 
+/// How much higher than scanned skin may stand, m. Source: own, from hardly to twice what H3 lets the head come nearer unseen.
+pub const SWOLLEN: [f64; 2] = [0.1e-3, 1.2e-3];
+
 /// A whole number below `count`, which is not zero.
 fn below(rng: &mut impl Rng, count: u64) -> u64 {
     rng.next_u64() % count.max(1)
@@ -211,7 +214,7 @@ fn head(rng: &mut impl Rng) -> Kind {
     match below(rng, 3) {
         0 => Kind::Head(HeadFault::Jerk(uniform(rng, 0.5e-3, 15e-3))),
         1 => Kind::Head(HeadFault::Drift(uniform(rng, 1e-3, 30e-3))),
-        _ => Kind::Swollen(uniform(rng, 0.1e-3, 1.2e-3)),
+        _ => Kind::Swollen(uniform(rng, SWOLLEN[0], SWOLLEN[1])),
     }
 }
 

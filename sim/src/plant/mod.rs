@@ -146,6 +146,8 @@ pub struct Plant {
     strikes: Vec<Strike>,
     invariants: Invariants,
     rng: ChaCha8Rng,
+    force_noise: f64,
+    cell_rng: ChaCha8Rng,
 }
 
 /// Where the arm waits before a session: at the station, or, where there is none, lifted off the first dot of a layer, with the head where
@@ -214,6 +216,8 @@ impl Plant {
             strikes: Vec::new(),
             invariants: Invariants::default(),
             rng: stream(4),
+            force_noise: config.needle.force_noise,
+            cell_rng: stream(9),
         })
     }
 
@@ -319,7 +323,8 @@ impl Plant {
             strike.depth = strike.depth.max(depth);
             strike.dragged = strike.dragged.max(contact.met.distance(&under.point));
         }
-        self.needle.set_force(force);
+        let noise = normal(&mut self.cell_rng, self.force_noise);
+        self.needle.set_force(force + noise);
     }
 
     /// The needle meets the skin.

@@ -14,6 +14,8 @@ pub struct NeedleConfig {
     pub watchdog: Micros,
     /// How fast it springs in, m/s.
     pub spring_speed: f64,
+    /// Noise of its load cell, standard deviation, N.
+    pub force_noise: f64,
     /// Force from which on it takes itself to be in the skin, N, and stops at the depth it was told; `None` when it cannot feel.
     pub feels: Option<f64>,
 }
@@ -26,6 +28,7 @@ impl Default for NeedleConfig {
             top_speed: 0.15,
             watchdog: Micros::from_ms(40),
             spring_speed: 0.5,
+            force_noise: 0.015,
             feels: Some(0.1),
         }
     }
@@ -119,6 +122,8 @@ pub struct SimNeedle {
     target: f64,
     speed: f64,
     stroke: Option<Stroke>,
+    /// The farthest out that it was told to be in this stroke, metres.
+    farthest: f64,
     /// How deep it may go in this stroke, and where it felt the skin, metres.
     depth: f64,
     met: Option<f64>,
@@ -140,6 +145,7 @@ impl SimNeedle {
             target: 0.0,
             speed: config.top_speed,
             stroke: None,
+            farthest: 0.0,
             depth: 0.0,
             met: None,
             strikes: 0,
@@ -215,11 +221,12 @@ impl SimNeedle {
                 if self.stroke.is_none_or(|s| s.permit != permit) {
                     self.stroke = Some(Stroke { permit, dot });
                     self.strikes += 1;
-                    self.met = None;
+                    (self.met, self.farthest) = (None, 0.0);
                 }
                 self.depth = depth;
                 // The mechanical end stop.
                 self.target = extension.max(0.0).min(self.config.stroke);
+                self.farthest = self.farthest.max(self.target);
                 self.speed = speed.min(self.config.top_speed);
             }
             DeviceCommand::Extend { .. } | DeviceCommand::Retract => self.draw_in(),
@@ -277,10 +284,10 @@ impl SimNeedle {
         }
     }
 
-    /// How far out it is told to be, metres; `None` while it is told to be in.
+    /// The farthest out that it was told to be in this stroke, metres; `None` while it is told to be in.
     #[must_use]
     pub fn told(&self) -> Option<f64> {
-        (self.target > 0.0).then_some(self.target)
+        (self.target > 0.0).then_some(self.farthest)
     }
 
     fn measure(&mut self) {

@@ -187,10 +187,15 @@ impl Rig {
             matches!(
                 kind,
                 Kind::Signal(Signal::Force | Signal::NeedleState, _)
-                    | Kind::Needle(_)
+                    | Kind::Needle(
+                        NeedleFault::StuckOut
+                            | NeedleFault::Slow(_)
+                            | NeedleFault::Silent
+                            | NeedleFault::TooFar(_)
+                            | NeedleFault::Deaf
+                    )
                     | Kind::Process(_)
                     | Kind::Record(RecordFault::Torn)
-                    | Kind::ClockStep(_)
             )
         };
         self.swelling() > 0.0 && self.kinds().any(|(_, kind)| disturbs(kind))
@@ -359,6 +364,13 @@ impl Rig {
             }),
             head_moved: moves,
             unfelt: self.meets_unfelt(),
+            led_unseen: self.distortion(Signal::Joints).is_some()
+                && self.kinds().any(|(_, kind)| {
+                    matches!(
+                        kind,
+                        Kind::Arm(ArmFault::Preempted | ArmFault::Diverted | ArmFault::MovesOn)
+                    )
+                }),
             head_told: self.distortion(Signal::HeadPose).is_some(),
             astray: self
                 .kinds()

@@ -29,6 +29,8 @@ pub(super) struct Excuses {
     pub head_moved: bool,
     /// The needle meets skin that is not where it was scanned, and that may not be felt.
     pub unfelt: bool,
+    /// Somebody else leads the arm, and something is wrong with how its joints are told.
+    pub led_unseen: bool,
     /// Something is wrong with how the head is told: how high the tip is may not be known, hidden or not.
     pub head_told: bool,
     /// Motions lead where no motion should: the core sees where the arm is when it is there.
@@ -45,6 +47,7 @@ pub(super) struct Until {
     pub needle: Option<Micros>,
     pub head_moved: Option<Micros>,
     pub unfelt: Option<Micros>,
+    pub led_unseen: Option<Micros>,
     pub head_told: Option<Micros>,
     pub astray: Option<Micros>,
 }
@@ -58,6 +61,7 @@ impl Until {
             needle,
             head_moved,
             unfelt,
+            led_unseen,
             head_told,
             astray,
         } = excuses;
@@ -69,6 +73,7 @@ impl Until {
             (needle, &mut self.needle, AFTERMATH),
             (head_moved, &mut self.head_moved, UNSEEN),
             (unfelt, &mut self.unfelt, AFTERMATH),
+            (led_unseen, &mut self.led_unseen, ARM_OBEYS),
             (head_told, &mut self.head_told, AFTERMATH),
             (astray, &mut self.astray, FOLLOWED),
         ] {

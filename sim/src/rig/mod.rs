@@ -420,6 +420,11 @@ impl Rig {
             .ok_or(RecordError::Failed)
     }
 
+    /// All faults of the session.
+    pub(crate) fn faults(&self) -> &[Fault] {
+        &self.setup.faults
+    }
+
     /// How many faults of each kind were injected.
     pub const fn injected(&self) -> &BTreeMap<FaultName, u32> {
         &self.injected

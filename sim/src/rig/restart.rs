@@ -7,7 +7,7 @@ use std::sync::Arc;
 use stipple_controller::admit::Admitted;
 use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::Micros;
-use stipple_controller::record::{Binding, DotState, Durability, Record, RecordError, SIMULATED};
+use stipple_controller::record::{Binding, DotState, Durability, Record, RecordError};
 use stipple_controller::session::{Before, Session, SessionConfig};
 use stipple_model::plan::DotId;
 
@@ -30,11 +30,8 @@ pub(super) fn open(
     // Virtual time begins in 1970: the same run writes the same record.
     match path {
         Some(path) => {
-            let is_new = !path.exists();
             let mut record = Record::open(path, binding, Durability::ProcessCrash, now_us)?;
-            if is_new {
-                record.event(SIMULATED, "on simulated hardware, in virtual time", now_us)?;
-            }
+            record.mark_simulated("on simulated hardware, in virtual time", now_us)?;
             Ok(record)
         }
         None => Record::in_memory(binding, now_us),

@@ -22,6 +22,8 @@ const ANGLE: f64 = 16.0 * std::f64::consts::PI / 180.0;
 /// How much deeper than planned a strike may be when nothing lied, m. Source: H2, 0.2 mm, and the 0.3 mm that a breathing head comes nearer
 /// while the needle is in it, within what H3 lets it move.
 const DEEPER: f64 = 0.5e-3;
+/// And so much more where the skin stands higher than it was scanned and that cannot be felt, m. Source: the most that is drawn.
+const SWOLLEN: f64 = crate::fault::draw::SWOLLEN[1];
 /// Tip speeds, m/s: free, hovering, and towards the skin near it. Source: H12, and the tenth that the core allows for measuring.
 const FREE: f64 = 0.25 * 1.1;
 const HOVERING: f64 = 0.05 * 1.1;
@@ -268,11 +270,7 @@ impl Watch {
             Broken::StrikeOffPatch => where_it_is,
             // A needle that is jammed in a head that moves, or held by an arm that somebody else moves: only a spring and a depth stop help.
             Broken::TooDeep => {
-                where_it_is
-                    || lasts(until.head_moved)
-                    || lasts(until.needle)
-                    || lasts(until.arm)
-                    || lasts(until.unfelt)
+                where_it_is || lasts(until.head_moved) || lasts(until.needle) || lasts(until.arm)
             }
             Broken::StruckTwice => lasts(until.needle),
             // A head that is thrown off the needle and back: no command came between.
@@ -280,7 +278,7 @@ impl Watch {
                 lasts(until.head_moved) || lasts(until.blind_head) || lasts(until.needle)
             }
             // A motion that begins where the joints are not is the arm's own controller's to refuse.
-            Broken::JointTooFast => lasts(until.blind_joints),
+            Broken::JointTooFast => lasts(until.blind_joints) || lasts(until.led_unseen),
             Broken::MovedNeedleOut => {
                 lasts(until.arm) || lasts(until.blind_joints) || lasts(until.blind_needle)
             }
@@ -307,12 +305,16 @@ impl Watch {
             || lasts(until.head_moved, at)
             || lasts(until.arm, at)
             || (strike.lateral <= LATERAL && strike.angle <= ANGLE);
+        let unfelt = if lasts(until.unfelt, at) {
+            SWOLLEN
+        } else {
+            0.0
+        };
         let deep = lied
             || lasts(until.head_moved, at)
             || lasts(until.needle, at)
             || lasts(until.arm, at)
-            || lasts(until.unfelt, at)
-            || strike.depth_error <= DEEPER;
+            || strike.depth_error <= DEEPER + unfelt;
         self.check(Invariant::I2, right, at, || {
             format!(
                 "dot {} was struck {:.2} mm beside it at {:.1}°",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use stipple_core::*;
 
-use crate::plant::{Nuisance, Plant};
+use crate::plant::{GAP, Nuisance, Plant};
 
 /// A core on a plant, with all laws checked at every tick.
 pub struct Bench {
@@ -16,9 +16,13 @@ pub struct Bench {
     pub nonces: BTreeSet<u64>,
     pub outcomes: Vec<(Dot, Outcome)>,
     pub striking: Option<(u32, u64)>,
+    /// The farthest that the needle was out since the last outcome, m.
+    pub deepest: f64,
     /// Since when the arm says that it arrived, and the first joint state at rest after that.
     pub arrived: Option<(HopId, Micros)>,
     pub rests: Option<Micros>,
+    /// The inputs are those of the plant.
+    pub told_truly: bool,
     pub log: Vec<(Micros, Sensed, Queue, String)>,
 }
 
@@ -33,8 +37,10 @@ impl Bench {
             nonces: BTreeSet::new(),
             outcomes: Vec::new(),
             striking: None,
+            deepest: 0.0,
             arrived: None,
             rests: None,
+            told_truly: true,
             log: Vec::new(),
         }
     }
@@ -167,7 +173,16 @@ impl Bench {
                 out.state
             );
         }
+        self.deepest = self.deepest.max(self.plant.extension);
         if let Some((dot, outcome)) = out.outcome {
+            let deepest = core::mem::take(&mut self.deepest);
+            if let (Outcome::Placed { depth, .. }, true) = (outcome, self.told_truly) {
+                let really = deepest - GAP;
+                assert!(
+                    really > 0.0 && depth <= really + 0.25e-3,
+                    "{dot:?} is said to be placed {depth} m deep and is {really}"
+                );
+            }
             assert!(
                 self.outcomes.iter().all(|(d, _)| *d != dot),
                 "two outcomes of {dot:?}"

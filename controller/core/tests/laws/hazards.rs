@@ -142,6 +142,7 @@ fn a_needle_that_is_farther_out_than_it_was_told_is_drawn_in_at_once() {
 /// last, how deep it went beyond `skin`, and what became of the dot.
 fn stroke(bench: &mut Bench, pushes: &dyn Fn(f64) -> f64) -> (f64, f64, f64, Outcome) {
     let (mut most, mut last, mut deepest) = (0.0f64, 0.0, 0.0f64);
+    bench.told_truly = false;
     for _ in 0..2_000 {
         bench.plant.advance();
         bench.plant.refill(&mut bench.queue, &mut bench.next);
@@ -222,6 +223,26 @@ fn what_is_met_too_soon_or_not_at_all_is_in_doubt() {
             assert_eq!(pauses, k == 3, "{doubt:?} after {k}");
         }
     }
+    // One report alone that shows force is noise; the dot is not cut short for it.
+    let mut bench = reach(State::Approaching);
+    let spiked = core::cell::Cell::new(false);
+    let spike = |extension: f64| {
+        let spikes = extension > gap - 0.4e-3 && !spiked.replace(extension > gap - 0.4e-3);
+        sound(extension) + if spikes { 5.0 } else { 0.0 }
+    };
+    let depth = bench.queue.front().unwrap().depth;
+    let (_, last, _, outcome) = stroke(&mut bench, &spike);
+    assert!(spiked.get() && (last - gap - depth).abs() < 1e-9, "{last}");
+    assert!(matches!(outcome, Outcome::Placed { .. }), "{outcome:?}");
+    // Drawn back for too much force before the skin: nothing was placed.
+    let mut bench = reach(State::Extending);
+    while bench.plant.extension < 0.3e-3 {
+        bench.tick(None);
+    }
+    bench.plant.nuisance = Nuisance::Force;
+    assert!(bench.until(400, |out| out.outcome.is_some()));
+    let doubt = Doubt::Fault(Fault::ForceHigh);
+    assert_eq!(bench.outcomes.last().unwrap().1, Outcome::InDoubt(doubt));
     // A device that feels nothing from the start is not held to it: its dots are judged by how far it was out.
     let mut bench = reach(State::Approaching);
     for _ in 0..4 {

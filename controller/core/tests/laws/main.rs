@@ -482,6 +482,7 @@ proptest! {
             let (tip, needle) = (sensed.tip.as_mut().unwrap(), sensed.needle.as_mut().unwrap());
             (tip.at, tip.lateral, tip.gap, tip.angle) = (at(ages[2]), values[3], values[4], values[5]);
             (needle.at, needle.extension, needle.force) = (at(ages[3]), values[6], values[7]);
+            bench.told_truly = false;
             let before = bench.queue.clone();
             let out = bench.core.step(bench.plant.now, &sensed, &mut bench.queue);
             if let NeedleCommand::Extend(stroke) = &out.needle {

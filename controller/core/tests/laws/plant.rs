@@ -179,6 +179,11 @@ impl Plant {
         }
     }
 
+    /// What the skin does to the needle, N.
+    fn push(&self) -> f64 {
+        if self.extension > GAP { 0.4 } else { 0.1 }
+    }
+
     pub fn sensed(&self, queue: &Queue, command: Option<Command>) -> Sensed {
         let n = self.nuisance;
         let old = |ms: u64| Micros(self.now.0 - ms * 1000);
@@ -263,7 +268,11 @@ impl Plant {
                 },
                 state,
                 extension: self.extension,
-                force: if n == Nuisance::Force { 12.0 } else { 0.1 },
+                force: if n == Nuisance::Force {
+                    12.0
+                } else {
+                    self.push()
+                },
                 permit: if n == Nuisance::ForeignPermit {
                     7
                 } else {
