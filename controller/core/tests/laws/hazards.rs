@@ -3,7 +3,7 @@
 use stipple_core::*;
 
 use crate::bench::{Bench, reach, under_way};
-use crate::plant::{GAP, LINK, Nuisance};
+use crate::plant::Nuisance;
 
 /// From `state` on everything is well but for what `frozen` makes of the inputs, given the moment it froze. How long until the fault, and
 /// whether the needle was commanded out in the tick of the fault or after.
@@ -135,119 +135,6 @@ fn a_needle_that_is_farther_out_than_it_was_told_is_drawn_in_at_once() {
         out_by(told + 0.19e-3)(&mut sensed, Micros::ZERO);
         let out = bench.core.step(bench.plant.now, &sensed, &mut bench.queue);
         assert_eq!(out.fault, None, "{state:?}");
-    }
-}
-
-/// A stroke of which each report tells the force that `pushes` makes of the extension; how far the needle was told to come out, at most and at
-/// last, how deep it went beyond `skin`, and what became of the dot.
-fn stroke(bench: &mut Bench, pushes: &dyn Fn(f64) -> f64) -> (f64, f64, f64, Outcome) {
-    let (mut most, mut last, mut deepest) = (0.0f64, 0.0, 0.0f64);
-    bench.told_truly = false;
-    for _ in 0..2_000 {
-        bench.plant.advance();
-        bench.plant.refill(&mut bench.queue, &mut bench.next);
-        let mut sensed = bench.plant.sensed(&bench.queue, None);
-        let needle = sensed.needle.as_mut().unwrap();
-        needle.force = pushes(needle.extension);
-        let before = bench.queue.clone();
-        let out = bench.core.step(bench.plant.now, &sensed, &mut bench.queue);
-        bench.judge(&sensed, &before, &out);
-        if let NeedleCommand::Extend(stroke) = &out.needle {
-            (most, last) = (most.max(stroke.extension()), stroke.extension());
-        }
-        deepest = deepest.max(bench.plant.extension);
-        bench.plant.obey(&out, &mut bench.queue);
-        assert_eq!(out.fault, None);
-        if let Some((_, outcome)) = out.outcome {
-            return (most, last, deepest, outcome);
-        }
-    }
-    panic!("no dot in four seconds")
-}
-
-/// Skin that the needle meets at this extension, as a load cell tells that is off by `tare`.
-fn skin_at(met: f64, tare: f64) -> impl Fn(f64) -> f64 {
-    move |extension| tare + if extension > met { 0.3 } else { 0.0 }
-}
-
-/// H2: wherever the needle really meets the skin, it is told to go no deeper than the dot's depth and what it does between two reports,
-/// 0.2 mm; and how deep that is.
-#[test]
-fn the_depth_counts_from_where_the_skin_was_met() {
-    for early in [0.0, 0.1e-3, 0.3e-3, 0.45e-3] {
-        for tare in [0.0, 5.0, -5.0] {
-            let mut bench = reach(State::Approaching);
-            let (gap, depth) = (GAP, bench.queue.front().unwrap().depth);
-            let met = gap - early;
-            let (most, last, deepest, outcome) = stroke(&mut bench, &skin_at(met, tare));
-            assert!((most - gap - depth).abs() < 1e-9, "{most}");
-            // The bench's needle hears late, and feels nothing by itself.
-            let deeper = last - met - depth;
-            assert!(
-                (-1e-9..=0.2e-3 + 1e-9).contains(&deeper),
-                "{early}: {deeper}"
-            );
-            let Outcome::Placed { depth: told, .. } = outcome else {
-                panic!("{outcome:?}")
-            };
-            assert!((told - (deepest - met)).abs() <= 0.2e-3 + 1e-9, "{told}");
-        }
-    }
-}
-
-/// H2: a needle that meets something well before the skin should be goes in; one that has felt the skin in each strike and feels none
-/// leaves its dot in doubt; three of either pause.
-#[test]
-fn what_is_met_too_soon_or_not_at_all_is_in_doubt() {
-    let gap = GAP;
-    let sound = skin_at(gap, 0.0);
-    let cases: [(&dyn Fn(f64) -> f64, Doubt); 2] = [
-        (&skin_at(gap - 0.75e-3, 0.0), Doubt::Guard(Refusal::Contact)),
-        (&|_| 0.0, Doubt::Unfelt),
-    ];
-    for (pushes, doubt) in cases {
-        let mut bench = reach(State::Approaching);
-        let (.., outcome) = stroke(&mut bench, &sound);
-        assert!(matches!(outcome, Outcome::Placed { .. }), "{outcome:?}");
-        for k in 1..=3 {
-            let (.., deepest, outcome) = stroke(&mut bench, pushes);
-            assert_eq!(outcome, Outcome::InDoubt(doubt));
-            let early = doubt == Doubt::Guard(Refusal::Contact);
-            // Told to go in by the next report; what it goes on meanwhile is its link's.
-            let late = (LINK as f64 + 2.0) * 0.2e-3;
-            assert!(
-                !early || deepest <= gap - 0.75e-3 + late + 1e-9,
-                "{deepest}"
-            );
-            let pauses = bench.core.state() == State::Pausing;
-            assert_eq!(pauses, k == 3, "{doubt:?} after {k}");
-        }
-    }
-    // One report alone that shows force is noise; the dot is not cut short for it.
-    let mut bench = reach(State::Approaching);
-    let spiked = core::cell::Cell::new(false);
-    let spike = |extension: f64| {
-        let spikes = extension > gap - 0.4e-3 && !spiked.replace(extension > gap - 0.4e-3);
-        sound(extension) + if spikes { 5.0 } else { 0.0 }
-    };
-    let depth = bench.queue.front().unwrap().depth;
-    let (_, last, _, outcome) = stroke(&mut bench, &spike);
-    assert!(spiked.get() && (last - gap - depth).abs() < 1e-9, "{last}");
-    assert!(matches!(outcome, Outcome::Placed { .. }), "{outcome:?}");
-    // Drawn back for too much force before the skin: nothing was placed.
-    let mut bench = reach(State::Extending);
-    while bench.plant.extension < 0.3e-3 {
-        bench.tick(None);
-    }
-    bench.plant.nuisance = Nuisance::Force;
-    assert!(bench.until(400, |out| out.outcome.is_some()));
-    let doubt = Doubt::Fault(Fault::ForceHigh);
-    assert_eq!(bench.outcomes.last().unwrap().1, Outcome::InDoubt(doubt));
-    // A device that feels nothing from the start is not held to it: its dots are judged by how far it was out.
-    let mut bench = reach(State::Approaching);
-    for _ in 0..4 {
-        let (.., outcome) = stroke(&mut bench, &|_| 0.0);
-        assert!(matches!(outcome, Outcome::Placed { .. }), "{outcome:?}");
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod arm;
 mod bench;
+mod contact;
 mod hazards;
 mod lifting;
 mod parking;
