@@ -113,13 +113,16 @@ fn what_no_way_leads_to_is_told_with_what_stands_in_the_way() {
         to: [0.0, 0.06, -0.04],
         radius: Length::from_mm(12.0),
     }];
-    let plan = composed(7, &treatment(1500).0, 1, cell).unwrap();
-    println!(
-        "{} of {}: {:?}",
-        planned(&plan),
-        plan.dots.len(),
-        plan.findings
-    );
+    let plan = composed(7, &treatment(300).0, 1, cell).unwrap();
+    let unconnected = Outcome::Skipped(SkipReason::Unconnected);
+    let dots = plan.dots.iter().filter(|d| d.outcome == unconnected);
+    assert!(dots.count() > 0, "nothing is walled off");
+    let told = plan
+        .findings
+        .iter()
+        .filter(|f| f.code == "skipped_unconnected");
+    let told: Vec<&str> = told.map(|f| f.text.as_str()).collect();
+    assert!(told.iter().any(|text| text.contains("cable")), "{told:?}");
 }
 
 #[test]
