@@ -11,6 +11,7 @@ pub mod design;
 pub mod dots;
 pub mod estimate;
 pub mod export;
+mod findings;
 pub mod hops;
 pub mod measure;
 pub mod picture;
