@@ -13,21 +13,21 @@ use stipple_model::limits::HOVER;
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::normals::{NORMAL_OFF, Normals};
 use stipple_model::plan::{
-    Dot, DotId, Finding, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance,
-    SessionEstimate, Shade, SkipReason, Skips,
+    Dot, DotId, Inconsistency, KeepOut, Measure, Outcome, Plan, Provenance, SessionEstimate, Shade,
+    SkipReason,
 };
 use stipple_model::treatment::{ShadeDesign, Treatment};
 use stipple_model::units::Length;
 
 use crate::design::{self, DesignError, Scalp};
-use crate::dots::existing::Existing;
 use crate::dots::{self, DotField, LayoutError};
+use crate::findings;
 use crate::measure;
 use crate::poses::{self, Pose, Refusal, Sheets, Site, Surroundings};
-use crate::reach::{self, Bounds, Place};
+use crate::reach::{self, Bounds};
 use crate::register::{Anatomy, Registration};
-use crate::scan::{ScanError, ScanFinding, Scanned, cover, fit};
-use crate::session::{Layer, Sessions};
+use crate::scan::{ScanError, Scanned, fit};
+use crate::session::{Layer, Ordered, Sessions};
 use crate::station::{self, StationError};
 use crate::wanted;
 
@@ -239,6 +239,32 @@ fn leave_rough_skin_out(
         });
 }
 
+/// How often dots that no way leads to are given another pose, as long as that reaches more of them. Source: own.
+const ROUNDS: usize = 3;
+
+/// The poses with others for dots that no way led to; `None` where there are none.
+fn with_other_poses(
+    surroundings: &Surroundings<'_>,
+    sites: &[Site],
+    poses: &[Result<Pose, Refusal>],
+) -> Option<Vec<Result<Pose, Refusal>>> {
+    let is_unconnected =
+        |p: &Result<Pose, Refusal>| matches!(p, Err(r) if r.reason == SkipReason::Unconnected);
+    let numbered = (0u32..).zip(poses);
+    let lost: Vec<u32> = numbered
+        .filter_map(|(i, pose)| is_unconnected(pose).then_some(i))
+        .collect();
+    let found = poses::anew(surroundings, sites, poses, &lost);
+    if found.is_empty() {
+        return None;
+    }
+    let mut anew = poses.to_vec();
+    for (dot, pose) in found {
+        anew[dot as usize] = Ok(pose);
+    }
+    Some(anew)
+}
+
 /// Plans. `watch` is told each stage and the share of it that is done, and says whether to go on.
 ///
 /// # Errors
@@ -319,8 +345,22 @@ pub fn plan(
     let station = station.map(|at| station::find(&surroundings, at, &poses));
     let station = station.transpose()?;
     let share = |done| watch(Stage::Hops, done);
-    let layers = sessions.prove(&surroundings, station, &orders, &mut poses, &share);
-    let layers = layers.ok_or(ComposeError::BrokenOff)?;
+    let prove = |orders: &[Ordered], poses: &mut [Result<Pose, Refusal>]| {
+        let layers = sessions.prove(&surroundings, station, orders, poses, &share);
+        layers.ok_or(ComposeError::BrokenOff)
+    };
+    let mut layers = prove(&orders, &mut poses)?;
+    for _ in 0..ROUNDS {
+        let Some(mut anew) = with_other_poses(&surroundings, &sites, &poses) else {
+            break;
+        };
+        let more = prove(&sessions.order(&anew), &mut anew)?;
+        let count = |poses: &[Result<Pose, Refusal>]| poses.iter().flatten().count();
+        if count(&anew) <= count(&poses) {
+            break;
+        }
+        (poses, layers) = (anew, more);
+    }
     finish(Stage::Hops)?;
     let mut findings = findings::of_scan(scan, registration, &head);
     findings.extend(scalp.findings.iter().cloned());

@@ -16,7 +16,11 @@ use crate::register::Registration;
 use crate::scan::{ScanFinding, Scanned, cover};
 
 /// What scan and registration found.
-pub(crate) fn of_scan(scan: &Scanned, registration: &Registration, head: &SurfaceMesh<Head>) -> Vec<Finding> {
+pub(crate) fn of_scan(
+    scan: &Scanned,
+    registration: &Registration,
+    head: &SurfaceMesh<Head>,
+) -> Vec<Finding> {
     let cover = cover::cover(head, &registration.anatomy);
     let cover = cover.and_then(|cover| cover.finding());
     let findings = scan.findings.iter().chain(&cover);

@@ -56,7 +56,7 @@ impl Core {
             // What it was told last it has heard by then, and has gone back.
             let heard = Micros(self.limits.needle_echo.0.saturating_mul(2));
             let told = match strike.less_since {
-                Some(since) if now.passed(since, heard) => strike.extension,
+                Some(since) if needle.at >= since.after(heard) => strike.extension,
                 _ => strike.told,
             };
             needle.extension > told + self.limits.needle_over
@@ -210,10 +210,14 @@ impl Core {
         } else {
             None
         };
-        if let (Some(strike), Some(needle)) = (&mut self.strike, sensed.needle)
-            && needle.permit == strike.nonce
-        {
-            strike.see(&needle, sensed.tip, &self.limits);
+        match (&mut self.strike, sensed.needle) {
+            (Some(strike), Some(needle)) if needle.permit == strike.nonce => {
+                strike.see(&needle, sensed.tip, &self.limits);
+            }
+            (None, Some(needle)) if needle.at > self.idle.0 => {
+                self.idle = (needle.at, [self.idle.1[1], needle.force]);
+            }
+            _ => {}
         }
     }
 }

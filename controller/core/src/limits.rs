@@ -33,6 +33,9 @@ pub struct Limits {
     /// The needle has met something when the force along it is so much more than where its stroke began, N. Source: own, above a load cell's
     /// noise and a tenth of what breaks skin.
     pub contact_force: f64,
+    /// Whether every dot must be felt to be placed, from the first on; else only where one was felt before. Source: own, hardware must have a
+    /// load cell.
+    pub feels: bool,
     /// How much sooner than tracker, registration and scan have it the needle may meet the skin, m. Source: own, as far as H3 lets the head
     /// come nearer.
     pub contact_early: f64,
@@ -189,6 +192,7 @@ impl Limits {
         head_calm: Micros::from_ms(300),
         axial_force: 10.0,
         contact_force: 0.1,
+        feels: true,
         contact_early: 0.5e-3,
         rest_speed: 0.01,
         moving_speed: 0.05,
@@ -248,14 +252,15 @@ impl Limits {
     };
 
     /// For simulated hardware on a machine without real time: joint states to 60 ms, ticks to 40 ms apart (as long as the needle waits before
-    /// it draws in by itself), needle states to 100 ms, head poses to 80 ms for a strike and 200 ms before a stop. All else as
-    /// [`Limits::HARDWARE`]. Whoever uses it says so in the report.
+    /// it draws in by itself), needle states to 100 ms, head poses to 80 ms for a strike and 200 ms before a stop; and a needle device may feel
+    /// nothing. All else as [`Limits::HARDWARE`]. Whoever uses it says so in the report.
     pub const LOOSE_CLOCK: Self = Self {
         tick_gap: Micros::from_ms(40),
         joints_age: Micros::from_ms(60),
         head_age_strike: Micros::from_ms(80),
         head_age: Micros::from_ms(200),
         needle_age: Micros::from_ms(100),
+        feels: false,
         ..Self::HARDWARE
     };
 }

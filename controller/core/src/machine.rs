@@ -63,6 +63,8 @@ pub struct Core {
     pub(crate) doubts_in_row: u16,
     /// The force has shown where the skin is, in a dot that was placed: it does so in each.
     pub(crate) feels: bool,
+    /// When the last report of a needle without a strike arrived, and the forces in that and the one before, N.
+    pub(crate) idle: (Micros, [f64; 2]),
     /// When the last strike was accounted for.
     pub(crate) struck: Option<Micros>,
     /// The pause is the plan's stop before the first target.
@@ -160,7 +162,8 @@ impl Core {
             failures: 0,
             skips_in_row: 0,
             doubts_in_row: 0,
-            feels: false,
+            feels: limits.feels,
+            idle: (Micros::ZERO, [0.0; 2]),
             struck: None,
             at_stop: false,
             after: After::Pause,
@@ -372,7 +375,7 @@ impl Core {
                 Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Guard(Refusal::Contact)))
             }
             None => Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Short)),
-            Some(_) if self.feels && !is_felt => {
+            Some(_) if self.feels && !strike.touch.felt => {
                 Outcome::InDoubt(strike.ended.unwrap_or(Doubt::Unfelt))
             }
             Some(depth) => {
@@ -385,7 +388,10 @@ impl Core {
         };
         self.doubts_in_row = match outcome {
             Outcome::InDoubt(
-                Doubt::Slow | Doubt::Short | Doubt::Unfelt | Doubt::Guard(Refusal::Contact),
+                Doubt::Slow
+                | Doubt::Short
+                | Doubt::Unfelt
+                | Doubt::Guard(Refusal::Contact | Refusal::Needle),
             ) => self.doubts_in_row.saturating_add(1),
             Outcome::Placed { .. } => 0,
             // Something else ended it.

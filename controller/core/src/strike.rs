@@ -5,6 +5,9 @@ use crate::output::{Dot, Doubt};
 use crate::sensed::{NeedleSeen, TipSeen};
 use crate::time::Micros;
 
+/// A dot that is less deep than this share of what was wanted may have been pressed and not pierced. Source: own.
+const PIERCED: f64 = 0.25;
+
 /// A strike under way.
 #[derive(Debug, Clone, Copy)]
 pub struct Strike {
@@ -30,8 +33,10 @@ pub struct Strike {
 /// What the force of a strike's reports shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Touch {
-    /// The force when the strike began, N.
+    /// The force before the strike began, N.
     pub tare: f64,
+    /// Some report showed force, on the way out or in.
+    pub felt: bool,
     /// The farthest extension that was reported without force, m.
     pub free: f64,
     /// When the last report arrived that was looked at.
@@ -43,13 +48,17 @@ pub struct Touch {
 }
 
 impl Touch {
+    fn shows(&self, force: f64, least: f64) -> bool {
+        (force - self.tare).abs() >= least
+    }
+
     /// Takes a report.
     fn see(&mut self, needle: &NeedleSeen, least: f64) {
         if needle.at <= self.seen || self.met.is_some() {
             return;
         }
         self.seen = needle.at;
-        if (needle.force - self.tare).abs() >= least {
+        if self.shows(needle.force, least) {
             self.met = self.first;
             self.first = self.first.or(Some(needle.extension));
         } else {
@@ -62,16 +71,22 @@ impl Touch {
 impl Strike {
     /// Takes a report of the needle that is out for it, and where the tip was seen then.
     pub fn see(&mut self, needle: &NeedleSeen, tip: Option<TipSeen>, limits: &Limits) {
-        // What it feels on its way in is the skin's hold on it.
-        let goes_on = needle.extension >= self.deepest;
-        // Farther out than it can be: a fault, and no depth.
-        let can_be = needle.extension <= limits.stroke + limits.needle_over;
-        if !goes_on || !can_be {
+        // Farther out than it can be, or in: no depth.
+        let can_be = needle.extension <= limits.stroke + limits.needle_over
+            && needle.extension > limits.needle_in;
+        if !can_be {
             return;
         }
         let (before, had_met) = (self.deepest, self.touch.met.is_some());
-        self.touch.see(needle, limits.contact_force);
-        self.deepest = needle.extension;
+        // What is more is no skin but a fault.
+        if needle.force.abs() <= limits.axial_force {
+            self.touch.felt |= self.touch.shows(needle.force, limits.contact_force);
+            // What it feels on its way in is the skin's hold on it.
+            if needle.extension >= self.deepest - limits.needle_in {
+                self.touch.see(needle, limits.contact_force);
+            }
+        }
+        self.deepest = self.deepest.max(needle.extension);
         let meets = !had_met && self.touch.met.is_some();
         let crosses = before < self.gap && self.deepest >= self.gap;
         if (meets || crosses)
@@ -112,6 +127,6 @@ impl Strike {
         // Short of where the skin should be it has placed a dot only if it was felt and went on a good way.
         let is_through =
             self.deepest >= self.gap || (self.touch.met.is_some() && depth >= 0.5 * self.depth);
-        (is_out && is_through && depth >= 0.0).then_some(depth)
+        (is_out && is_through && depth >= PIERCED * self.depth).then_some(depth)
     }
 }

@@ -182,8 +182,16 @@ impl Core {
                     .tip
                     .map_or((0.0, 0.0), |tip| (tip.gap, tip.lateral));
                 let extension = gap + target.depth;
+                // Of two the one nearer to nothing: one alone may be noise.
+                let [before, last] = self.idle.1;
+                let tare = if before.abs() < last.abs() {
+                    before
+                } else {
+                    last
+                };
                 let touch = Touch {
-                    tare: step.sensed.needle.map_or(0.0, |needle| needle.force),
+                    tare,
+                    felt: false,
                     free: 0.0,
                     seen: step.now,
                     first: None,

@@ -14,8 +14,12 @@ struct Numbers {
     agreed: Option<Agreed>,
     reported: String,
     strikes: u32,
-    /// The agreed cartridge's count when it was first reported.
-    found: Option<u32>,
+    /// The agreed cartridge's last count.
+    last: Option<u32>,
+    /// Another one, or none, was reported since.
+    away: bool,
+    /// The agreed one had more strikes than were known of, at first or when it came back.
+    used_elsewhere: bool,
 }
 
 /// What a sitting is to be made with.
@@ -44,8 +48,23 @@ impl Numbers {
         if agreed.cartridge != number {
             return Some(Unfit::Other);
         }
-        let is_known = self.found.is_none_or(|found| found <= agreed.used);
-        (!is_known || self.strikes > agreed.strike_cap).then_some(Unfit::Worn)
+        (self.used_elsewhere || self.strikes > agreed.strike_cap).then_some(Unfit::Worn)
+    }
+
+    /// Follows the agreed cartridge's own count.
+    fn follow(&mut self, number: &str, strikes: u32) {
+        let Some(agreed) = &self.agreed else { return };
+        if agreed.cartridge != number {
+            self.away = true;
+            return;
+        }
+        let known = match self.last {
+            None => agreed.used,
+            Some(last) if self.away => last,
+            Some(_) => strikes,
+        };
+        self.used_elsewhere |= strikes > known;
+        (self.last, self.away) = (Some(strikes), false);
     }
 }
 
@@ -57,20 +76,15 @@ impl Fitted {
     /// From now on this cartridge must be fitted; `None` where no sitting says which.
     pub fn agree(&self, agreed: Option<Agreed>) {
         let mut numbers = self.numbers();
-        (numbers.agreed, numbers.found) = (agreed, None);
+        (numbers.agreed, numbers.last) = (agreed, None);
+        (numbers.away, numbers.used_elsewhere) = (false, false);
     }
 
     /// Takes the number that is reported, empty where none is fitted, and the strikes made with it. Whether it is fit for the sitting.
     pub fn report(&self, number: &str, strikes: u32) -> bool {
         let mut numbers = self.numbers();
         numbers.strikes = strikes;
-        let is_agreed = numbers
-            .agreed
-            .as_ref()
-            .is_some_and(|a| a.cartridge == number);
-        if is_agreed && numbers.found.is_none() {
-            numbers.found = Some(strikes);
-        }
+        numbers.follow(number, strikes);
         if !number.chars().take(LONGEST).eq(numbers.reported.chars()) {
             numbers.reported = number.chars().take(LONGEST).collect();
         }
@@ -122,5 +136,14 @@ mod tests {
             used: 7,
         }));
         assert!(!fitted.report("N-1", 8));
+        // So is one that was taken out and used.
+        fitted.agree(Some(Agreed {
+            cartridge: "N-1".to_owned(),
+            strike_cap: 100,
+            used: 7,
+        }));
+        assert!(fitted.report("N-1", 7) && fitted.report("N-1", 20));
+        assert!(!fitted.report("", 0) && fitted.report("N-1", 20));
+        assert!(!fitted.report("", 0) && !fitted.report("N-1", 21));
     }
 }

@@ -438,13 +438,15 @@ fn begin(
     let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
     if terms.limits == Limits::HARDWARE {
         record.check_not_simulated()?;
-    } else {
-        record.mark_simulated(SIMULATION, now_us)?;
     }
     // Better told now than at the first strike.
     record.check_sitting(now_us)?;
     let done = record.dots()?;
     gate::again(&record, new.admitted.plan(), &done, now_us)?;
+    // What is refused leaves no mark.
+    if terms.limits != Limits::HARDWARE {
+        record.mark_simulated(SIMULATION, now_us)?;
+    }
     for (name, text) in terms.notes() {
         record.event(name, &text, now_us)?;
     }

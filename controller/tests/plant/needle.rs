@@ -28,7 +28,11 @@ impl NeedlePort for Needle {
         let value = NeedleReport {
             state,
             extension: self.extension,
-            axial_force: 0.2,
+            // It is in the skin for the last of its way.
+            axial_force: match self.goal {
+                Some((goal, ..)) if self.extension > goal - 0.25e-3 => 0.5,
+                _ => 0.2,
+            },
             permit: self.permit,
             ours: true,
         };

@@ -6,6 +6,7 @@
 //! never changes branch and the roll changes smoothly. [`assign`] then gives every dot the pose that its region has there. A dot that
 //! cannot be placed gets a reason, and the pair of things that stands in the way.
 
+mod anew;
 mod assign;
 mod candidate;
 mod rolls;
@@ -26,6 +27,7 @@ use stipple_model::motion::can_lift;
 use stipple_model::plan::{KeepOut, SkipReason, tip_pose};
 use stipple_model::units::Angle;
 
+pub use anew::anew;
 pub use assign::assign;
 use rolls::Branches;
 pub use sheets::Sheets;
