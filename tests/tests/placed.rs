@@ -131,10 +131,10 @@ fn dots_behind_a_guards_wall_get_another_pose_and_the_wall_is_told() {
             turned[5] += 0.3 * f64::from(k);
             turned
         });
-        let clear = turns
+        let mut clear = turns
             .filter(|turned| work.arm().within_limits(turned))
             .filter(|turned| work.blocked(turned, &base_from_head).is_none());
-        clear.last()
+        clear.next_back()
     };
     let told = hovers.filter_map(|hover| {
         let proven = Proven {
