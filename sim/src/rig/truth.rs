@@ -270,7 +270,11 @@ impl Watch {
             Broken::StrikeOffPatch => where_it_is,
             // A needle that is jammed in a head that moves, or held by an arm that somebody else moves: only a spring and a depth stop help.
             Broken::TooDeep => {
-                where_it_is || lasts(until.head_moved) || lasts(until.needle) || lasts(until.arm)
+                where_it_is
+                    || lasts(until.head_moved)
+                    || lasts(until.needle)
+                    || lasts(until.arm)
+                    || lasts(until.unfelt)
             }
             Broken::StruckTwice => lasts(until.needle),
             // A head that is thrown off the needle and back: no command came between.
