@@ -133,3 +133,40 @@ fn another_plan_another_writer_and_no_record_are_refused() {
         Err(RecordError::NotARecord { .. })
     ));
 }
+
+/// A record is of simulated dots or of real ones; which, it still knows when it is opened anew.
+#[test]
+fn simulated_and_real_dots_are_never_in_one_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| {
+        let path = folder.path().join(name);
+        Record::open(&path, binding(), Durability::PowerCut, 1).unwrap()
+    };
+    let mut simulated = open("simulated.sqlite");
+    assert!(simulated.check_not_simulated().is_ok());
+    simulated.mark_simulated("a trial", 2).unwrap();
+    simulated.intent(DotId(0), 1, 3).unwrap();
+    simulated.outcome(DotId(0), 1, &PLACED, 4).unwrap();
+    drop(simulated);
+    let mut simulated = open("simulated.sqlite");
+    simulated.mark_simulated("once more", 5).unwrap();
+    assert!(matches!(
+        simulated.check_not_simulated(),
+        Err(RecordError::Simulated)
+    ));
+    drop(simulated);
+    let told = Chronicle::read(&folder.path().join("simulated.sqlite"));
+    let told = told.unwrap().unwrap();
+    let marks = told.events.iter().filter(|event| event.kind == SIMULATED);
+    assert_eq!(marks.count(), 1);
+
+    let mut real = open("real.sqlite");
+    real.intent(DotId(0), 1, 3).unwrap();
+    drop(real);
+    let mut real = open("real.sqlite");
+    assert!(matches!(
+        real.mark_simulated("a trial", 5),
+        Err(RecordError::NotSimulated)
+    ));
+    assert!(real.check_not_simulated().is_ok());
+}
