@@ -370,6 +370,7 @@ pub fn plan(
     findings.extend(findings::unwatched(&work));
     let skips = findings::skips(&work, &poses);
     findings.extend(skips.iter().map(findings::skipped));
+    findings.extend(findings::near_singular(&work, &poses));
     findings.extend(layers.iter().filter_map(Layer::finding));
     let wanted = wanted::pieces(&head, &scalp);
     let joined = join(&field, &poses);

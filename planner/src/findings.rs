@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
+use stipple_model::arm::{Conditioning, Singularity};
 use stipple_model::clearance::WorkCell;
 use stipple_model::frames::Head;
 use stipple_model::mesh::SurfaceMesh;
@@ -10,7 +13,7 @@ use stipple_model::plan::{Finding, Skips};
 use crate::design::Scalp;
 use crate::dots::existing::Existing;
 use crate::dots::{DotField, LaidDot};
-use crate::poses::{Pose, Refusal};
+use crate::poses::{Pose, Refusal, SINGULAR};
 use crate::reach::Place;
 use crate::register::Registration;
 use crate::scan::{ScanFinding, Scanned, cover};
@@ -63,8 +66,45 @@ pub(crate) fn skipped(skips: &Skips) -> Finding {
     Finding {
         stage: "poses".to_owned(),
         code: format!("skipped_{}", reason.key()),
-        text: format!("{dots} dots, {what}; {}", reason.help()),
+        text: match dots {
+            1 => format!("1 dot, {what}; {}", reason.help()),
+            _ => format!("{dots} dots, {what}; {}", reason.help()),
+        },
     }
+}
+
+/// Below this singular value of the Jacobian a dot counts as near a singularity: twice the least at which one is planned at all.
+const NEAR_SINGULAR: f64 = 2.0 * SINGULAR;
+
+/// A finding for dots that are worked on near a singularity: how many, which, how near.
+pub(crate) fn near_singular(work: &WorkCell, poses: &[Result<Pose, Refusal>]) -> Option<Finding> {
+    let planned: Vec<&Pose> = poses.iter().flatten().collect();
+    let near: Vec<Conditioning> = planned
+        .par_iter()
+        .map(|pose| work.arm().conditioning(&pose.hover))
+        .filter(|at| at.smallest_singular_value < NEAR_SINGULAR)
+        .collect();
+    let least = near.iter().map(|at| at.smallest_singular_value);
+    let least = least.min_by(f64::total_cmp)?;
+    let mut kinds = BTreeMap::<Singularity, usize>::new();
+    for (kind, _) in near.iter().filter_map(|at| at.nearest) {
+        *kinds.entry(kind).or_insert(0) += 1;
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(k, n)| format!("{n} {k}")).collect();
+    let kinds = if kinds.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", kinds.join(", "))
+    };
+    Some(Finding {
+        stage: "poses".to_owned(),
+        code: "near_singular".to_owned(),
+        text: format!(
+            "{} of {} planned dots are worked on near a singularity of the arm{kinds}, the least singular value of its Jacobian there {least:.3}: its joints turn far for short hops; moving base or head by some centimetres avoids that",
+            near.len(),
+            planned.len(),
+        ),
+    })
 }
 
 /// What the arm's description leaves out or has wrong.
@@ -103,4 +143,65 @@ pub(crate) fn on_existing(scalp: &Scalp, field: &DotField) -> Option<Finding> {
             "{count} dots stand nearer than their own width to a hair or dot that is there already; ask for less density where the hairs stand close"
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use stipple_model::arm::ArmSource;
+    use stipple_model::cell::Cell;
+    use stipple_model::frames::{Direction, Point};
+    use stipple_model::joints::Joints;
+    use stipple_model::units::Angle;
+
+    use super::*;
+
+    /// An arm beside eight triangles.
+    fn work() -> WorkCell {
+        let corner = |axis: usize, sign: f64| {
+            let mut at = nalgebra::Vector3::zeros();
+            at[axis] = 0.09 * sign;
+            Point::from_raw(at)
+        };
+        let corners = (0..3).flat_map(|axis| [corner(axis, 1.0), corner(axis, -1.0)]);
+        let triangles = [
+            [0, 2, 4],
+            [2, 1, 4],
+            [1, 3, 4],
+            [3, 0, 4],
+            [2, 0, 5],
+            [1, 2, 5],
+            [3, 1, 5],
+            [0, 3, 5],
+        ];
+        let head = SurfaceMesh::new(corners.collect(), triangles.to_vec()).unwrap();
+        WorkCell::new(&Cell::shipped(ArmSource::ur5e()).unwrap(), &head).unwrap()
+    }
+
+    fn pose(hover: [f64; 6]) -> Result<Pose, Refusal> {
+        Ok(Pose {
+            needle: Direction::new(-nalgebra::Vector3::z()).unwrap(),
+            roll: Angle::ZERO,
+            hover: Joints::from_slice(&hover).unwrap(),
+            region: 0,
+        })
+    }
+
+    #[test]
+    fn dots_near_a_singularity_are_told_with_its_kind() {
+        let work = work();
+        let far = pose([0.24, -1.45, 1.75, -1.87, -1.571, 0.0]);
+        let refused = Err(Refusal::from(stipple_model::plan::SkipReason::OutOfReach));
+        assert_eq!(near_singular(&work, &[far, refused]), None);
+        let [in_line, straight] = [
+            pose([0.24, -1.45, 1.75, -1.87, 0.02, 0.0]),
+            pose([0.24, -1.45, 0.02, -1.87, -1.571, 0.0]),
+        ];
+        let found = near_singular(&work, &[far, in_line, refused, straight, far]).unwrap();
+        let text = &found.text;
+        assert!(text.starts_with("2 of 4 planned dots "), "{text}");
+        assert!(
+            text.contains("(1 wrist in line, 1 elbow straight or folded)"),
+            "{text}"
+        );
+    }
 }

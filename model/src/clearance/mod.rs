@@ -11,6 +11,7 @@ mod gjk;
 mod hull;
 mod keep_out;
 mod lanes;
+mod leading;
 mod nearest;
 mod octree;
 mod pairs;

@@ -376,7 +376,7 @@ impl Settled<'_> {
     }
 }
 
-fn middle_and_span(from: &Joints, to: &Joints) -> (Joints, Joints) {
+pub(super) fn middle_and_span(from: &Joints, to: &Joints) -> (Joints, Joints) {
     (from.lerp(to, 0.5), from.zip(to, |a, b| 0.5 * (b - a)))
 }
 

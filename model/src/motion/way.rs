@@ -13,6 +13,9 @@ use crate::joints::Joints;
 use crate::limits::{SPEED_FREE, SPEED_HOVER, SPEED_NEAR_SKIN};
 use crate::units::{Length, Speed};
 
+/// So much nearer to the head than where it begins nose and tip of a retreat may come, and are proven to come no more. Source: own, what a
+/// tracker's noise makes of where the head is.
+const NO_NEARER: Length = Length::from_mm(0.1);
 /// Samples of a retreat at which the nose must be farther from the head than before.
 const RETREAT_SAMPLES: u32 = 16;
 /// Share of its way by which the tip of a retreat must come away from the skin. Source: own, the needle up to 60° off the skin's normal, which
@@ -137,12 +140,18 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Adds a leg that leads the nose away from a head that came too near: every other margin is proven, and from sample to sample the nose's
-    /// distance must grow, and the tip's by [`LEADS_AWAY`] of the tip's way: along the skin, or through it, leads nothing off the head.
+    /// Adds a leg that leads the nose away from a head that came too near: every other margin is proven, and that nose and tip come nowhere
+    /// nearer than where they are, but for [`NO_NEARER`]. From sample to sample the nose's distance must grow, and the tip's by
+    /// [`LEADS_AWAY`] of the tip's way: along the skin, or through it, leads nothing off the head.
     pub fn retreat(&mut self, to: &Joints) -> Result<(), HopError> {
         let from = self.end();
         if let Some(obstacle) = self.cell.retreat_blocked(&from, to, self.base_from_head) {
             return Err(HopError::WayBlocked(obstacle));
+        }
+        let unknown = || Err(HopError::WayBlocked(Obstacle::Unknown));
+        let head = self.base_from_head;
+        if !self.cell.comes_no_nearer(&from, to, head, NO_NEARER) {
+            return unknown();
         }
         let seen = |k: u32| {
             let q = from.lerp(to, f64::from(k) / f64::from(RETREAT_SAMPLES));
@@ -157,7 +166,7 @@ impl<'a> Way<'a> {
             now.0 > nose && now.1 - height >= LEADS_AWAY * now.2.distance(&tip)
         });
         if !leads_away {
-            return Err(HopError::WayBlocked(Obstacle::Unknown));
+            return unknown();
         }
         self.push_unproven(to)?;
         self.retreating = self.points.len();

@@ -42,7 +42,7 @@ const TRAPS: usize = 3;
 /// Least share of a joint's half range to its limit. Source: this project's own, room for a head that is not where it was planned.
 const LIMIT_MARGIN: f64 = 0.02;
 /// Least singular value of the Jacobian: below, joints race to follow the tip. Source: this project's own.
-const SINGULAR: f64 = 0.02;
+pub(crate) const SINGULAR: f64 = 0.02;
 /// Leans of the needle tried where none along the normal is usable, as shares of [`TILT_CAP`]. Source: this project's own.
 const LEANS: [f64; 1] = [0.8];
 /// Directions in which it leans.
