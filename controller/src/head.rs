@@ -239,6 +239,24 @@ impl HeadFilter {
         self.believe(sample, false)
     }
 
+    /// The head lies otherwise in what is tracked than was thought: all that is known of it holds of where it lies. What
+    /// comes next is judged by what came before, as ever.
+    pub fn correct(&mut self, old_from_new: &Transform<Head, Head>) {
+        let moved = |pose: Transform<Base, Head>| pose * *old_from_new;
+        self.raw = self.raw.map(moved);
+        self.newest = self.newest.map(|(at, pose)| (at, moved(pose)));
+        self.jumped = self.jumped.map(|(pose, since)| (moved(pose), since));
+        for kept in self.recent.iter_mut().flatten() {
+            kept.1 = moved(kept.1);
+        }
+        if let Some(track) = &mut self.track {
+            let arm = track.rotation * old_from_new.raw().translation.vector;
+            track.position += arm;
+            track.velocity += track.turn.cross(&arm);
+            track.rotation *= old_from_new.raw().rotation;
+        }
+    }
+
     fn restart(&mut self, at: Micros, pose: &Transform<Base, Head>) {
         let iso = pose.raw();
         self.recent = [None; RECENT];

@@ -11,12 +11,15 @@ mod plant;
 
 use std::sync::Arc;
 
-use plant::{Bed, Plant, TICK, bed};
+use plant::{Amiss, Bed, Plant, TICK, bed};
 use stipple_controller::ports::{HeadPort, Micros, OperatorPort, Ports, Stamped};
 use stipple_controller::record::Record;
+use stipple_controller::registration::Registration;
 use stipple_controller::services::{InlineServices, WallClock};
-use stipple_controller::session::{Selection, Session, SessionConfig, SessionView};
-use stipple_core::{Fault, Limits, State};
+use stipple_controller::session::{
+    RegisterError, Registered, Selection, Session, SessionConfig, SessionView,
+};
+use stipple_core::{Fault, Limits, State, Waits};
 use stipple_model::frames::{Base, Head, Transform};
 
 /// H4: from the onset of the fault.
@@ -38,6 +41,8 @@ enum Wrong {
     Jumping,
     /// Poses of another place, all of them: another marker, or the tracker was knocked.
     Elsewhere,
+    /// The same by as much as a head can go in a frame: a marker that slipped.
+    Slipped,
     /// Nothing for a second, then what was measured meanwhile.
     Delayed,
     /// One pose in ten comes through.
@@ -47,6 +52,8 @@ enum Wrong {
 /// A tracker between the true one and the session.
 struct Fouled {
     wrong: Option<(Wrong, Micros)>,
+    /// Since when the marker sits 30 mm too low.
+    away: Option<Micros>,
     now: Micros,
     out: Option<Pose>,
     sequence: u64,
@@ -73,6 +80,11 @@ impl Fouled {
             iso.translation.vector.y += by;
             Transform::from_raw(iso)
         };
+        if self.away.is_some() {
+            let mut iso = *shown.value.raw();
+            iso.translation.vector.z -= 0.03;
+            return self.give(Transform::from_raw(iso));
+        }
         let Some((wrong, since)) = self.wrong else {
             return self.give(shown.value);
         };
@@ -90,6 +102,7 @@ impl Fouled {
                 self.give(moved(side * 0.02 * (1 + turn % 4) as f64));
             }
             Wrong::Elsewhere => self.give(moved(0.05)),
+            Wrong::Slipped => self.give(moved(0.008)),
             Wrong::Delayed if now.passed(since, Micros::from_ms(1000)) => self.give(before(60)),
             Wrong::Delayed => {}
             Wrong::Intermittent if lost.is_multiple_of(10) => self.give(shown.value),
@@ -122,6 +135,16 @@ struct Bench {
 
 impl Bench {
     fn started(bed: &Bed) -> Self {
+        let mut bench = Self::ready(bed);
+        let selection = Selection {
+            layer: 1,
+            max_dots: None,
+        };
+        bench.session.start(selection).unwrap();
+        bench
+    }
+
+    fn ready(bed: &Bed) -> Self {
         let record = Record::in_memory(bed.binding, 0).unwrap();
         let config = SessionConfig::new(Limits::HARDWARE, 1);
         let planner = bed.planner.clone();
@@ -132,6 +155,7 @@ impl Bench {
             plant: Plant::new(bed),
             tracker: Fouled {
                 wrong: None,
+                away: None,
                 now: Micros::ZERO,
                 out: None,
                 sequence: 0,
@@ -140,12 +164,22 @@ impl Bench {
             services: InlineServices::new(planner, record, WallClock { at_zero_us: 0 }),
         };
         bench.until(5.0, |v| v.state == State::Ready);
-        let selection = Selection {
-            layer: 1,
-            max_dots: None,
-        };
-        bench.session.start(selection).unwrap();
         bench
+    }
+
+    /// For so many seconds.
+    fn pass(&mut self, seconds: f64) -> SessionView {
+        let mut left = (seconds * 500.0) as u64;
+        self.until(seconds, |_| {
+            left -= 1;
+            left == 0
+        })
+    }
+
+    /// Registers the head as scanned just now.
+    fn register(&mut self) -> Result<(), RegisterError> {
+        let registration = Registration::exact(self.plant.now);
+        self.session.register(registration)
     }
 
     fn tick(&mut self) -> SessionView {
@@ -229,4 +263,60 @@ fn a_pose_that_is_not_believed_ends_the_stroke_in_the_next_tick() {
             assert_eq!(told, None, "{wrong:?}, {state:?}");
         }
     }
+}
+
+/// H3, H4: a head is not registered by poses that are not believed, nor soon after one; and what slips just as it is registered is a loss, as
+/// ever.
+#[test]
+fn a_head_is_not_registered_by_a_marker_that_jumps_and_one_that_slips_then_is_told() {
+    let bed = bed(5);
+    let mut bench = Bench::ready(&bed);
+    bench.tracker.wrong = Some((Wrong::Elsewhere, bench.plant.now));
+    bench.pass(0.05);
+    assert_eq!(bench.register(), Err(RegisterError::Jumped));
+    // It came back before it counted as lost, but where it was when the scanner looked nobody knows.
+    let scanned = Registration::exact(bench.plant.now);
+    bench.tracker.wrong = None;
+    let view = bench.pass(0.3);
+    assert_eq!(view.registered, Registered::NotNeeded, "never lost");
+    let refused = bench.session.register(scanned);
+    assert_eq!(refused, Err(RegisterError::Jumped));
+    assert_eq!(bench.register(), Ok(()));
+    for wrong in [Wrong::Slipped, Wrong::Elsewhere] {
+        assert_eq!(bench.pass(0.1).registered, Registered::Done);
+        assert_eq!(bench.register(), Ok(()), "{wrong:?}");
+        bench.tracker.wrong = Some((wrong, bench.plant.now));
+        bench.until(0.25, |v| v.registered == Registered::Lost);
+        bench.tracker.wrong = None;
+        bench.pass(0.5);
+        assert_eq!(bench.register(), Ok(()), "{wrong:?}");
+    }
+}
+
+/// H3: a head that seems farther away once its marker has slipped does not make the arm believe that it is off it: at whatever moment of its
+/// way down.
+#[test]
+fn off_a_head_that_was_lost_the_arm_lifts_from_where_it_was() {
+    let bed = bed(30);
+    let mut sinking = 0;
+    for k in 1..60 {
+        let mut bench = Bench::started(&bed);
+        bench.until(5.0, |v| v.state == State::Approaching);
+        if bench.pass(0.06 * f64::from(k)).state != State::Approaching {
+            break;
+        }
+        let before = bench.plant.height(&bed.planner, 0.2);
+        bench.tracker.away = Some(bench.plant.now);
+        // It takes its time to come to rest: the tracker is heard again by then, from the other place.
+        bench.plant.arm.amiss = Some((Amiss::Shivers(Micros::from_ms(300)), bench.plant.now));
+        bench.until(3.0, |v| v.fault == Some(Fault::HeadLost));
+        let view = bench.until(10.0, |v| v.state == State::Faulted);
+        let height = bench.plant.height(&bed.planner, 0.2);
+        assert!(
+            view.waits != Some(Waits::Lifted) || height > 14e-3,
+            "{before} m, then {height} m: {view:?}"
+        );
+        sinking += u32::from(before < 50e-3);
+    }
+    assert!(sinking > 3, "{sinking}: the test shows nothing");
 }

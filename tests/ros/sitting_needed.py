@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """H7, H8: With limits for hardware the node takes no plan whose record has no sitting, and takes it once one has begun: every gate passed or
 passed over by name. No other layer than the sitting's starts, nothing starts while the needle device reports another cartridge than the
-sitting's, and the work is done with the right one. A sitting whose client has not confirmed their answers is refused."""
+sitting's, and the work is done with the right one. A sitting whose client has not confirmed their answers is refused. With limits for
+hardware nothing is loaded on a record whose dots were simulated."""
 
 import datetime
 import subprocess
@@ -11,6 +12,8 @@ from diagnosis import OK, WARN, Diagnosis
 from wire import Wire
 
 DOTS = 6
+# Where there is no real time and no security, too: nothing moves under these.
+HARDWARE = ("-p", "limits:=hardware", "-p", "allow_no_real_time:=true", "-p", "allow_unsecured:=true")
 
 
 def run(*command):
@@ -56,7 +59,7 @@ def begin_sitting(bench, confirmed=None):
 def other_cartridge(bench, wire, sim, session):
     """The simulated device reports a cartridge of its own until it is told which is fitted."""
     desk, told = wire.operator, Diagnosis(wire)
-    bench.start_controller()
+    controller = bench.start_controller()
     loaded = desk.load(bench.plan, bench.record)
     check(loaded.session_id == session, "the same record gave another session")
     answer = None
@@ -78,13 +81,17 @@ def other_cartridge(bench, wire, sim, session):
     told.wait("needle/state", OK)
     desk.begin(bench.plan, bench.record, DOTS)
     desk.wait_finished(patience=120.0)
-    return wire.watcher.judge(bench.record, session, bench.first(DOTS)) + desk.told_stalls()
+    judged = wire.watcher.judge(bench.record, session, bench.first(DOTS)) + desk.told_stalls()
+    bench.end(controller)
+    bench.start_controller(*HARDWARE)
+    refused = desk.try_load(bench.plan, bench.record)
+    check(not refused.accepted and "simulated" in refused.message, f"with limits for hardware, on simulated dots: {refused.message!r}")
+    return judged
 
 
 def sitting(bench):
     sim = bench.start_sim()
-    # Where there is no real time and no security, too: nothing moves here.
-    controller = bench.start_controller("-p", "limits:=hardware", "-p", "allow_no_real_time:=true", "-p", "allow_unsecured:=true")
+    controller = bench.start_controller(*HARDWARE)
     with Wire(bench) as wire:
         refused = wire.operator.try_load(bench.plan, bench.record)
         check(not refused.accepted, "a plan was loaded for hardware without a sitting")

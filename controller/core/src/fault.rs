@@ -67,6 +67,17 @@ pub enum Fault {
     StopUnconfirmed,
 }
 
+impl Fault {
+    /// How much it matters to be told after another one: most, that needle or arm are not where they should be; then what does not come back.
+    pub(crate) const fn weight(self) -> u8 {
+        match (self, self.row().clears) {
+            (Self::NeedleStuck | Self::StopUnconfirmed, _) => 3,
+            (_, Clears::Reload) => 2,
+            (_, Clears::OperatorOnceHealthy) => 1,
+        }
+    }
+}
+
 /// What the core does on a fault. The needle is told to retract in every case, before anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaction {
@@ -74,8 +85,8 @@ pub enum Reaction {
     RetractHold,
     /// Retract and cancel the arm's motion, again until the arm rests.
     RetractCancel,
-    /// The same, and once the needle is in and the arm at rest the arm lifts off the head before it holds: what has failed is neither of
-    /// them. Whatever goes wrong on that way ends it.
+    /// The same, and once the needle reports that it is in and the arm rests the arm lifts off the head before it holds: neither of them has
+    /// failed to do that. Whatever goes wrong on that way ends it.
     RetractLift,
 }
 

@@ -232,13 +232,20 @@ impl Core {
         }
     }
 
-    /// After a fault: keeps the arm from going on.
+    /// After a fault: keeps the arm from going on, and says so where needle in and arm at rest are not seen in time.
     pub(crate) fn hold_still(&mut self, step: &mut Step<'_>) {
-        let told = self
-            .fault
-            .is_some_and(|f| f.row().reaction != Reaction::RetractHold);
+        let faults = [self.fault, self.besides].into_iter().flatten();
+        let told = faults
+            .into_iter()
+            .any(|f| f.row().reaction != Reaction::RetractHold);
         if told || self.ending.is_some() {
             self.cancel_until_rest(step);
+        }
+        if self.at_rest(step.now, step.sensed) {
+            self.confirmed = true;
+        } else if !self.confirmed && step.now.passed(self.since, self.limits.timeouts.stop) {
+            self.confirmed = true;
+            self.note_besides(Fault::StopUnconfirmed);
         }
     }
 

@@ -25,6 +25,10 @@ pub struct Core {
     /// The last tick.
     pub(crate) last: Option<Micros>,
     pub(crate) fault: Option<Fault>,
+    /// The gravest that was found after it.
+    pub(crate) besides: Option<Fault>,
+    /// Needle in and arm at rest were seen since the state was entered, or that they were not was told.
+    pub(crate) confirmed: bool,
     pub(crate) message: Message,
     pub(crate) finished: bool,
     /// The motion the arm was told to follow and has not ended.
@@ -142,6 +146,8 @@ impl Core {
             since: Micros::ZERO,
             last: None,
             fault: None,
+            besides: None,
+            confirmed: false,
             message: Message::NoPlan,
             finished: false,
             moving: None,
@@ -180,6 +186,12 @@ impl Core {
         self.state
     }
 
+    /// Why it stands where it stands.
+    #[must_use]
+    pub const fn message(&self) -> Message {
+        self.message
+    }
+
     /// The figures it decides by.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
@@ -216,6 +228,7 @@ impl Core {
         self.last = Some(now);
         step.out.state = self.state;
         step.out.fault = self.fault;
+        step.out.besides = self.besides;
         step.out.message = self.message;
         step.out.finished = self.finished;
         step.out.waits = self.waits;
@@ -265,15 +278,25 @@ impl Core {
         self.leg_since = now;
         self.hop_since = now;
         self.restless_since = None;
+        self.confirmed = false;
+    }
+
+    /// Notes what is found after the first fault.
+    pub(crate) fn note_besides(&mut self, fault: Fault) {
+        let graver = self.besides.is_none_or(|b| fault.weight() > b.weight());
+        if self.fault != Some(fault) && graver {
+            self.besides = Some(fault);
+        }
     }
 
     /// Latches a fault: the needle goes in, the arm's motion ends, a strike under way is accounted for with what is known.
     pub(crate) fn fail(&mut self, fault: Fault, step: &mut Step<'_>) {
-        // The first fault is the cause; what follows from it does not hide it.
+        // The first fault is the cause; what follows from it does not hide it, but is told besides.
         let first = self.fault.is_none();
-        let fault = *self.fault.get_or_insert(fault);
+        let cause = *self.fault.get_or_insert(fault);
+        self.note_besides(fault);
         let reaction = fault.row().reaction;
-        self.cut_short(Doubt::Fault(fault));
+        self.cut_short(Doubt::Fault(cause));
         if self.strike.is_some() {
             // From here on the needle is told to go in; a report from before knows nothing of that.
             self.retract_since = self.retract_since.or(Some(step.now));
@@ -434,6 +457,7 @@ impl Output {
             reply: None,
             state: State::Safe,
             fault: None,
+            besides: None,
             message: Message::NoPlan,
             finished: false,
             waits: None,

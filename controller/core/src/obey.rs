@@ -54,14 +54,14 @@ impl Core {
                 Ok(())
             }
             (Command::ClearFault, State::Stopped | State::Faulted) => {
-                let reload = self.fault.is_some_and(|f| f.row().clears == Clears::Reload);
-                if reload {
+                let mut faults = [self.fault, self.besides].into_iter().flatten();
+                if faults.any(|f| f.row().clears == Clears::Reload) {
                     return Err(Denied::Reload);
                 }
                 if self.fault.is_some() {
                     self.healthy(now, step.sensed)?;
                 }
-                self.fault = None;
+                (self.fault, self.besides) = (None, None);
                 self.enter(State::Safe, now);
                 Ok(())
             }
@@ -75,7 +75,11 @@ impl Core {
             return Err(Denied::NotAdmitted);
         }
         self.healthy(step.now, step.sensed)?;
-        if !step.sensed.needle.is_some_and(|needle| needle.ours) {
+        let needle = step.sensed.needle.ok_or(Denied::Needle)?;
+        if needle.extension < -self.limits.needle_in {
+            return Err(Denied::Unhomed);
+        }
+        if !needle.ours {
             return Err(Denied::Cartridge);
         }
         if !self.head_fresh(step.now, step.sensed) {

@@ -28,8 +28,10 @@ pub struct Output {
     pub reply: Option<Result<(), Denied>>,
     /// The state after this tick.
     pub state: State,
-    /// The latched fault.
+    /// The latched fault: the first, so the cause.
     pub fault: Option<Fault>,
+    /// The gravest that was found after it; cleared with it.
+    pub besides: Option<Fault>,
     /// Why things stand as they stand.
     pub message: Message,
     /// Everything that was queued is done and the arm is off the head.
@@ -281,6 +283,8 @@ pub enum Denied {
     Registration,
     /// There is no fresh needle state, or the needle is not in.
     Needle,
+    /// The needle device reports a needle farther in than in.
+    Unhomed,
     /// The needle device reports another cartridge than was agreed on, or none.
     Cartridge,
     /// No operator's lease is held.
@@ -301,6 +305,9 @@ impl Denied {
             Self::Head => "no fresh head pose",
             Self::Registration => "the head must be registered first",
             Self::Needle => "the needle does not report that it is in",
+            Self::Unhomed => {
+                "the needle reports that it is farther in than it can be: have its stage find its home"
+            }
             Self::Cartridge => Fault::OtherCartridge.row().text,
             Self::Lease => "no operator's lease is held: the operator's heartbeat does not arrive",
             Self::Reload => "what failed does not come back; load the plan again",

@@ -161,9 +161,11 @@ fn needle_in_turn(case: &Case<'_>) -> Result<(), Refusal> {
         Refusal::Needle,
     )?;
     let is_in = needle.extension <= case.limits.needle_in;
+    // One that is farther in than in has lost its home, and would go farther out than it tells.
+    let is_home = is_in && needle.extension >= -case.limits.needle_in;
     // Before the stroke the needle is in; during it, it is in or out under this strike's nonce and no other.
     let in_turn = match case.under_way {
-        None => is_in && needle.state == NeedleState::Retracted,
+        None => is_home && needle.state == NeedleState::Retracted,
         Some(_) => is_in || needle.permit == case.nonce,
     };
     require(in_turn, Refusal::Needle)

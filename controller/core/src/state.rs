@@ -22,7 +22,7 @@
 ///   commands it in.
 /// * The arm is told to follow a motion in `Approaching` and `Pausing` only, and only while the needle reports that it is in.
 /// * Off a head that does not hold still for a second the arm lifts, by way of `Pausing`, and waits in `Approaching` for it to calm down.
-/// * On a fault of neither arm nor needle the arm lifts, by way of `Pausing`, before it holds in `Faulted`; any other fault ends that way.
+/// * On a fault after which needle and arm still do as they are told the arm lifts, by way of `Pausing`, before it holds in `Faulted`; any other fault ends that way.
 /// * Before a target at which the plan has a stop the arm waits in `Paused`, and only a resume of that very pause makes the stop.
 /// * Every state that waits has a timeout; it leads on, to a pause or to a fault.
 /// * Start and resume need a live lease of the operator; the work goes on under that lease alone, and one that comes back resumes nothing.

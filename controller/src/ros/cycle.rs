@@ -196,6 +196,7 @@ const NOTHING_LOADED: SessionView = SessionView {
     state: State::Safe,
     fault: None,
     found: None,
+    besides: None,
     message: Message::NoPlan,
     layer: None,
     dot: None,

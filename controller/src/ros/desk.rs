@@ -173,12 +173,12 @@ async fn serve_load(
         } else if plan.is_empty() || record.is_empty() {
             refused("path and record must both be given".to_owned())
         } else {
-            match loader
+            let loaded = loader
                 .load(PathBuf::from(plan), PathBuf::from(record), state)
-                .await
-            {
-                Ok(_) if life.allow(Deed::Prepare).is_err() => {
-                    // Meanwhile the node gave up what it had; this was not there yet.
+                .await;
+            match loaded {
+                _ if life.allow(Deed::Prepare).is_err() => {
+                    // Meanwhile the node gave up what it had; this, or what was in use before, was not there then.
                     let _ = loader.unload().await;
                     refused("the node was cleaned up or shut down meanwhile".to_owned())
                 }

@@ -34,7 +34,7 @@ const ARM_REPORTS: Duration = Duration::from_secs(10);
 /// How long it may take from the first joints that are reported to those of the plan.
 const ARM_FOLLOWS: Duration = Duration::from_secs(1);
 
-/// Why a plan was not loaded; nothing has changed then.
+/// Why a plan was not loaded; the one in use stays in use then. That took its time: a head that was not looked at meanwhile counts as lost.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Not in this state.
@@ -151,6 +151,8 @@ pub struct Loader {
     pub description: Description,
     /// Tells which plan is in use.
     pub shown: watch::Sender<Option<Arc<Shown>>>,
+    /// Tracking was lost in a session that was given back since.
+    pub was_lost: std::cell::Cell<bool>,
 }
 
 /// A plan read and checked.
@@ -207,26 +209,38 @@ impl Loader {
         let old = self.release().await?;
         let registrar = (checked.admitted.digest(), Arc::clone(&checked.registrar));
         let (terms, clock, seen) = (self.terms, self.clock, self.permit_seen());
-        let made = aside(move || exchange(old, checked, &record, terms, clock, seen)).await?;
-        let (loaded, result) = match made {
-            Ok(loaded) => {
-                // A plan that is not taken leaves the one in use its head.
-                self.registrar.replace(Some(registrar));
-                let about = Arc::clone(&loaded.about);
-                (Some(loaded), Ok(about))
-            }
-            Err((old, error)) => (old, Err(error)),
+        // What is loaded next is under the same head.
+        let was_lost = old.as_ref().is_some_and(|old| old.session.was_lost());
+        self.was_lost.set(self.was_lost.get() || was_lost);
+        let before = match (self.was_lost.get(), terms.register_first) {
+            (true, _) => Before::Lost,
+            (false, true) => Before::Unregistered,
+            (false, false) => Before::Trusted,
         };
-        if let Some(loaded) = loaded {
-            self.inputs.set_names(loaded.session.joint_names());
-            self.inputs.begin_anew();
-            self.inputs.cartridge.agree(loaded.shown.cartridge.clone());
-            self.shown.send_replace(Some(Arc::clone(&loaded.shown)));
-            self.errands
-                .give(Errand::Install(loaded))
-                .map_err(|_| LoadError::Ending)?;
+        let given = (terms, before);
+        let made = aside(move || exchange(old, checked, &record, given, clock, seen)).await?;
+        match made {
+            Ok(loaded) => {
+                let about = Arc::clone(&loaded.about);
+                self.registrar.replace(Some(registrar));
+                self.inputs.set_names(loaded.session.joint_names());
+                self.inputs.begin_anew();
+                self.inputs.cartridge.agree(loaded.shown.cartridge.clone());
+                self.shown.send_replace(Some(Arc::clone(&loaded.shown)));
+                self.install(loaded)?;
+                Ok(about)
+            }
+            // What was in use goes on with all that is known: its head, its cartridge.
+            Err((old, error)) => {
+                old.map_or(Ok(()), |old| self.install(old))?;
+                Err(error)
+            }
         }
-        result
+    }
+
+    fn install(&self, loaded: Box<Loaded>) -> Result<(), LoadError> {
+        let given = self.errands.give(Errand::Install(loaded));
+        given.map_err(|_| LoadError::Ending)
     }
 
     async fn check_arm(&self, checked: &Checked) -> Result<(), LoadError> {
@@ -280,6 +294,8 @@ impl Loader {
         let Some(loaded) = self.release().await? else {
             return Ok(());
         };
+        self.was_lost
+            .set(self.was_lost.get() || loaded.session.was_lost());
         self.shown.send_replace(None);
         aside(move || drop(loaded.services.finish())).await
     }
@@ -351,7 +367,7 @@ fn exchange(
     old: Option<Box<Loaded>>,
     new: Checked,
     path: &Path,
-    terms: Terms,
+    (terms, before): (Terms, Before),
     clock: Clock,
     permit_seen: u64,
 ) -> Made {
@@ -378,12 +394,6 @@ fn exchange(
     let same = old
         .as_ref()
         .is_some_and(|(_, about, ..)| about.record == path);
-    // What is loaded next is under the same head.
-    let before = match &old {
-        Some((session, ..)) if session.was_lost() => Before::Lost,
-        _ if terms.register_first => Before::Unregistered,
-        _ => Before::Trusted,
-    };
     let old_binding = held.as_ref().map(|record| *record.binding());
     let now_us = i64::try_from(unix_us()).unwrap_or(i64::MAX);
     let open = |path: &Path, binding| Record::open(path, binding, Durability::PowerCut, now_us);

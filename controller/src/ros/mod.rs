@@ -5,10 +5,11 @@
 //! | `ros` | spins the node: takes joint states, needle reports, head poses, scans and heartbeats as they come ([`inputs`]) |
 //! | `cycle` | ticks the session every 2 ms ([`cycle`]); never touches ROS |
 //! | `needle` | sends each tick's needle command ([`needle`]) |
+//! | `arm` | sends goals and cancels to an arm that follows them ([`arm`]; with `arm_port: action`) |
 //! | `stream` | sends points to an arm that is led by them ([`stream`]; with `arm_port: stream`) |
 //! | `markers` | draws for RViz ([`markers`]) |
 //! | `hops`, `record` | compute motions, write the record ([`crate::services::ThreadedServices`]) |
-//! | main | everything asynchronous: the arm's action ([`arm`]), services ([`desk`], [`managed`]), what is told ([`told`]) |
+//! | main | everything asynchronous: services ([`desk`], [`managed`]), what is told ([`told`]) |
 //!
 //! Losing the process is silence, on which the needle device draws the needle back by itself. A start of the node moves nothing.
 
@@ -219,6 +220,7 @@ pub fn run() -> Result<u8, ProgramError> {
         last_scan: LastScan::default(),
         description,
         shown: watch::Sender::new(None),
+        was_lost: std::cell::Cell::new(false),
     });
     let drawn = loader.shown.subscribe();
     let part = Main {

@@ -228,12 +228,14 @@ fn state(view: &SessionView, about: Option<&About>, paused_by: PausedBy) -> msg:
     }
 }
 
-/// Before a start or a resume, what keeps it from being made.
+/// Before a start or a resume, what keeps it from being made; in a pause after why and where the arm waits.
 fn what_is_wanted(view: &SessionView) -> Cow<'static, str> {
-    if view.registered.wanted() && matches!(view.state, State::Ready | State::Paused) {
-        view.registered.text().into()
-    } else {
-        view.text()
+    match view.state {
+        State::Ready if view.registered.wanted() => view.registered.text().into(),
+        State::Paused if view.registered.wanted() => {
+            format!("{}; {}", view.text(), view.registered.text()).into()
+        }
+        _ => view.text(),
     }
 }
 

@@ -96,9 +96,13 @@ impl Session {
         self.breaks.iter().map(row).collect()
     }
 
-    /// Says who asks for the next pause and why, for the record.
+    /// Says who asks for the next pause and why, for the record. One that is on its way already stays theirs who asked first.
     pub fn pause_asked(&mut self, asked: Asked) {
-        self.asked = asked;
+        let on_its_way =
+            self.core.state() == State::Pausing && self.core.message() == Message::PauseAsked;
+        if !on_its_way {
+            self.asked = asked;
+        }
     }
 
     /// Keeps the breaks as the state goes on from `before`; the record gets the length of each when it ends.

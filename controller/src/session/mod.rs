@@ -165,6 +165,8 @@ pub struct Session {
     at_rest: bool,
     /// The fault that stands.
     found: Option<Found>,
+    /// The gravest found after it.
+    besides: Option<Found>,
     breaks: Vec<Break>,
     /// The last tick.
     ticked: Micros,
@@ -224,6 +226,7 @@ impl Session {
             last_state: State::Safe,
             at_rest: false,
             found: None,
+            besides: None,
             breaks: Vec::with_capacity(BREAKS),
             ticked: Micros::ZERO,
             asked: Asked::default(),
@@ -273,6 +276,7 @@ impl Session {
         SessionView {
             state: out.state,
             found: self.found,
+            besides: self.besides,
             fault: out.fault,
             message: out.message,
             layer: self.selection.map(|s| s.layer),

@@ -387,7 +387,10 @@ impl Session {
         }
         // Whoever asks does not know of any answer: it was to an earlier question.
         self.motions.forget_way_off();
-        let (Some(from), Some(base_from_head)) = (self.joints, self.filter.pose_at(now)) else {
+        // Off where the head was, if what is tracked now may be something else.
+        let before_loss = self.head_before_loss().filter(|_| leg == Leg::Lift);
+        let head = before_loss.or_else(|| self.filter.pose_at(now));
+        let (Some(from), Some(base_from_head)) = (self.joints, head) else {
             return;
         };
         let ticket = self.fresh_ticket();

@@ -1,6 +1,6 @@
 //! What goes into the record: intents before, outcomes after, and what interrupted.
 
-use stipple_core::{MotionSeen, Outcome, Output, Skip, State};
+use stipple_core::{Fault, MotionSeen, Outcome, Output, Skip, State};
 use stipple_model::plan::DotId;
 
 use super::{DotResult, Found, Session, breaks};
@@ -30,17 +30,8 @@ impl Session {
         if let Some(dot) = out.need_intent {
             self.note_intent(DotId(dot.0), now, services);
         }
-        if out.fault != self.found.map(|found| found.fault) {
-            let forbidden = self.record_failed.as_ref().and_then(RecordError::forbids);
-            self.found = out.fault.map(|fault| Found {
-                fault,
-                motion,
-                forbidden,
-            });
-            if let Some(found) = self.found {
-                self.note_fault(found, now, services);
-            }
-        }
+        self.found = self.note_found(self.found, out.fault, motion, (now, services));
+        self.besides = self.note_found(self.besides, out.besides, motion, (now, services));
         if out.state != self.last_state {
             self.note_change(out, now, services);
         }
@@ -113,6 +104,27 @@ impl Session {
             outcome,
             at: now,
         }));
+    }
+
+    /// A fault that stands, as it was found; one that is new is noted.
+    fn note_found(
+        &mut self,
+        known: Option<Found>,
+        fault: Option<Fault>,
+        motion: Option<MotionSeen>,
+        (now, services): (Micros, &mut dyn Services),
+    ) -> Option<Found> {
+        if fault == known.map(|found| found.fault) {
+            return known;
+        }
+        let forbidden = self.record_failed.as_ref().and_then(RecordError::forbids);
+        let found = fault.map(|fault| Found {
+            fault,
+            motion,
+            forbidden,
+        })?;
+        self.note_fault(found, now, services);
+        Some(found)
     }
 
     /// Whatever state it leads to: a stop in the same tick does not hide it.

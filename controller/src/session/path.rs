@@ -93,9 +93,8 @@ impl Session {
         // In a pause also at rest: how high the tip is decides which way leads off the head.
         let pausing = self.core.state() == State::Pausing;
         let near = (asked && (under_way || pausing || tip_speed > SLOW))
-            .then(|| self.filter.pose_at(now))
-            .flatten()
-            .map(|base_from_head| self.near(&base_from_head, &tip, &next));
+            .then(|| self.near_any(now, &tip, &next))
+            .flatten();
         let deviation = self
             .motions
             .path
@@ -120,6 +119,21 @@ impl Session {
             near,
             deviation,
         }
+    }
+
+    /// The nearer of where the head is tracked and, once tracking was lost, where it was before.
+    fn near_any(&self, now: Micros, tip: &Point<Base>, next: &Point<Base>) -> Option<TipNear> {
+        let heads = [self.filter.pose_at(now), self.head_before_loss()];
+        let near = heads.iter().flatten();
+        near.map(|base_from_head| self.near(base_from_head, tip, next))
+            .reduce(|a, b| {
+                let keep_out = [a.keep_out, b.keep_out].into_iter().flatten();
+                TipNear {
+                    keep_out: keep_out.reduce(f64::min),
+                    // Written so that NaN is taken.
+                    ..if a.height < b.height { a } else { b }
+                }
+            })
     }
 
     pub(super) fn near(

@@ -1,10 +1,10 @@
 //! Whether the head is where it is tracked: registered before the start, and anew after every loss of tracking.
 
 use stipple_core::State;
-use stipple_model::frames::Point;
+use stipple_model::frames::{Base, Head, Point, Transform};
 
 use super::Session;
-use crate::head::{HeadFilter, Verdict};
+use crate::head::Verdict;
 use crate::ports::{Micros, Ports, Stamped};
 use crate::registration::{RESIDUAL_AFTER_LOSS, Registration};
 use crate::services::{Note, Request, Said, Services};
@@ -76,6 +76,11 @@ pub enum RegisterError {
     /// What it was before the loss says nothing of after it.
     #[error("the head was scanned before tracking was lost: scan it again")]
     Before,
+    /// The tracker's poses were not believed: where the head was when it was scanned nobody knows.
+    #[error(
+        "the tracker's poses jumped while the head was scanned, or after it: see to its marker, and scan again"
+    )]
+    Jumped,
     /// Scan and pose would not be of one moment.
     #[error("the head moves at {speed_mm_s:.0} mm/s: scan it again when it is still")]
     Moving {
@@ -95,7 +100,15 @@ pub(super) struct Keeping {
     was_lost: bool,
     /// The last tick in which it was lost.
     lost_at: Option<Micros>,
+    /// The last tick with a pose that jumped.
+    jumped_at: Option<Micros>,
+    /// Where the head was believed last while tracking was not lost.
+    known: Option<Transform<Base, Head>>,
 }
+
+/// A scan is not used where a pose jumped later than so long before it. Source: own, longer than any `Limits::head_age`: a pose that jumps and
+/// stays there for longer counts as a loss.
+const JUMPED_BEFORE: Micros = Micros::from_ms(200);
 
 impl Keeping {
     pub fn new(first: Before) -> Self {
@@ -148,6 +161,12 @@ impl Session {
         if !seen.is_some_and(|at| self.ticked.fresh(at, limits.head_age)) {
             return Err(RegisterError::NotTracked);
         }
+        let jumped = self.keeping.jumped_at.is_some_and(|at| {
+            self.filter.last_doubted().is_some() || at.after(JUMPED_BEFORE) >= registration.looked
+        });
+        if jumped {
+            return Err(RegisterError::Jumped);
+        }
         let speed = self.filter.speed_at(&Point::origin());
         if speed.is_nan() || speed > limits.head_speed {
             return Err(RegisterError::Moving {
@@ -168,15 +187,12 @@ impl Session {
                 limit_mm: RESIDUAL_AFTER_LOSS.mm(),
             });
         }
-        self.keeping = Keeping {
-            state: Registered::Done,
-            correction: Some(registration),
-            fresh: true,
-            was_lost: self.keeping.was_lost,
-            lost_at: self.keeping.lost_at,
-        };
-        // The corrected head is somewhere else than the one before, which is no movement.
-        self.filter = HeadFilter::new(self.config.head);
+        let before = self.keeping.correction.replace(registration);
+        let before = before.map_or_else(Transform::identity, |r| r.tracked_from_head);
+        (self.keeping.state, self.keeping.fresh) = (Registered::Done, true);
+        // The corrected head is somewhere else than the one before, which is no movement. A marker that slips just then is one.
+        let corrected = before.inverse() * registration.tracked_from_head;
+        self.filter.correct(&corrected);
         Ok(())
     }
 
@@ -189,7 +205,11 @@ impl Session {
                 Some(registration) => sample.value * registration.tracked_from_head,
                 None => sample.value,
             };
-            lost |= self.filter.update(&Stamped { value, ..sample }) == Verdict::Anew;
+            match self.filter.update(&Stamped { value, ..sample }) {
+                Verdict::Anew => lost = true,
+                Verdict::Jumped => self.keeping.jumped_at = Some(now),
+                _ => {}
+            }
         }
         lost |= self.is_untracked(now);
         // Before the first tick of a session that begins after a loss it was lost, too.
@@ -201,6 +221,15 @@ impl Session {
             self.keeping.state = Registered::Lost;
             self.keeping.was_lost = true;
         }
+        if self.keeping.state != Registered::Lost {
+            self.keeping.known = self.filter.last_raw();
+        }
+    }
+
+    /// Where the head was before tracking was lost; `None` while it is not. What is tracked since may be something else.
+    pub(super) fn head_before_loss(&self) -> Option<Transform<Base, Head>> {
+        let lost = self.keeping.state == Registered::Lost;
+        self.keeping.known.filter(|_| lost)
     }
 
     /// A head that was tracked once has not been for too long.

@@ -51,6 +51,8 @@ pub struct SessionView {
     pub fault: Option<Fault>,
     /// The same with the figures by which it was found.
     pub found: Option<Found>,
+    /// The gravest that was found after it; cleared with it.
+    pub besides: Option<Found>,
     /// Why it stands where it stands.
     pub message: Message,
     /// The layer being worked off.
@@ -80,11 +82,14 @@ impl SessionView {
         self.stop.filter(|_| self.message == Message::PlannedStop)
     }
 
-    /// Why it stands where it stands and, in a pause or after a fault, where the arm waits; for the operator.
+    /// Why it stands where it stands, what else was found after a fault and, in a pause or after a fault, where the arm waits; for the operator.
     #[must_use]
     pub fn text(&self) -> Cow<'static, str> {
         let text: Cow<'static, str> = match self.found {
-            Some(found) => found.to_string().into(),
+            Some(found) => match self.besides {
+                Some(besides) => format!("{found}; and then: {besides}").into(),
+                None => found.to_string().into(),
+            },
             None => match self.planned_stop() {
                 Some(stop) => format!("{}: {stop}", self.message.text()).into(),
                 None => self.message.text().into(),

@@ -16,6 +16,8 @@ pub enum Amiss {
     Exaggerates(f64),
     /// It reports to rest here, whatever it does.
     Freezes(Joints),
+    /// For so long it does not quite rest where it has stopped.
+    Shivers(Micros),
 }
 
 pub struct Arm {
@@ -81,6 +83,14 @@ impl ArmPort for Arm {
                     position,
                     velocity: position.map(|_| 0.0),
                 },
+                Some((Amiss::Shivers(time), since))
+                    if self.motion.is_none() && !self.now.passed(since, time) =>
+                {
+                    JointState {
+                        position: self.rest,
+                        velocity: self.rest.map(|_| 0.02),
+                    }
+                }
                 _ => self.state(),
             },
             arrived: self.now,

@@ -145,6 +145,7 @@ fn view_of(session: &Session) -> SessionView {
         state: session.state(),
         fault: None,
         found: None,
+        besides: None,
         message: Message::NoPlan,
         layer: None,
         dot: None,

@@ -109,6 +109,7 @@ fn another_fault_ends_the_way_off_the_head() {
             (State::Faulted, Some(Fault::HeadLost), ArmCommand::Cancel),
             "{wrong:?}"
         );
+        assert!(out.besides.is_some(), "{wrong:?}");
         assert!(!bench.until(500, |o| matches!(o.arm, ArmCommand::Follow(_))));
         assert!(bench.finish());
     }

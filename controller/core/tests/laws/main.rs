@@ -8,6 +8,7 @@
 
 mod arm;
 mod bench;
+mod besides;
 mod contact;
 mod hazards;
 mod lifting;

@@ -62,6 +62,7 @@ pub enum Nuisance {
     NeedleFault,
     NeedleStuck,
     StuckAndTwitching,
+    Unhomed,
     Force,
     NotANumber,
     ArmFails,
@@ -267,7 +268,11 @@ impl Plant {
                     self.now
                 },
                 state,
-                extension: self.extension,
+                extension: if n == Nuisance::Unhomed {
+                    self.extension - 0.3e-3
+                } else {
+                    self.extension
+                },
                 force: if n == Nuisance::Force {
                     12.0
                 } else {
