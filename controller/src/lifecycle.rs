@@ -122,6 +122,7 @@ pub enum Deed {
 /// The node does not do this in its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the node is {}, and {}", .state.label(), match .deed {
+    _ if matches!(.state, NodeState::Finalized) => "does nothing more: start the process anew",
     Deed::Move => "moves nothing unless it is active: activate it first (lifecycle)",
     Deed::Prepare => "takes nothing unless it is inactive or active: configure it first (lifecycle)",
     Deed::Halt => "does not halt",

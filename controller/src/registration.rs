@@ -135,7 +135,7 @@ impl Registrar {
     pub fn register(&self, scan: &HeadScan) -> Result<Registration, RegistrationError> {
         let some = evenly(&scan.points, POINTS);
         let mut last = self.last.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last == some {
+        if !some.is_empty() && *last == some {
             return Err(RegistrationError::Repeated);
         }
         let Tracked { at, before, after } = scan.tracked;

@@ -14,11 +14,13 @@ const ANEW: Micros = Micros::from_ms(1000);
 const DRIFT: f64 = 1e-3;
 
 /// Why a message is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Untimely {
     /// Its stamp is not later than that of the one before.
+    #[error("its stamp is not later than that of the one before")]
     OutOfOrder,
     /// It took much longer than the quickest.
+    #[error("by its stamp it comes late")]
     Late,
 }
 

@@ -158,11 +158,11 @@ table! {
     JointTooFast "joint_too_fast" RetractCancel OperatorOnceHealthy "H12" "a joint was faster than its limit";
     AccelerationHigh "acceleration_high" RetractCancel OperatorOnceHealthy "H12" "a joint sped up or slowed down by more than its limit";
     SpeedsUntrue "speeds_untrue" RetractCancel OperatorOnceHealthy "H12" "the joints move faster than the joint states say: have the arm's driver tell its speeds";
-    JointOutside "joint_outside" RetractCancel OperatorOnceHealthy "H12" "a joint is outside its limits: move the arm back by its own means";
+    JointOutside "joint_outside" RetractCancel OperatorOnceHealthy "H12" "a joint is outside its limits: move the arm back by its pendant or by hand, not over ROS 2, where every goal is cancelled until this is cleared";
     TipTooFast "tip_too_fast" RetractCancel OperatorOnceHealthy "H12" "the tip was faster than it may be at its height";
-    TipTooNear "tip_too_near" RetractCancel OperatorOnceHealthy "H1" "the tip is too near to the skin for an arm under way: move the arm off the head by its own means";
-    TipOffPatch "tip_off_patch" RetractCancel OperatorOnceHealthy "H1" "the tip is low over skin away from the approved patch: move the arm off the head by its own means";
-    KeepOutNear "keep_out_near" RetractCancel OperatorOnceHealthy "H1" "the tip is too near to what it must keep away from: move the arm away by its own means";
+    TipTooNear "tip_too_near" RetractCancel OperatorOnceHealthy "H1" "the tip is too near to the skin for an arm under way: move the arm off the head by its pendant or by hand, not over ROS 2, where every goal is cancelled until this is cleared";
+    TipOffPatch "tip_off_patch" RetractCancel OperatorOnceHealthy "H1" "the tip is low over skin away from the approved patch: move the arm off the head by its pendant or by hand, not over ROS 2, where every goal is cancelled until this is cleared";
+    KeepOutNear "keep_out_near" RetractCancel OperatorOnceHealthy "H1" "the tip is too near to what it must keep away from: move the arm away by its pendant or by hand, not over ROS 2, where every goal is cancelled until this is cleared";
     OffPath "off_path" RetractCancel OperatorOnceHealthy "H12" "the arm left the path it was told to follow";
     ArmSilent "arm_silent" RetractCancel OperatorOnceHealthy "H9" "the arm did not take a motion on";
     ArmFailed "arm_failed" RetractCancel OperatorOnceHealthy "H12" "the arm failed the same motion again and again";

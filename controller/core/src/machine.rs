@@ -252,7 +252,8 @@ impl Core {
     }
 
     fn rest(&mut self, step: &mut Step<'_>) {
-        let healthy = self.healthy(step.now, step.sensed).is_ok();
+        step.out.lacks = self.healthy(step.now, step.sensed).err();
+        let healthy = step.out.lacks.is_none();
         let next = if step.sensed.admitted && healthy {
             State::Ready
         } else {
@@ -461,6 +462,7 @@ impl Output {
             message: Message::NoPlan,
             finished: false,
             waits: None,
+            lacks: None,
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct Output {
     pub finished: bool,
     /// Where the arm waits, from the end of a pause or of the work until it is told to move again.
     pub waits: Option<Waits>,
+    /// While nothing is under way: what arm and needle do not report as they must before a start.
+    pub lacks: Option<Denied>,
 }
 
 /// Where the arm waits.
@@ -57,7 +59,7 @@ impl Waits {
     pub const fn text(self) -> &'static str {
         match self {
             Self::OverHead => {
-                "the arm is still over the head, it found no way up: move it off by its own means"
+                "the arm is still over the head, it found no way up: move it off by its pendant or by hand"
             }
             Self::Lifted => "the arm is off the head",
             Self::Parked => "the arm is at its station",
@@ -375,7 +377,7 @@ impl Message {
             }
             Self::HeadRestless => "paused: the head does not hold still",
             Self::Stuck => {
-                "paused: the arm stands too near to something to go on; move it away by its own means"
+                "paused: the arm stands too near to something to go on; move it away by its pendant or by hand"
             }
             Self::StopAsked => "stopped by the operator; clear, then start",
             Self::Fault => "a fault stopped the session",

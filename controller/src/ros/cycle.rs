@@ -21,7 +21,9 @@ use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
 use crate::ports::{NeedlePort as _, Ports};
 use crate::registration::Registration;
 use crate::rt::{Pace, Pacer};
-use crate::session::{Asked, DotResult, Progress, Registered, Selection, SessionView};
+use crate::session::{
+    Asked, DotResult, Progress, Registered, Selection, SessionView, StopBy,
+};
 
 /// From tick to tick.
 const PERIOD: Duration = Duration::from_millis(2);
@@ -41,6 +43,8 @@ pub enum Errand {
     Start(Selection, oneshot::Sender<Result<(), String>>),
     /// Any other command of the operator.
     Command(Command, oneshot::Sender<Result<(), String>>),
+    /// Stop, for the node's own reason.
+    Stop(StopBy, oneshot::Sender<Result<(), String>>),
     /// Pause, as asked for.
     Pause(Asked, oneshot::Sender<Result<(), String>>),
     /// Say how the session stands, with all that was asked before done; none without a plan.
@@ -210,6 +214,8 @@ const NOTHING_LOADED: SessionView = SessionView {
     registration: None,
     finished: false,
     waits: None,
+    lacks: None,
+    stopped_by: StopBy::Operator,
     stop: None,
     reply: None,
 };
@@ -249,7 +255,7 @@ impl Loop {
                     }
                 }
             }
-            (Errand::Command(Command::Stop, answer), None) => {
+            (Errand::Command(Command::Stop, answer) | Errand::Stop(_, answer), None) => {
                 // Without a plan nothing of ours moves; whatever else does shall stop.
                 let _ = answer.send(self.arm.cancel().map_err(|error| error.to_string()));
             }
@@ -260,6 +266,10 @@ impl Loop {
             (Errand::Command(command, answer), Some(loaded)) => {
                 loaded.session.command(command);
                 self.answer = Some((command, answer));
+            }
+            (Errand::Stop(by, answer), Some(loaded)) => {
+                loaded.session.stop_by(by);
+                self.answer = Some((Command::Stop, answer));
             }
             (Errand::Pause(asked, answer), Some(loaded)) => {
                 loaded.session.pause_asked(asked);

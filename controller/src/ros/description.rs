@@ -10,7 +10,6 @@ use std::sync::Arc;
 use futures::Stream;
 use r2r::Node;
 use r2r::std_msgs::msg::String as Text;
-use stipple_core::Command;
 use stipple_model::clearance::WorkCell;
 use tokio::sync::watch;
 
@@ -19,6 +18,7 @@ use super::desk::ask;
 use super::load::{LoadError, Shown, aside};
 use super::program::{ProgramError, drain, latched, making};
 use crate::admit::{DescriptionError, check_described};
+use crate::session::StopBy;
 
 const TOPIC: &str = "robot_description";
 
@@ -113,7 +113,7 @@ impl Description {
             };
             if let Verdict::Differs(error) = &verdict {
                 tracing::error!("{error}");
-                let _ = ask(&errands, |answer| Errand::Command(Command::Stop, answer)).await;
+                let _ = ask(&errands, |answer| Errand::Stop(StopBy::OtherArm, answer)).await;
             }
             self.verdict.replace(verdict);
             let changed = tokio::select! {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures::StreamExt as _;
 use r2r::Node;
@@ -12,9 +13,11 @@ use stipple_model::digest::Digest;
 use tokio::sync::{oneshot, watch};
 
 use super::cycle::{Errand, Errands, Standing};
+use super::follower::SharedFollower;
 use super::load::Loader;
 use super::managed::Life;
 use super::program::ProgramError;
+use super::rivals::Rivals;
 use super::service::{self, Requests, respond};
 use crate::lifecycle::Deed;
 use crate::registration::Registration;
@@ -57,11 +60,7 @@ impl Desk {
     }
 
     /// Serves them, each as far as the node's life allows; needs a local task set.
-    pub fn serve(self, loader: &Rc<Loader>, life: &Rc<Life>, state: watch::Receiver<State>) {
-        let counter = Counter {
-            loader: Rc::clone(loader),
-            life: Rc::clone(life),
-        };
+    pub fn serve(self, counter: &Counter, state: watch::Receiver<State>) {
         tokio::task::spawn_local(serve_load(self.load, counter.clone(), state));
         tokio::task::spawn_local(serve_start(self.start, counter.clone()));
         tokio::task::spawn_local(serve_pause(self.pause, counter.clone()));
@@ -75,9 +74,25 @@ impl Desk {
 
 /// What every service needs.
 #[derive(Clone)]
-struct Counter {
-    loader: Rc<Loader>,
-    life: Rc<Life>,
+pub struct Counter {
+    /// Loads plans.
+    pub loader: Rc<Loader>,
+    /// The node's life.
+    pub life: Rc<Life>,
+    /// Who takes the arm's motions.
+    pub follower: SharedFollower,
+    /// Other controllers of this name.
+    pub rivals: Arc<Rivals>,
+}
+
+impl Counter {
+    /// Whether what moves may be set going: one controller, and an arm that listens.
+    fn check_wire(&self) -> Result<(), String> {
+        if self.rivals.heard(self.loader.clock.now()) {
+            return Err(super::rivals::TEXT.to_owned());
+        }
+        self.follower.check()
+    }
 }
 
 impl Counter {
@@ -97,6 +112,7 @@ impl Counter {
     /// Starts on the arm that is described, if one is.
     /// The answer says what the layer begins with.
     async fn start(&self, selection: Selection) -> Result<String, String> {
+        self.check_wire()?;
         let shown = self.loader.shown.borrow().clone();
         let mut begins = String::new();
         if let Some(shown) = shown {
@@ -122,6 +138,8 @@ impl Counter {
 impl Counter {
     /// Lays the last scan onto the head, if the session would take it: reading a large one holds up what comes in meanwhile.
     async fn register(&self) -> Result<(Digest, Registration), String> {
+        let allowed = self.life.allow(Deed::Prepare);
+        allowed.map_err(|not| not.to_string())?;
         let (answer, answered) = oneshot::channel();
         let sent = self.loader.errands.give(Errand::Look(answer));
         let standing = match sent {
@@ -161,7 +179,7 @@ pub async fn ask(
 
 async fn serve_load(
     mut requests: Requests<LoadPlan::Service>,
-    Counter { loader, life }: Counter,
+    Counter { loader, life, .. }: Counter,
     state: watch::Receiver<State>,
 ) {
     // One after the other.
@@ -253,7 +271,10 @@ async fn serve_resume(mut requests: Requests<Resume::Service>, counter: Counter)
         let errand = |answer| Errand::Command(Command::Resume, answer);
         let answer = match counter.loader.allows(name) {
             Err(refusal) => Err(refusal.to_string()),
-            Ok(()) => counter.ask(deed(Command::Resume), errand).await,
+            Ok(()) => match counter.check_wire() {
+                Ok(()) => counter.ask(deed(Command::Resume), errand).await,
+                Err(refusal) => Err(refusal),
+            },
         };
         tracing::info!(asked_by = name, ?answer, "resume");
         respond(request.respond(Resume::Response {

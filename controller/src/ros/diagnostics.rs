@@ -14,7 +14,9 @@ use super::description::{Description, Verdict};
 use super::inputs::{Inputs, Slot};
 use super::load::Shown;
 use super::managed::Life;
+use super::follower::SharedFollower;
 use super::program::Clock;
+use super::rivals::Rivals;
 use super::{sim_time, terms};
 use crate::lifecycle::NodeState;
 use crate::rt::{Lacking, Pace};
@@ -49,6 +51,10 @@ pub struct Watched {
     pub life: Rc<Life>,
     /// The described arm.
     pub description: Description,
+    /// What takes the motions.
+    pub follower: SharedFollower,
+    /// Other controllers of this name.
+    pub rivals: Arc<Rivals>,
     /// The plan in use.
     pub shown: watch::Receiver<Option<Arc<Shown>>>,
     /// What was seen last.
@@ -92,7 +98,9 @@ impl Watched {
         let mut status = vec![
             self.joints(now, rate(0)),
             self.needle(now, rate(1), view),
-            self.status("head_pose", input(&inputs.head, now, rate(2))),
+            self.head(now, rate(2)),
+            self.scan(now),
+            self.arm(),
             self.lease(now),
             self.control_loop((span > 0.0).then(|| rate(3))),
         ];
@@ -100,6 +108,7 @@ impl Watched {
         status.push(self.registration(view));
         status.push(self.described());
         status.push(self.life());
+        status.push(self.rival(now));
         status.extend(self.time());
         status
     }
@@ -115,7 +124,8 @@ impl Watched {
         });
         DiagnosticStatus {
             level,
-            name: format!("{}: {name}", super::NODE),
+            // With its namespace: monitors go by the name.
+            name: format!("{}: {name}", self.node.trim_start_matches('/')),
             message,
             hardware_id: self.node.clone(),
             values: values.collect(),
@@ -125,7 +135,7 @@ impl Watched {
     /// Joints are read once a plan says which.
     fn joints(&self, now: Micros, rate: f64) -> DiagnosticStatus {
         let (mut level, mut text, values) = input(&self.inputs.joints, now, rate);
-        let reported = self.inputs.reported_with(&[]).is_some();
+        let reported = self.inputs.reports_with(&[]).is_some();
         if self.shown.borrow().is_none() && reported {
             (level, text) = (OK, "reported; not read without a plan".to_owned());
         }
@@ -166,6 +176,65 @@ impl Watched {
             ]);
         }
         self.status("needle/state", (level, text, values))
+    }
+
+    /// A tracker that is slow comes to no strike.
+    fn head(&self, now: Micros, rate: f64) -> DiagnosticStatus {
+        let (mut level, mut text, values) = input(&self.inputs.head, now, rate);
+        let least = 1.0 / self.limits.head_age_strike.s();
+        if level == OK && rate > 0.0 && rate < least {
+            (level, text) = (
+                WARN,
+                format!("too seldom: no strike is made on a pose older than {:.0} ms", 1e3 / least),
+            );
+        }
+        self.status("head_pose", (level, text, values))
+    }
+
+    /// What the scanner has brought.
+    fn scan(&self, now: Micros) -> DiagnosticStatus {
+        let (taken, last) = self.inputs.scans().taken();
+        let cloud = self.inputs.scans().newest();
+        let age = last.and_then(|at| now.since(at));
+        let (level, text) = match &cloud {
+            None => (STALE, "nothing has come yet".to_owned()),
+            Some((_, frame)) if frame != self.inputs.base_frame() => (
+                ERROR,
+                format!(
+                    "its frame_id is {frame:?}, wanted is {:?} (parameter base_frame)",
+                    self.inputs.base_frame()
+                ),
+            ),
+            Some(_) => (OK, "arrived".to_owned()),
+        };
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
+        let values = vec![
+            ("taken", taken.to_string()),
+            ("age_ms", or_none(age.map(ms))),
+            ("points", or_none(cloud.as_ref().map(|(points, _)| points.to_string()))),
+            ("frame_id", or_none(cloud.map(|(_, frame)| frame))),
+        ];
+        self.status("scan", (level, text, values))
+    }
+
+    /// Whether anybody takes the motions.
+    fn arm(&self) -> DiagnosticStatus {
+        let (level, text) = match self.follower.check() {
+            Ok(()) => (OK, "there".to_owned()),
+            Err(text) => (WARN, text),
+        };
+        let values = vec![(self.follower.kind(), self.follower.name().to_owned())];
+        self.status("arm", (level, text, values))
+    }
+
+    /// Whether another controller of this node's name is there.
+    fn rival(&self, now: Micros) -> DiagnosticStatus {
+        let (level, text) = if self.rivals.heard(now) {
+            (ERROR, super::rivals::TEXT)
+        } else {
+            (OK, "no other is heard")
+        };
+        self.status("rival", (level, text.to_owned(), Vec::new()))
     }
 
     /// Who holds the operator's lease, and whether somebody else sends heartbeats, too.
@@ -308,15 +377,19 @@ fn ms(age: Micros) -> String {
 
 fn input<T: Copy>(slot: &Slot<T>, now: Micros, rate: f64) -> (u8, String, Values) {
     let age = slot.latest().and_then(|latest| now.since(latest.arrived));
-    let (level, text) = match age {
-        Some(age) if age <= SILENT => (OK, "arriving"),
-        Some(_) => (ERROR, "silent"),
-        None => (STALE, "nothing has come yet"),
+    let why = slot.why();
+    let (level, text) = match (age, &why) {
+        (Some(age), _) if age <= SILENT => (OK, "arriving".to_owned()),
+        (_, Some(why)) => (ERROR, format!("what comes is not taken: {why}")),
+        (Some(_), None) => (ERROR, "silent".to_owned()),
+        (None, None) => (STALE, "nothing has come yet".to_owned()),
     };
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
     let values = vec![
         ("rate_hz", format!("{rate:.1}")),
-        ("age_ms", age.map_or_else(|| "none".to_owned(), ms)),
+        ("age_ms", or_none(age.map(ms))),
         ("dropped", slot.dropped().to_string()),
+        ("dropped_why", or_none(why.map(|why| why.to_string()))),
     ];
-    (level, text.to_owned(), values)
+    (level, text, values)
 }

@@ -68,6 +68,12 @@ pub fn handoff<T>(places: usize) -> (Giver<T>, Taker<T>) {
 }
 
 impl<T> Giver<T> {
+    /// Whether nobody takes anything any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+
     /// Hands something over.
     ///
     /// # Errors

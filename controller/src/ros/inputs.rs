@@ -18,13 +18,19 @@ use super::scan::{ScanError, Scans};
 use crate::lease::{Heard, Lease};
 use crate::ports::{HeadPort, JointState, LeaseTerm, NeedleReport, OperatorPort, Stamped};
 use crate::registration::Tracked;
-use crate::stamps::Stamps;
+use crate::stamps::{Stamps, Untimely};
+use stipple_model::text::plain;
 
 /// How far a quaternion's length may be from one. Source: own, single precision and a margin.
 const UNIT_TOLERANCE: f64 = 1e-3;
 
 /// So many different lists of joints are remembered: several drivers may report on one topic, each its own joints.
 const REPORTERS: usize = 8;
+/// One that was not heard for so long reports no more.
+const REPORTING: Micros = Micros::from_ms(1_000);
+
+/// So many characters of a frame are quoted.
+const LONGEST: usize = 60;
 
 /// The latest value of one topic. The lock is held for a copy only.
 #[derive(Debug)]
@@ -32,6 +38,36 @@ pub struct Slot<T> {
     latest: Mutex<Option<Stamped<T>>>,
     taken: AtomicU64,
     dropped: AtomicU64,
+    /// Why the last was dropped, if none was taken since.
+    why: Mutex<Option<Dropped>>,
+}
+
+/// Why a message is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Dropped {
+    /// Of another frame.
+    #[error("its frame_id is {got:?}, wanted is {wanted:?} (parameter base_frame)")]
+    Frame {
+        /// Its own.
+        got: String,
+        /// The arm's base.
+        wanted: String,
+    },
+    /// Without a position or a speed of this joint.
+    #[error("it has no position and speed of the joint {0:?}")]
+    Joint(String),
+    /// Not a finite number where there must be one.
+    #[error("it has a number that is not finite")]
+    NotFinite,
+    /// A quaternion of another length than one.
+    #[error("its quaternion has the length {0}, not 1")]
+    Quaternion(String),
+    /// No state of the message.
+    #[error("it is in no state that the message knows")]
+    State,
+    /// By its stamp.
+    #[error(transparent)]
+    Untimely(#[from] Untimely),
 }
 
 impl<T> Default for Slot<T> {
@@ -40,6 +76,7 @@ impl<T> Default for Slot<T> {
             latest: Mutex::new(None),
             taken: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            why: Mutex::new(None),
         }
     }
 }
@@ -72,12 +109,33 @@ impl<T: Copy> Slot<T> {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Puts in what arrived, and when.
-    fn put(&self, message: Option<(T, Micros)>) {
-        let Some((value, arrived)) = message else {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
+    /// Why what comes is not taken; `None` when the last was.
+    #[must_use]
+    pub fn why(&self) -> Option<Dropped> {
+        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        why.clone()
+    }
+
+    /// Puts in what arrived on a topic, and when.
+    fn put(&self, topic: &str, message: Result<(T, Micros), Dropped>) {
+        let mut why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        let (value, arrived) = match message {
+            Ok(message) => {
+                *why = None;
+                message
+            }
+            Err(dropped) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                // Said once, not with every message; one now and then is nothing to speak of.
+                let again = why.as_ref() == Some(&dropped);
+                if !again && !matches!(dropped, Dropped::Untimely(_)) {
+                    tracing::warn!("a message on {topic} is not taken: {dropped}");
+                }
+                *why = Some(dropped);
+                return;
+            }
         };
+        drop(why);
         let sequence = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
         let stamped = Stamped {
             value,
@@ -99,8 +157,8 @@ pub struct Inputs {
     base_frame: String,
     /// Names of the joints in chain order; empty while no plan is loaded.
     names: Mutex<Arc<[String]>>,
-    /// The different lists of joints that came, the newest last.
-    reported: Mutex<Vec<Arc<[String]>>>,
+    /// The different lists of joints that came, and when each came last; the one that came last of all is the last.
+    reported: Mutex<Vec<(Arc<[String]>, Micros)>>,
     /// The joints, in chain order.
     pub joints: Slot<JointState>,
     /// The needle.
@@ -164,8 +222,29 @@ impl Inputs {
     #[must_use]
     pub fn reported_with(&self, wanted: &[String]) -> Option<Arc<[String]>> {
         let reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_all = |names: &&Arc<[String]>| wanted.iter().all(|name| names.contains(name));
-        reported.iter().rev().find(has_all).cloned()
+        let has_all = |(names, _): &&(Arc<[String]>, Micros)| {
+            let mut wanted = wanted.iter();
+            wanted.all(|name| names.contains(name))
+        };
+        let found = reported.iter().rev().find(has_all);
+        found.map(|(names, _)| Arc::clone(names))
+    }
+
+    /// The same of what is being reported: what has not come for a second is no more.
+    #[must_use]
+    pub fn reports_with(&self, wanted: &[String]) -> Option<Arc<[String]>> {
+        let now = self.clock.now();
+        {
+            let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+            reported.retain(|(_, came)| now.fresh(*came, REPORTING));
+        }
+        self.reported_with(wanted)
+    }
+
+    /// The frame that head poses and scans must carry.
+    #[must_use]
+    pub fn base_frame(&self) -> &str {
+        &self.base_frame
     }
 
     /// Remembers which joints were reported together.
@@ -173,19 +252,23 @@ impl Inputs {
         if names.is_empty() {
             return;
         }
+        let now = self.clock.now();
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.last().is_some_and(|last| **last == *names) {
+        if let Some((last, came)) = reported.last_mut()
+            && **last == *names
+        {
+            *came = now;
             return;
         }
-        let known = reported.iter().position(|known| **known == *names);
+        let known = reported.iter().position(|(known, _)| **known == *names);
         let list = match known {
-            Some(known) => reported.remove(known),
+            Some(known) => reported.remove(known).0,
             None => names.into(),
         };
         if reported.len() >= REPORTERS {
             reported.remove(0);
         }
-        reported.push(list);
+        reported.push((list, now));
     }
 
     /// From now on joint states are read in this order.
@@ -207,36 +290,43 @@ impl Inputs {
             return;
         }
         let at = self.in_time(&self.joints_in_time, &message.header.stamp);
-        self.joints.put(joints_of(message, &names).zip(at));
+        self.joints
+            .put("joint_states", both(joints_of(message, &names), at));
     }
 
     /// Takes a needle report. One that makes no sense, comes late or out of order is dropped.
     pub fn take_needle(&self, message: &stipple::NeedleState) {
         let at = self.in_time(&self.needle_in_time, &message.header.stamp);
         let ours = self.cartridge.report(&message.cartridge, message.strikes);
-        self.needle.put(needle_of(message, ours).zip(at));
+        self.needle
+            .put("needle/state", both(needle_of(message, ours), at));
     }
 
     /// When a message counts as having arrived, if it is in order and in time.
-    fn in_time(&self, stamps: &Mutex<Stamps>, stamp: &Time) -> Option<Micros> {
+    fn in_time(&self, stamps: &Mutex<Stamps>, stamp: &Time) -> Result<Micros, Untimely> {
         let mut stamps = stamps.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = i128::from(stamp.sec) * 1_000_000_000 + i128::from(stamp.nanosec);
-        stamps.look(stamp, self.clock.now()).ok()
+        stamps.look(stamp, self.clock.now())
     }
 
     /// Takes a head pose. One in another frame, not finite, late or out of order is dropped.
     pub fn take_head(&self, message: &PoseStamped) {
+        const TOPIC: &str = "head_pose";
         if message.header.frame_id != self.base_frame {
-            self.head.put(None);
+            let frame = Dropped::Frame {
+                got: plain(&message.header.frame_id, LONGEST),
+                wanted: self.base_frame.clone(),
+            };
+            self.head.put(TOPIC, Err(frame));
             return;
         }
         let at = self.in_time(&self.head_in_time, &message.header.stamp);
-        let pose = pose_of(message).zip(at);
-        if let Some((pose, _)) = &pose {
+        let pose = both(pose_of(message), at);
+        if let Ok((pose, _)) = &pose {
             let now = self.clock.now();
             self.scans().take_pose(&message.header.stamp, pose, now);
         }
-        self.head.put(pose);
+        self.head.put(TOPIC, pose);
     }
 
     /// Keeps a scan of the head.
@@ -286,29 +376,42 @@ impl Inputs {
     }
 }
 
-fn joints_of(message: &msg::JointState, names: &[String]) -> Option<JointState> {
-    let (mut position, mut velocity) = (Joints::zeros(names.len()), Joints::zeros(names.len()));
-    if position.dof() != names.len() {
-        return None;
-    }
-    for (joint, name) in names.iter().enumerate() {
-        let index = message.name.iter().position(|reported| reported == name)?;
-        position[joint] = *message.position.get(index)?;
-        velocity[joint] = *message.velocity.get(index)?;
-    }
-    (position.is_finite() && velocity.is_finite()).then_some(JointState { position, velocity })
+/// What a message says, and when it counts as having arrived.
+fn both<T>(value: Result<T, Dropped>, at: Result<Micros, Untimely>) -> Result<(T, Micros), Dropped> {
+    Ok((value?, at?))
 }
 
-fn needle_of(message: &stipple::NeedleState, ours: bool) -> Option<NeedleReport> {
+fn joints_of(message: &msg::JointState, names: &[String]) -> Result<JointState, Dropped> {
+    let (mut position, mut velocity) = (Joints::zeros(names.len()), Joints::zeros(names.len()));
+    if position.dof() != names.len() {
+        return Err(Dropped::Joint(String::new()));
+    }
+    for (joint, name) in names.iter().enumerate() {
+        let lacks = || Dropped::Joint(name.clone());
+        let index = message.name.iter().position(|reported| reported == name);
+        let index = index.ok_or_else(lacks)?;
+        position[joint] = *message.position.get(index).ok_or_else(lacks)?;
+        velocity[joint] = *message.velocity.get(index).ok_or_else(lacks)?;
+    }
+    let finite = position.is_finite() && velocity.is_finite();
+    finite
+        .then_some(JointState { position, velocity })
+        .ok_or(Dropped::NotFinite)
+}
+
+fn needle_of(message: &stipple::NeedleState, ours: bool) -> Result<NeedleReport, Dropped> {
     let state = match message.state {
         s if s == stipple::NeedleState::RETRACTED as u8 => NeedleState::Retracted,
         s if s == stipple::NeedleState::EXTENDING as u8 => NeedleState::Extending,
         s if s == stipple::NeedleState::EXTENDED as u8 => NeedleState::Extended,
         s if s == stipple::NeedleState::RETRACTING as u8 => NeedleState::Retracting,
         s if s == stipple::NeedleState::FAULT as u8 => NeedleState::Fault,
-        _ => return None,
+        _ => return Err(Dropped::State),
     };
-    (message.extension.is_finite() && message.axial_force.is_finite()).then_some(NeedleReport {
+    if !(message.extension.is_finite() && message.axial_force.is_finite()) {
+        return Err(Dropped::NotFinite);
+    }
+    Ok(NeedleReport {
         state,
         extension: message.extension,
         axial_force: message.axial_force,
@@ -317,20 +420,20 @@ fn needle_of(message: &stipple::NeedleState, ours: bool) -> Option<NeedleReport>
     })
 }
 
-fn pose_of(message: &PoseStamped) -> Option<Transform<Base, Head>> {
+fn pose_of(message: &PoseStamped) -> Result<Transform<Base, Head>, Dropped> {
     let (p, q) = (&message.pose.position, &message.pose.orientation);
     let rotation = Quaternion::new(q.w, q.x, q.y, q.z);
     let length = rotation.norm();
     // Written so that a length that is not a number fails, too.
-    if (length - 1.0).abs() <= UNIT_TOLERANCE {
-        let pose = Transform::from_raw(Isometry3::from_parts(
-            Translation3::new(p.x, p.y, p.z),
-            UnitQuaternion::new_normalize(rotation),
-        ));
-        pose.is_finite().then_some(pose)
-    } else {
-        None
+    let unit = (length - 1.0).abs() <= UNIT_TOLERANCE;
+    if !unit {
+        return Err(Dropped::Quaternion(format!("{length:.3}")));
     }
+    let pose = Transform::from_raw(Isometry3::from_parts(
+        Translation3::new(p.x, p.y, p.z),
+        UnitQuaternion::new_normalize(rotation),
+    ));
+    pose.is_finite().then_some(pose).ok_or(Dropped::NotFinite)
 }
 
 /// The inputs as one tick sees them: taken before its moment, so that nothing in them comes from after it, and the same throughout.

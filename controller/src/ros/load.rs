@@ -62,6 +62,16 @@ pub enum LoadError {
     /// The plan's cell.
     #[error(transparent)]
     Cell(#[from] CellError),
+    /// Head poses are of another frame than the plan.
+    #[error(
+        "head poses and scans are taken in the frame {frame:?} (parameter base_frame), the plan is in {base:?}, the root of its arm's description: have both told in that and set base_frame, or plan with a description that begins at {frame:?}"
+    )]
+    Frame {
+        /// The parameter.
+        frame: String,
+        /// The plan's.
+        base: String,
+    },
     /// The arm has not reported.
     #[error("no joint states have come in {} s: is the arm's driver running, on the topic joint_states?", ARM_REPORTS.as_secs())]
     NoArm,
@@ -204,6 +214,13 @@ impl Loader {
         }
         let last_scan = self.last_scan.clone();
         let checked = aside(move || check(&path, last_scan)).await??;
+        let base = checked.admitted.cell().arm().base_link();
+        if base != self.inputs.base_frame() {
+            return Err(LoadError::Frame {
+                frame: self.inputs.base_frame().to_owned(),
+                base: base.to_owned(),
+            });
+        }
         self.check_arm(&checked).await?;
         self.description.check(checked.admitted.cell()).await?;
         let old = self.release().await?;
@@ -249,7 +266,7 @@ impl Loader {
         let reported = async |wanted: &[String], patience| {
             let wait = async {
                 loop {
-                    if let Some(names) = self.inputs.reported_with(wanted) {
+                    if let Some(names) = self.inputs.reports_with(wanted) {
                         return names;
                     }
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -297,6 +314,7 @@ impl Loader {
         self.was_lost
             .set(self.was_lost.get() || loaded.session.was_lost());
         self.shown.send_replace(None);
+        self.registrar.replace(None);
         aside(move || drop(loaded.services.finish())).await
     }
 

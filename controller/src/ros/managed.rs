@@ -14,7 +14,7 @@ use r2r::lifecycle_msgs::srv::{
     ChangeState, GetAvailableStates, GetAvailableTransitions, GetState,
 };
 use r2r::{Node, Publisher};
-use stipple_core::{Command, State};
+use stipple_core::State;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -24,6 +24,7 @@ use super::desk::ask;
 use super::load::Loader;
 use super::program::{ProgramError, every, making, stamp};
 use super::service::{self, Requests, answer, respond};
+use crate::session::StopBy;
 use crate::lifecycle::{
     Asked, Deed, Ended, GRAPH, Lifecycle, NoWay, NodeState, NotNow, Transition,
 };
@@ -271,7 +272,7 @@ impl Life {
             tracing::info!("waiting for arm and needle to come to rest");
         } else {
             tracing::info!("stopping the session");
-            let stop = |answer| Errand::Command(Command::Stop, answer);
+            let stop = |answer| Errand::Stop(StopBy::Lifecycle, answer);
             if let Err(refused) = ask(&self.loader.errands, stop).await {
                 tracing::warn!(refused, "the stop");
             }

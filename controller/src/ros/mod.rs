@@ -20,6 +20,7 @@ pub mod cycle;
 pub mod description;
 pub mod desk;
 pub mod diagnostics;
+pub mod follower;
 pub mod goal;
 pub mod handoff;
 pub mod inputs;
@@ -31,7 +32,9 @@ pub mod newest;
 pub mod operate;
 pub mod parameters;
 pub mod program;
+pub mod rivals;
 pub mod scan;
+pub mod sections;
 pub mod service;
 pub mod sim_time;
 pub mod stream;
@@ -61,8 +64,9 @@ use arm::{ArmServer, NodeArm, RosArm};
 use cancel::Emergency;
 use cycle::{Cycle, Event};
 use description::Offered;
-use desk::Desk;
+use desk::{Counter, Desk};
 use diagnostics::{Seen, Watched};
+use follower::{Follower, SharedFollower};
 use goal::Tolerances;
 use handoff::Taker;
 use inputs::Inputs;
@@ -71,7 +75,8 @@ use managed::Managed;
 use markers::{Markers, Note};
 use needle::RosNeedle;
 use parameters::{Held, ParameterServices, Parameters};
-use program::{Clock, Ending, ProgramError, Urgency, drain, latched, making, newest};
+use rivals::Rivals;
+use program::{Clock, Ending, ProgramError, Urgency, drain, every, latched, making, newest};
 use terms::{Allowed, Terms};
 use told::{Rates, Told};
 
@@ -83,6 +88,9 @@ pub const LEASE_TOPIC: &str = "operator/lease";
 
 /// Heartbeats that may wait: of several senders at once none displaces the holder's.
 const HEARTBEATS: usize = 10;
+
+/// Scans that may wait. Source: the middleware's own for sensors.
+const SCANS: usize = 5;
 
 /// The node's parameters; launch/params/controller.yaml explains them.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +132,7 @@ impl NodeConfig {
             ],
         )?;
         let config = Self {
-            arm_controller: given.text("arm_controller", "joint_trajectory_controller")?,
+            arm_controller: given.name("arm_controller", "joint_trajectory_controller")?,
             stream: {
                 let rate = given.number("stream_rate", 500.0, 50.0..=500.0)?;
                 let choices = [("action", None), ("stream", Some(rate))];
@@ -167,7 +175,7 @@ impl NodeConfig {
 pub fn run() -> Result<u8, ProgramError> {
     let ending = Ending::on_signals()?;
     let mut node = program::join_urgent(NODE)?;
-    let (config, held) = NodeConfig::read(Parameters::of(&node))?;
+    let (config, held) = NodeConfig::read(Parameters::of(&node)?)?;
     if config.limits != Limits::HARDWARE {
         tracing::warn!("limits for simulated hardware: never with a real arm");
     }
@@ -189,16 +197,24 @@ pub fn run() -> Result<u8, ProgramError> {
         node.create_publisher("needle/command", newest())
             .map_err(making("needle/command"))?,
     )?;
-    let (arm, server, emergency) = arm_of(&mut node, &config, &inputs)?;
-    let surface = Surface::open(&mut node, held)?;
+    let ArmParts {
+        arm,
+        server,
+        emergency,
+        follower,
+    } = arm_of(&mut node, &config, &inputs)?;
+    let rivals = Arc::new(Rivals::default());
+    let surface = Surface::open(&mut node, held, Arc::clone(&rivals))?;
     let markers = Markers::open(&mut node)?;
     let (description, mut take_description) = Offered::open(&mut node)?.split();
     let mut take_time = sim_time::follow(&mut node, config.sim_time)?;
     let mut take_inputs = take(&mut node, Arc::clone(&inputs))?;
+    let mut take_rivals = rivals.listen(&mut node, clock)?;
     let take = move || {
         take_time();
         take_inputs();
         take_description();
+        take_rivals();
     };
     let spinning = Ending::default();
     let spinner = program::spin(node, spinning.clone(), Some(Urgency::Spin), take)?;
@@ -231,6 +247,8 @@ pub fn run() -> Result<u8, ProgramError> {
         cycle,
         events,
         loader,
+        follower: Rc::new(follower),
+        rivals,
         ending,
     };
     let tasks = tokio::task::LocalSet::new();
@@ -254,8 +272,19 @@ pub fn run() -> Result<u8, ProgramError> {
     }
 }
 
-/// The arm's port by the parameters, what serves its action (an arm that is led by points has its goals cancelled by it, too), and what cancels
-/// all goals when neither is left.
+/// What makes the arm move.
+pub struct ArmParts {
+    /// Its port.
+    pub arm: Box<dyn NodeArm>,
+    /// What serves its action; an arm that is led by points has its goals cancelled by it, too.
+    pub server: ArmServer,
+    /// What cancels all goals when neither is left.
+    pub emergency: Emergency,
+    /// Who takes the motions.
+    pub follower: Follower,
+}
+
+/// The arm's port by the parameters, and what goes with it.
 ///
 /// # Errors
 /// What ROS 2 refuses to make.
@@ -263,7 +292,7 @@ pub fn arm_of(
     node: &mut Node,
     config: &NodeConfig,
     inputs: &Arc<Inputs>,
-) -> Result<(Box<dyn NodeArm>, ArmServer, Emergency), ProgramError> {
+) -> Result<ArmParts, ProgramError> {
     let action = format!("{}/follow_joint_trajectory", config.arm_controller);
     let goals = node
         .create_action_client(&action)
@@ -274,16 +303,23 @@ pub fn arm_of(
             .map_err(making("the client of cancel_goal"))
     };
     let emergency = Emergency::new(cancels()?);
+    let served = Follower::of_action(action.clone(), &goals)?;
     let (arm, server) = RosArm::new(Arc::clone(inputs), goals, cancels()?, config.tolerances);
-    let arm: Box<dyn NodeArm> = match config.stream {
-        None => Box::new(arm),
+    let (arm, follower): (Box<dyn NodeArm>, Follower) = match config.stream {
+        None => (Box::new(arm), served),
         Some(rate) => {
             let figures = stream::figures(rate, config.tolerances);
             let topic = format!("{}/joint_trajectory", config.arm_controller);
-            Box::new(stream::RosStream::start(node, &topic, arm, figures)?)
+            let (arm, publisher) = stream::RosStream::start(node, &topic, arm, figures)?;
+            (Box::new(arm), Follower::of_topic(topic, publisher))
         }
     };
-    Ok((arm, server, emergency))
+    Ok(ArmParts {
+        arm,
+        server,
+        emergency,
+        follower,
+    })
 }
 
 /// What the node shows to others, made but not yet served.
@@ -296,10 +332,10 @@ struct Surface {
 }
 
 impl Surface {
-    fn open(node: &mut Node, held: Held) -> Result<Self, ProgramError> {
+    fn open(node: &mut Node, held: Held, rivals: Arc<Rivals>) -> Result<Self, ProgramError> {
         Ok(Self {
             parameters: ParameterServices::open(node, held)?,
-            told: Told::open(node)?,
+            told: Told::open(node, rivals)?,
             desk: Desk::open(node)?,
             managed: Managed::open(node)?,
             name: node.fully_qualified_name().map_err(making("its name"))?,
@@ -327,6 +363,8 @@ struct Main {
     cycle: Cycle,
     events: Taker<Event>,
     loader: Rc<Loader>,
+    follower: SharedFollower,
+    rivals: Arc<Rivals>,
     ending: Ending,
 }
 
@@ -346,6 +384,8 @@ impl Main {
             lacking: loader.terms.lacking,
             life: Rc::clone(&life),
             description: loader.description.clone(),
+            follower: Rc::clone(&self.follower),
+            rivals: Arc::clone(&self.rivals),
             shown: loader.shown.subscribe(),
             seen: Seen::default(),
         };
@@ -361,7 +401,15 @@ impl Main {
         let describing = loader.description.clone();
         tokio::task::spawn_local(describing.watch(loader.shown.subscribe(), cycle.errands.clone()));
         surface.parameters.serve();
-        surface.desk.serve(&loader, &life, state);
+        let watching = Arc::clone(&self.rivals);
+        tokio::task::spawn_local(watching.watch(loader.clock, cycle.errands.clone()));
+        let counter = Counter {
+            loader: Rc::clone(&loader),
+            life: Rc::clone(&life),
+            follower: self.follower,
+            rivals: self.rivals,
+        };
+        surface.desk.serve(&counter, state);
         if config.autostart {
             life.autostart().await;
         }
@@ -427,9 +475,15 @@ fn take(
     let mut joints = listen::<JointState>(node, "joint_states")?;
     let mut needle = listen::<NeedleState>(node, "needle/state")?;
     let mut head = listen::<PoseStamped>(node, "head_pose")?;
-    let mut scans = node
-        .subscribe::<PointCloud2>("scan", newest())
-        .map_err(making("scan"))?;
+    let mut listen_to_scans = |quality| {
+        let scans = node.subscribe::<PointCloud2>("scan", quality);
+        scans.map_err(making("scan"))
+    };
+    // Most drivers send as sensors do; one who sends a scan once and reliably is heard so: a large one comes whole only then.
+    let (mut scans, mut reliable_scans) = (
+        listen_to_scans(newest().keep_last(SCANS))?,
+        listen_to_scans(every(SCANS))?,
+    );
     let mut lease = node
         .subscribe::<Text>(LEASE_TOPIC, latched().keep_last(HEARTBEATS))
         .map_err(making(LEASE_TOPIC))?;
@@ -444,8 +498,9 @@ fn take(
         if let Some(message) = drain(&mut head).last() {
             inputs.take_head(&message);
         }
-        if let Some(cloud) = drain(&mut scans).last() {
-            inputs.take_scan(cloud);
+        // The same comes twice where it comes reliably.
+        for cloud in [drain(&mut scans).last(), drain(&mut reliable_scans).last()] {
+            cloud.into_iter().for_each(|cloud| inputs.take_scan(cloud));
         }
         for heartbeat in drain(&mut lease) {
             inputs.take_lease(&heartbeat.data);

@@ -16,7 +16,8 @@ use r2r::rcl_interfaces::srv::{
 use r2r::{Node, ParameterValue};
 use stipple_model::text::plain;
 
-use super::program::ProgramError;
+use super::program::{ProgramError, making};
+use super::sections;
 use super::service::{self, Requests, answer};
 
 /// So many characters of what was given are quoted.
@@ -66,8 +67,12 @@ fn text_value(text: &str) -> Value {
 
 impl Parameters {
     /// Those of a node.
-    #[must_use]
-    pub fn of(node: &Node) -> Self {
+    ///
+    /// # Errors
+    /// A parameter file that has no section for it.
+    pub fn of(node: &Node) -> Result<Self, ProgramError> {
+        let name = node.fully_qualified_name().map_err(making("its name"))?;
+        sections::check(&sections::files(std::env::args()), &name)?;
         let given = node
             .params
             .lock()
@@ -77,7 +82,7 @@ impl Parameters {
                     .collect()
             })
             .unwrap_or_default();
-        Self::given(given)
+        Ok(Self::given(given))
     }
 
     /// Those of these names.
@@ -102,6 +107,27 @@ impl Parameters {
         self.held
             .keep(name, text_value(&text), ParameterDescriptor::default());
         Ok(text)
+    }
+
+    /// The name of something of ROS 2, with a namespace or not.
+    ///
+    /// # Errors
+    /// Another type, or no such name.
+    pub fn name(&mut self, name: &'static str, default: &str) -> Result<String, ProgramError> {
+        let text = self.text(name, default)?;
+        let part = |part: &str| {
+            let mut letters = part.chars();
+            letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+                && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if text.strip_prefix('/').unwrap_or(&text).split('/').all(part) {
+            return Ok(text);
+        }
+        Err(ProgramError::Parameter {
+            name,
+            found: plain(&format!("{text:?}"), LONGEST),
+            wanted: "a ROS name: letters, digits and _, in parts that begin with no digit, with / between them".to_owned(),
+        })
     }
 
     /// A number within a range.

@@ -39,6 +39,20 @@ pub enum ProgramError {
         /// Those there are.
         known: String,
     },
+    /// A parameter file that says nothing of this node.
+    #[error(
+        "{path}: it has no section for the node {node}; its sections: {found}; name one \"{short}\" (in any namespace), \"{node}\" or \"/**\""
+    )]
+    NoSection {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Its sections.
+        found: String,
+        /// The node with its namespace.
+        node: String,
+        /// Its name alone.
+        short: String,
+    },
     /// A parameter's value makes no sense.
     #[error("parameter {name}: {found}; wanted is {wanted}")]
     Parameter {

@@ -8,6 +8,7 @@ use stipple_core::Micros;
 use stipple_model::frames::{Base, Head, Point, Transform};
 
 use crate::registration::{HeadScan, Tracked};
+use stipple_model::text::plain;
 
 /// Oldest scan that a head is registered by. Source: own, a person at the screen who asks for it after it came.
 pub const OLDEST: Micros = Micros::from_ms(5_000);
@@ -17,6 +18,8 @@ const APART_NS: i64 = 50_000_000;
 const POSES: usize = 1_300;
 /// Most points of a scan. Source: own, a depth camera's picture has two million.
 const MOST_POINTS: usize = 4_000_000;
+/// So many characters of a frame are told.
+const LONGEST: usize = 60;
 
 /// Why there is no scan to register the head by.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +37,12 @@ pub enum ScanError {
     },
     /// Nobody knows where the head was.
     #[error(
-        "no head pose within 50 ms before and after the scan's stamp: do scanner and tracker go by one clock?"
+        "no head pose that was taken lies within 50 ms before and after the scan's stamp: does the tracker report (diagnostics, head_pose), and do scanner and tracker go by one clock?"
     )]
     NoPose,
+    /// Nothing in it.
+    #[error("the scan has no point with finite x, y and z")]
+    Empty,
     /// The message is not what a point cloud is.
     #[error("the scan is no point cloud with x, y and z as float32: {0}")]
     Cloud(&'static str),
@@ -72,11 +78,25 @@ impl Scans {
 
     /// Keeps a scan, in the place of the one before. It is read when somebody asks for it: here it would hold up the other topics.
     pub fn take(&mut self, cloud: PointCloud2, now: Micros) {
+        let stamp = |kept: &Kept| nanoseconds(&kept.cloud.header.stamp);
+        let repeated = self.last.as_ref().map(stamp) == Some(nanoseconds(&cloud.header.stamp));
+        // What comes by two ways came when it came first.
+        if repeated && self.last.as_ref().is_some_and(|kept| kept.cloud == cloud) {
+            return;
+        }
         self.taken += 1;
         self.last = Some(Kept {
             arrived: now,
             cloud,
         });
+    }
+
+    /// How many points the last scan has by its size, and its frame.
+    #[must_use]
+    pub fn newest(&self) -> Option<(u64, String)> {
+        let cloud = &self.last.as_ref()?.cloud;
+        let points = u64::from(cloud.width) * u64::from(cloud.height);
+        Some((points, plain(&cloud.header.frame_id, LONGEST)))
     }
 
     /// How many scans have come, and when the last.
@@ -175,6 +195,9 @@ pub fn read(cloud: &PointCloud2, tracked: Tracked) -> Result<HeadScan, ScanError
         // What a depth camera does not see it tells as NaN.
         .filter(Point::is_finite)
         .collect();
+    if Vec::is_empty(&points) {
+        return Err(ScanError::Empty);
+    }
     Ok(HeadScan { points, tracked })
 }
 

@@ -58,7 +58,8 @@ pub struct RosStream {
 }
 
 impl RosStream {
-    /// Makes the topic and starts the sending thread, which ends when this is dropped. Joints and cancels are `arm`'s.
+    /// Makes the topic and starts the sending thread, which ends when this is dropped. Joints and cancels are `arm`'s. Given back besides is what
+    /// tells who listens.
     ///
     /// # Errors
     /// When ROS 2 refuses the topic or the system gives no thread.
@@ -67,7 +68,7 @@ impl RosStream {
         topic: &str,
         arm: RosArm,
         figures: Figures,
-    ) -> Result<Self, ProgramError> {
+    ) -> Result<(Self, Publisher<JointTrajectory>), ProgramError> {
         let lifespan = Duration::from_micros(figures.period.0);
         let publisher = node
             .create_publisher(topic, newest_reliable().lifespan(lifespan))
@@ -75,13 +76,15 @@ impl RosStream {
         let unheard = Arc::new(AtomicBool::new(false));
         let newest = Arc::new(Newest::default());
         let (end, tell) = (Holder(Arc::clone(&newest)), Arc::clone(&unheard));
-        thread("stream", move || send(&end, &publisher, &tell, figures))?;
-        Ok(Self {
+        let sending = publisher.clone();
+        thread("stream", move || send(&end, &sending, &tell, figures))?;
+        let port = Self {
             arm,
             stream: Stream::new(figures),
             out: Holder(newest),
             unheard,
-        })
+        };
+        Ok((port, publisher))
     }
 }
 

@@ -18,6 +18,7 @@ use super::diagnostics::{self, Watched};
 use super::handoff::Taker;
 use super::load::About;
 use super::markers::Note;
+use super::rivals::Rivals;
 use super::program::{Ending, ProgramError, every, latched, making, stamp};
 use crate::record::DotOutcome;
 use crate::session::{DotResult, SessionView};
@@ -46,6 +47,7 @@ const LOOP_DIED: (&str, &str) = (
 /// Where it is told.
 pub struct Told {
     state: Publisher<msg::SessionState>,
+    rivals: Arc<Rivals>,
     results: Publisher<msg::DotResult>,
     diagnostics: Publisher<DiagnosticArray>,
 }
@@ -64,8 +66,9 @@ impl Told {
     ///
     /// # Errors
     /// When ROS 2 refuses one.
-    pub fn open(node: &mut Node) -> Result<Self, ProgramError> {
+    pub fn open(node: &mut Node, rivals: Arc<Rivals>) -> Result<Self, ProgramError> {
         Ok(Self {
+            rivals,
             state: node
                 .create_publisher("session_state", latched())
                 .map_err(making("session_state"))?,
@@ -76,6 +79,11 @@ impl Told {
                 .create_publisher(diagnostics::TOPIC, every(10))
                 .map_err(making(diagnostics::TOPIC))?,
         })
+    }
+
+    fn send(&self, state: &msg::SessionState) -> r2r::Result<()> {
+        self.rivals.send(&state.header.stamp);
+        self.state.publish(state)
     }
 
     /// Tells until the control loop is gone; when that was not asked for, that too.
@@ -105,7 +113,7 @@ impl Told {
                         now.send_replace(view.state);
                         // Nobody may be left to draw; that is told in the log by whoever broke.
                         let _ = scene.send(Note::Present(view.layer.zip(view.dot)));
-                        let sent = self.state.publish(&state(&view, about.as_deref(), paused_by));
+                        let sent = self.send(&state(&view, about.as_deref(), paused_by));
                         last = Some((view, about, paused_by));
                         sent
                     }
@@ -116,7 +124,7 @@ impl Told {
                 },
                 _ = again.tick() => last
                     .as_ref()
-                    .map_or(Ok(()), |(view, about, by)| self.state.publish(&state(view, about.as_deref(), *by))),
+                    .map_or(Ok(()), |(view, about, by)| self.send(&state(view, about.as_deref(), *by))),
                 _ = look.tick() => {
                     let view = last.as_ref().map(|(view, ..)| view);
                     self.diagnostics.publish(&DiagnosticArray { header: header(), status: watched.look(view) })
@@ -130,7 +138,7 @@ impl Told {
             tracing::error!("{}", LOOP_DIED.1);
             now.send_replace(State::Faulted);
             let told = last.map(|(view, about, by)| state(&view, about.as_deref(), by));
-            if let Err(error) = self.state.publish(&died(told.unwrap_or_default())) {
+            if let Err(error) = self.send(&died(told.unwrap_or_default())) {
                 tracing::warn!(%error, "the end of the control loop could not be told");
             }
         }

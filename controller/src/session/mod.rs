@@ -26,7 +26,7 @@ mod view;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use stipple_core::{ArmCommand, Command, Core, Limits, NeedleCommand, Output, Queue, State};
+use stipple_core::{ArmCommand, Command, Core, Denied, Limits, NeedleCommand, Output, Queue, State};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Head, Point};
 use stipple_model::joints::Joints;
@@ -54,7 +54,7 @@ use speeds::Speeds;
 pub use stops::{StopWanted, begins_with};
 use todo::Replaced;
 use told::Told;
-pub use view::{DotResult, Progress, SessionView};
+pub use view::{DotResult, Progress, SessionView, StopBy};
 
 /// Outcomes that may wait for the record or for whoever asks before more memory is taken. Source: own; the record answers before the next
 /// strike, and a pause comes after 25 skips in a row.
@@ -102,7 +102,7 @@ pub struct Selection {
 }
 
 /// Why a session cannot be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum StartError {
     /// Not in this state.
     #[error(
@@ -110,6 +110,19 @@ pub enum StartError {
         .0.name()
     )]
     State(State),
+    /// Arm or needle do not report as they must.
+    #[error("not all is ready yet: {}", .0.text())]
+    NotReady(Denied),
+    /// The head is far from where the plan has it.
+    #[error(
+        "the head is tracked {off_mm:.0} mm and {turned_deg:.0}° from where it was planned for: do tracker and plan go by the same frame? Place the head as it was planned, or plan anew"
+    )]
+    FarHead {
+        /// So far, mm.
+        off_mm: f64,
+        /// Turned by so much, degrees.
+        turned_deg: f64,
+    },
     /// No such layer.
     #[error("the plan has layers 1 to {layers}, not {layer}")]
     NoLayer {
@@ -167,6 +180,9 @@ pub struct Session {
     found: Option<Found>,
     /// The gravest found after it.
     besides: Option<Found>,
+    lacks: Option<Denied>,
+    /// Who gave the last stop.
+    stopped_by: StopBy,
     breaks: Vec<Break>,
     /// The last tick.
     ticked: Micros,
@@ -227,6 +243,8 @@ impl Session {
             at_rest: false,
             found: None,
             besides: None,
+            lacks: None,
+            stopped_by: StopBy::default(),
             breaks: Vec::with_capacity(BREAKS),
             ticked: Micros::ZERO,
             asked: Asked::default(),
@@ -239,9 +257,17 @@ impl Session {
     /// Hands an operator's command to the next tick. A stop is never displaced by another command; a start goes by
     /// [`Session::start`] and is ignored here.
     pub fn command(&mut self, command: Command) {
-        if self.command != Some(Command::Stop) && command != Command::Start {
+        if command == Command::Stop {
+            self.stop_by(StopBy::Operator);
+        } else if self.command != Some(Command::Stop) && command != Command::Start {
             self.command = Some(command);
         }
+    }
+
+    /// Hands a stop to the next tick.
+    pub const fn stop_by(&mut self, by: StopBy) {
+        self.stopped_by = by;
+        self.command = Some(Command::Stop);
     }
 
     /// One tick: call it every 2 ms. `now` is the controller's monotonic clock, the one that the ports stamp arrivals with.
@@ -261,6 +287,7 @@ impl Session {
         let sensed = self.sense(now, ports);
         let out = self.core.step(now, &sensed, &mut self.queue);
         self.at_rest = self.core.at_rest(now, &sensed);
+        self.lacks = out.lacks;
         let started = sensed.command == Some(Command::Start) && out.reply == Some(Ok(()));
         if let Some(mut replaced) = self.replaced.take() {
             if !started {
@@ -290,6 +317,8 @@ impl Session {
             registration: self.keeping.correction,
             finished: out.finished,
             waits: out.waits,
+            lacks: out.lacks,
+            stopped_by: self.stopped_by,
             stop: self.stop(),
             reply: out.reply,
         }

@@ -155,7 +155,7 @@ impl Session {
                 let reason = begun.map_or(Said::Text(out.message.text()), breaks::Break::said);
                 Some(("pause", reason))
             }
-            (_, State::Stopped) => Some(("stop", Said::Text(out.message.text()))),
+            (_, State::Stopped) => Some(("stop", Said::Text(self.stopped_by.text()))),
             (State::Pausing, State::Ready) if out.finished => {
                 Some(("finish", Said::Text(out.message.text())))
             }

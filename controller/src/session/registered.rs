@@ -3,11 +3,12 @@
 use stipple_core::State;
 use stipple_model::frames::{Base, Head, Point, Transform};
 
-use super::Session;
+use super::{Session, StartError};
 use crate::head::Verdict;
 use crate::ports::{Micros, Ports, Stamped};
 use crate::registration::{RESIDUAL_AFTER_LOSS, Registration};
 use crate::services::{Note, Request, Said, Services};
+use stipple_model::units::{Angle, Length};
 
 /// Where a session stands with its registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,6 +107,11 @@ pub(super) struct Keeping {
     known: Option<Transform<Base, Head>>,
 }
 
+/// Farthest that a head may be from where it was planned for at a start. Source: own; a chair and a person's height leave a tenth of a metre.
+const FARTHEST_OFF: Length = Length::from_mm(200.0);
+/// The same for its turn.
+const FARTHEST_TURNED: Angle = Angle::from_deg(45.0);
+
 /// A scan is not used where a pose jumped later than so long before it. Source: own, longer than any `Limits::head_age`: a pose that jumps and
 /// stays there for longer counts as a loss.
 const JUMPED_BEFORE: Micros = Micros::from_ms(200);
@@ -194,6 +200,23 @@ impl Session {
         let corrected = before.inverse() * registration.tracked_from_head;
         self.filter.correct(&corrected);
         Ok(())
+    }
+
+    /// The head may lie otherwise than it was planned for, but not anywhere: ways and clearance were looked at with it there, and a frame that is
+    /// another one shows so.
+    pub(super) fn check_place(&self) -> Result<(), StartError> {
+        let Some(tracked) = self.filter.last_raw() else {
+            return Ok(());
+        };
+        let (off, turned) = self.plan.cell.base_from_head.separation(&tracked);
+        // Written so that NaN is far.
+        if off <= FARTHEST_OFF.m() && turned <= FARTHEST_TURNED.rad() {
+            return Ok(());
+        }
+        Err(StartError::FarHead {
+            off_mm: off * 1e3,
+            turned_deg: turned.to_degrees(),
+        })
     }
 
     /// Takes the head's pose in.

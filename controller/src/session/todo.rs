@@ -25,6 +25,9 @@ impl Session {
     /// # Errors
     /// Not ready, no such layer, or nothing left of it. Nothing has changed then.
     pub fn start(&mut self, selection: Selection) -> Result<(), StartError> {
+        if let (State::Safe, Some(lacks)) = (self.core.state(), self.lacks) {
+            return Err(StartError::NotReady(lacks));
+        }
         if self.core.state() != State::Ready {
             return Err(StartError::State(self.core.state()));
         }
@@ -34,6 +37,7 @@ impl Session {
         if self.keeping.state.wanted() {
             return Err(StartError::NotRegistered(self.keeping.state));
         }
+        self.check_place()?;
         let layers = self.plan.layers;
         let no_layer = StartError::NoLayer {
             layer: selection.layer,

@@ -20,6 +20,39 @@ pub struct DotResult {
     pub outcome: DotOutcome,
 }
 
+/// Who gave a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StopBy {
+    /// Whoever called for it.
+    #[default]
+    Operator,
+    /// The node, as another arm than planned for is described.
+    OtherArm,
+    /// The node, as it was deactivated or shut down.
+    Lifecycle,
+    /// The node, as another controller of its name is heard.
+    Rival,
+}
+
+impl StopBy {
+    /// For the operator and the record.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Operator => Message::StopAsked.text(),
+            Self::OtherArm => {
+                "stopped by the node: robot_description is another arm's than the plan's, as diagnostics say; clear, then start"
+            }
+            Self::Lifecycle => {
+                "stopped by the node, which was deactivated or shut down; activate it, clear, then start"
+            }
+            Self::Rival => {
+                "stopped by the node: another controller of the same name sends its session_state; end one of the two, clear, then start"
+            }
+        }
+    }
+}
+
 /// How many dots of what was started stand how: `planned = placed + skipped + in_doubt + remaining`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -69,6 +102,10 @@ pub struct SessionView {
     pub finished: bool,
     /// Where the arm waits, in a pause and after the work.
     pub waits: Option<Waits>,
+    /// While nothing is under way: what arm and needle do not report as they must before a start.
+    pub lacks: Option<Denied>,
+    /// Who gave the last stop.
+    pub stopped_by: StopBy,
     /// What the plan's stop before the next dot asks for, until the work goes on after it.
     pub stop: Option<StopWanted>,
     /// The answer to the command that this tick took, if it took one.
@@ -90,9 +127,13 @@ impl SessionView {
                 Some(besides) => format!("{found}; and then: {besides}").into(),
                 None => found.to_string().into(),
             },
-            None => match self.planned_stop() {
-                Some(stop) => format!("{}: {stop}", self.message.text()).into(),
-                None => self.message.text().into(),
+            None => match (self.message, self.planned_stop(), self.lacks) {
+                (message, Some(stop), _) => format!("{}: {stop}", message.text()).into(),
+                (Message::NotHealthy, _, Some(lacks)) => {
+                    format!("{}: {}", Message::NotHealthy.text(), lacks.text()).into()
+                }
+                (Message::StopAsked, ..) => self.stopped_by.text().into(),
+                (message, ..) => message.text().into(),
             },
         };
         let waits = matches!(self.state, State::Paused | State::Faulted);

@@ -19,7 +19,9 @@ use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::{JointState, Micros, NeedleReport, Ports};
 use stipple_controller::record::{Record, RecordError};
 use stipple_controller::registration::{Registrar, RegistrationError};
-use stipple_controller::session::{Progress, Selection, Session, SessionView, StartError};
+use stipple_controller::session::{
+    Progress, Selection, Session, SessionView, StartError, StopBy,
+};
 use stipple_core::{Command, Message};
 use stipple_model::clearance::WorkCell;
 use stipple_model::frames::{Base, Head, Point, Transform};
@@ -154,6 +156,8 @@ fn view_of(session: &Session) -> SessionView {
         registration: session.registration().copied(),
         finished: false,
         waits: None,
+        lacks: None,
+        stopped_by: StopBy::Operator,
         stop: None,
         reply: None,
     }

@@ -14,7 +14,7 @@ use stipple_controller::ros::inputs::Inputs;
 use stipple_controller::ros::program::{Clock, Ending, drain, newest, spin, thread};
 use stipple_controller::ros::terms::Allowed;
 use stipple_controller::ros::told::Rates;
-use stipple_controller::ros::{NodeConfig, arm_of};
+use stipple_controller::ros::{ArmParts, NodeConfig, arm_of};
 use stipple_core::Limits;
 
 use super::hardware::{Hardware, Telling};
@@ -124,7 +124,9 @@ fn port(
         let inputs = Arc::new(Inputs::new(clock, config.base_frame.clone(), &limits));
         inputs.set_names(&names);
         let mut node = node("controller", space);
-        let (mut arm, server, _) = arm_of(&mut node, &config, &inputs).unwrap();
+        let ArmParts {
+            mut arm, server, ..
+        } = arm_of(&mut node, &config, &inputs).unwrap();
         let topic = node.subscribe::<JointState>("joint_states", newest());
         let (mut heard, taken) = (topic.unwrap(), Arc::clone(&inputs));
         let take = move || {

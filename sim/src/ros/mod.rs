@@ -70,10 +70,10 @@ struct Config {
 
 impl Config {
     fn read(node: &Node) -> Result<Self, ProgramError> {
-        let mut given = Parameters::of(node);
+        let mut given = Parameters::of(node)?;
         let period = |rate: f64| Micros((1e6 / rate) as u64);
         let config = Self {
-            arm_controller: given.text("arm_controller", "joint_trajectory_controller")?,
+            arm_controller: given.name("arm_controller", "joint_trajectory_controller")?,
             base_frame: given.text("base_frame", "base_link")?,
             seed: given.whole("seed", 0)?,
             joints: period(given.number("joint_state_rate", 500.0, 50.0..=1000.0)?),

@@ -1,6 +1,6 @@
 //! `stipple-controller session`: an operator at the command line. Loads a plan, starts, watches, stops on a signal, reports.
 
-mod calls;
+pub(super) mod calls;
 mod lease;
 mod pauses;
 mod screen;
