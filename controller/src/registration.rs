@@ -122,7 +122,9 @@ impl Registrar {
     pub fn new(plan: &Plan, last: LastScan) -> Result<Self, AlignError> {
         Ok(Self {
             // The plane between the ears, by the head's own frame.
-            target: Target::new(&plan.head)?.with_mirror(Point::origin(), Direction::y()),
+            target: Target::new(&plan.head)?
+                .with_mirror(Point::origin(), Direction::y())
+                .with_worked(plan.dots.iter().map(|dot| dot.position)),
             dots: plan.dots.iter().map(|dot| dot.position).collect(),
             last,
         })
@@ -159,7 +161,10 @@ impl Registrar {
         *last = some;
         Ok(Registration {
             tracked_from_head,
-            residual: laid.residual.rms,
+            // Whichever says less well of it.
+            residual: laid
+                .worked
+                .map_or(laid.residual.rms, |worked| worked.max(laid.residual.rms)),
             moved: Length::from_m(moved),
             looked: at,
         })

@@ -148,7 +148,8 @@ const MUTATIONS: &[Mutation] = &[
         name: "needle within the cone, hover as before",
         change: |p, l| {
             let dot = &mut p.dots[l.dot()];
-            let angle = l.between(1e-4, 0.25);
+            // The mesh's own normal is a few degrees from the dot's.
+            let angle = l.between(1e-4, 0.15);
             dot.needle = l.leaning(&-dot.normal, angle);
         },
         reasons: &["elsewhere"],

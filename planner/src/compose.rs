@@ -9,7 +9,7 @@ use stipple_model::cell::Cell;
 use stipple_model::clearance::{CellError, WorkCell};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Base, Direction, Head, Point, Transform};
-use stipple_model::limits::HOVER;
+use stipple_model::limits::{HOVER, TILT_CAP};
 use stipple_model::mesh::SurfaceMesh;
 use stipple_model::normals::{NORMAL_OFF, Normals};
 use stipple_model::plan::{
@@ -233,7 +233,12 @@ fn leave_rough_skin_out(
             let of_triangle = || Direction::new(head.area_vector(dot.triangle as usize));
             let own = normals.at(&dot.position).or_else(of_triangle);
             let off = own.map_or(f64::NAN, |own| own.angle(&dot.normal));
-            if pose.is_ok() && (off.is_nan() || off > NORMAL_OFF - ROUNDING) {
+            let leans = match (&*pose, own) {
+                (Ok(pose), Some(own)) => pose.needle.angle(&-own),
+                _ => 0.0,
+            };
+            let rough = off.is_nan() || off > NORMAL_OFF - ROUNDING;
+            if pose.is_ok() && (rough || leans > TILT_CAP.rad() - ROUNDING) {
                 *pose = Err(SkipReason::RoughSkin.into());
             }
         });

@@ -208,6 +208,7 @@ class World:
         for box in cell.get("boxes", []):
             room.append(self.add(box["name"], 0, pose_rpy(box["xyz_mm"], box["rpy_deg"]), coal.Box(*(s * 1e-3 for s in box["size_mm"]))))
         self.kinds, self.pairs = [], []
+        self.along = self.chain()
         self.carried = {self.tool, *self.nose}
         self.guards = {self.add_guard(guard) for guard in cell.get("guards", [])}
         for g in [g for g in arm if self.joint(g) > 0] + sorted(self.carried | self.guards):
@@ -269,7 +270,21 @@ class World:
             return self.joint(a) != self.joint(b)
         if b in self.carried:
             return a not in self.carried and self.joint(a) < self.dof
-        return abs(self.joint(a) - self.joint(b)) >= 2
+        # Only links that a joint connects may touch, not what is fixed to them.
+        neighbours = self.link(a) in self.along and self.link(b) in self.along
+        return abs(self.joint(a) - self.joint(b)) >= (2 if neighbours else 1)
+
+    def link(self, g):
+        return self.geometry.geometryObjects[g].parentFrame
+
+    def chain(self):
+        """The links that carry the arm, from the flange back to the root."""
+        frames, found, at = self.model.frames, set(), self.flange
+        while at:
+            if frames[at].type == pin.FrameType.BODY:
+                found.add(at)
+            at = frames[at].parentFrame
+        return found
 
     def always_near(self, pairs):
         """Pairs of bodies (by joint) whose shapes are within the margin wherever the arm is."""
@@ -292,7 +307,7 @@ class World:
     def by_joint(self, pair):
         # The tool moves with the last joint, but is not the last link.
         named = self.carried | self.guards
-        return tuple(self.joint(g) if g not in named else self.name(g) for g in pair)
+        return tuple(self.name(g) if g in named or self.link(g) not in self.along else self.joint(g) for g in pair)
 
     def tip(self, q):
         pin.forwardKinematics(self.model, self.data, q)

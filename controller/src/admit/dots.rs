@@ -107,17 +107,21 @@ fn on_the_skin(dot: &Dot, skin: &Skin, normals: &Normals, plan: &Plan) -> Result
     if !on_skin.in_patch {
         return Err(DotFault::OffPatch);
     }
-    let own = normals.at(&dot.position).map(|own| own.angle(&dot.normal));
     // Triangles larger than what a normal is gathered over have no middle near every dot.
-    let off = own.or_else(|| Some(skin.normal(&dot.position)?.angle(&dot.normal)));
-    let off = off.unwrap_or(f64::NAN);
+    let own = normals.at(&dot.position);
+    let own = own.or_else(|| skin.normal(&dot.position));
+    let off = own.map_or(f64::NAN, |own| own.angle(&dot.normal));
     if off.is_nan() || off > NORMAL_OFF {
         return Err(DotFault::Normal {
             off_deg: off.to_degrees(),
             cap_deg: NORMAL_OFF.to_degrees(),
         });
     }
+    // By the mesh as well as by the plan's word.
+    let by_mesh = own.map_or(f64::NAN, |own| dot.needle.angle(&-own));
     let tilt = dot.needle.angle(&-dot.normal);
+    // Written so that NaN is kept.
+    let tilt = if by_mesh <= tilt { tilt } else { by_mesh };
     if tilt.is_nan() || tilt > TILT_CAP.rad() + ROUNDING {
         return Err(DotFault::Tilt {
             tilt_deg: tilt.to_degrees(),

@@ -61,6 +61,7 @@ struct Report {
     residual_mm: Residual,
     fixed_from_moving: Pose,
     fixed_sha256: String,
+    moving_sha256: Option<String>,
     moving_taken_at: Option<String>,
 }
 
@@ -109,6 +110,11 @@ fn registration(path: &Path, binding: &Binding) -> anyhow::Result<Registration> 
         bail!(
             "{named}: registered onto scan {fixed}, the plan was made on {}",
             binding.scan.short()
+        );
+    }
+    if report.moving_sha256.as_ref() == Some(fixed) {
+        bail!(
+            "{named}: the scan that was planned on was laid onto itself, which says nothing of today's head: scan the head today and register that"
         );
     }
     let taken = report.moving_taken_at.as_deref().and_then(moment_of);

@@ -67,7 +67,7 @@ impl Record {
     ) -> Result<Self, RecordError> {
         let mut side = Side::lock(path)?;
         let noted = side.noted();
-        let has_log = has_log(path)?;
+        check_log(path)?;
         files::make_private(path).map_err(|source| RecordError::Io {
             path: path.to_owned(),
             source,
@@ -87,7 +87,7 @@ impl Record {
             create(&db, &binding, now_us)?;
         }
         let chain = read_as_noted(&db, path, noted.as_ref())?;
-        let end_known = new || has_log || noted.is_some() || chain.ledger.closed;
+        let end_known = new || noted.is_some() || chain.ledger.closed || had_log(&db)?;
         if !end_known && !order.is_some_and(Order::complete) {
             return Err(RecordError::EndUnknown {
                 path: path.to_owned(),
@@ -170,19 +170,25 @@ fn not_a_record(path: &Path) -> RecordError {
     }
 }
 
-/// Whether rows stand in the write-ahead log.
-fn has_log(path: &Path) -> Result<bool, RecordError> {
+/// A log beside an empty main file: SQLite would throw it away, whoever opens the two.
+pub(super) fn check_log(path: &Path) -> Result<(), RecordError> {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
-    let log = size(&beside(path, "-wal")) > 0;
-    if log && size(path) == 0 {
-        // SQLite would throw the log away.
+    if size(&beside(path, "-wal")) > 0 && size(path) == 0 {
         let empty = Break {
             row: None,
             damage: Damage::Empty,
         };
         return Err(broken(path)(empty));
     }
-    Ok(log)
+    Ok(())
+}
+
+/// Whether rows stood in the write-ahead log. Those that do not are in the main file from then on.
+fn had_log(db: &Connection) -> Result<bool, RecordError> {
+    let frames: i64 = db
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
+        .map_err(sqlite("opening the record"))?;
+    Ok(frames > 0)
 }
 
 /// Reads the journal; it must have the row that was noted beside it.

@@ -72,7 +72,7 @@ impl Registry {
         let new = self
             .db
             .execute(
-                "INSERT OR IGNORE INTO cartridges VALUES (?1, ?2, ?3)",
+                "INSERT INTO cartridges SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM cartridges WHERE id = ?1 COLLATE NOCASE)",
                 params![cartridge, session_id, at_us],
             )
             .map_err(|source| self.failed(source))?;
@@ -89,7 +89,7 @@ impl Registry {
     pub fn used(&self, cartridge: &str) -> Result<Option<String>, RegistryError> {
         self.db
             .query_row(
-                "SELECT session_id FROM cartridges WHERE id = ?1",
+                "SELECT session_id FROM cartridges WHERE id = ?1 COLLATE NOCASE",
                 [cartridge],
                 |row| row.get(0),
             )

@@ -298,7 +298,13 @@ impl Sitting {
         .chain(self.pigment_lots.iter().map(|lot| ("pigment lot", &lot.id)))
         {
             let visible = |c: char| !c.is_control() && c != '\u{feff}';
-            if id.trim().is_empty() || id.len() > LONGEST_ID || !id.chars().all(visible) {
+            // What stands on a package and in a device's report: letters that look alike must be alike.
+            let plain = |b: u8| b.is_ascii_graphic() || b == b' ';
+            let printed = what != "cartridge" || (id.trim() == id && id.bytes().all(plain));
+            if id.trim().is_empty()
+                || id.len() > LONGEST_ID
+                || !(printed && id.chars().all(visible))
+            {
                 return Err(SittingError::Id { what });
             }
         }

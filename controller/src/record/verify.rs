@@ -83,7 +83,10 @@ pub(super) fn verify_seeing(
 ) -> Result<Result<Verified, Break>, RecordError> {
     // Before the record: the note is never ahead of it.
     let noted = side::noted(path);
-    let db = open_to_read(path)?;
+    let db = match open_to_read(path) {
+        Err(RecordError::Broken { source, .. }) => return Ok(Err(source)),
+        other => other?,
+    };
     if is_new(&db, path)? {
         return Err(RecordError::NotARecord {
             path: path.to_owned(),
@@ -164,6 +167,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, RecordError> {
     };
     // SQLite's own word on a missing file is of little help.
     std::fs::File::open(path).map_err(io)?;
+    super::open::check_log(path)?;
     let wal = std::fs::metadata(beside(path, "-wal")).is_ok_and(|m| m.len() > 0);
     // Without a log nobody writes, and reading may then leave no files behind either.
     let how = if wal {

@@ -21,9 +21,7 @@ use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
 use crate::ports::{NeedlePort as _, Ports};
 use crate::registration::Registration;
 use crate::rt::{Pace, Pacer};
-use crate::session::{
-    Asked, DotResult, Progress, Registered, Selection, SessionView, StopBy,
-};
+use crate::session::{Asked, DotResult, Progress, Registered, Selection, SessionView, StopBy};
 
 /// From tick to tick.
 const PERIOD: Duration = Duration::from_millis(2);

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 use super::cartridge::Unfit;
 use super::description::{Description, Verdict};
+use super::follower::SharedFollower;
 use super::inputs::{Inputs, Slot};
 use super::load::Shown;
 use super::managed::Life;
-use super::follower::SharedFollower;
 use super::program::Clock;
 use super::rivals::Rivals;
 use super::{sim_time, terms};
@@ -185,7 +185,10 @@ impl Watched {
         if level == OK && rate > 0.0 && rate < least {
             (level, text) = (
                 WARN,
-                format!("too seldom: no strike is made on a pose older than {:.0} ms", 1e3 / least),
+                format!(
+                    "too seldom: no strike is made on a pose older than {:.0} ms",
+                    1e3 / least
+                ),
             );
         }
         self.status("head_pose", (level, text, values))
@@ -211,7 +214,10 @@ impl Watched {
         let values = vec![
             ("taken", taken.to_string()),
             ("age_ms", or_none(age.map(ms))),
-            ("points", or_none(cloud.as_ref().map(|(points, _)| points.to_string()))),
+            (
+                "points",
+                or_none(cloud.as_ref().map(|(points, _)| points.to_string())),
+            ),
             ("frame_id", or_none(cloud.map(|(_, frame)| frame))),
         ];
         self.status("scan", (level, text, values))

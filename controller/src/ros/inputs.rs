@@ -377,7 +377,10 @@ impl Inputs {
 }
 
 /// What a message says, and when it counts as having arrived.
-fn both<T>(value: Result<T, Dropped>, at: Result<Micros, Untimely>) -> Result<(T, Micros), Dropped> {
+fn both<T>(
+    value: Result<T, Dropped>,
+    at: Result<Micros, Untimely>,
+) -> Result<(T, Micros), Dropped> {
     Ok((value?, at?))
 }
 

@@ -24,10 +24,10 @@ use super::desk::ask;
 use super::load::Loader;
 use super::program::{ProgramError, every, making, stamp};
 use super::service::{self, Requests, answer, respond};
-use crate::session::StopBy;
 use crate::lifecycle::{
     Asked, Deed, Ended, GRAPH, Lifecycle, NoWay, NodeState, NotNow, Transition,
 };
+use crate::session::StopBy;
 
 /// How long a session may take to stop before that counts as failed. Source: own, above the core's own times for a stop.
 const STOP_TIME: Duration = Duration::from_secs(6);

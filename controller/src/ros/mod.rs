@@ -75,8 +75,8 @@ use managed::Managed;
 use markers::{Markers, Note};
 use needle::RosNeedle;
 use parameters::{Held, ParameterServices, Parameters};
-use rivals::Rivals;
 use program::{Clock, Ending, ProgramError, Urgency, drain, every, latched, making, newest};
+use rivals::Rivals;
 use terms::{Allowed, Terms};
 use told::{Rates, Told};
 

@@ -117,7 +117,9 @@ impl Parameters {
         let text = self.text(name, default)?;
         let part = |part: &str| {
             let mut letters = part.chars();
-            letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+            letters
+                .next()
+                .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
                 && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
         };
         if text.strip_prefix('/').unwrap_or(&text).split('/').all(part) {

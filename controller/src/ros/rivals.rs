@@ -16,7 +16,8 @@ use super::program::{Clock, ProgramError, drain, every, making};
 use crate::session::StopBy;
 
 /// What is said of one.
-pub const TEXT: &str = "another controller of the same name sends its session_state: end one of the two";
+pub const TEXT: &str =
+    "another controller of the same name sends its session_state: end one of the two";
 
 /// Its topic, which is this node's as well.
 const TOPIC: &str = "session_state";

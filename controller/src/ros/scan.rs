@@ -276,7 +276,7 @@ mod tests {
         }
         // Nothing in it is nothing seen.
         let empty = spoil(&|c| (c.width, c.row_step, c.data) = (0, 0, Vec::new()));
-        assert!(empty.unwrap().points.is_empty());
+        assert_eq!(empty.err(), Some(ScanError::Empty));
     }
 
     #[test]

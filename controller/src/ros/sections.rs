@@ -106,7 +106,12 @@ mod tests {
             assert!(check(&of(name), root) && check(&of(name), room), "{name}");
         }
         assert!(check(&of("/room1/stipple_controller"), room));
-        for name in ["/**/stipple_controller", "/room1/*", "stipple_sim", "/room2/stipple_controller"] {
+        for name in [
+            "/**/stipple_controller",
+            "/room1/*",
+            "stipple_sim",
+            "/room2/stipple_controller",
+        ] {
             assert!(!check(&of(name), room), "{name}");
         }
         let both = format!("{}{}", of("stipple_sim"), of("stipple_controller"));

@@ -18,8 +18,8 @@ use super::diagnostics::{self, Watched};
 use super::handoff::Taker;
 use super::load::About;
 use super::markers::Note;
-use super::rivals::Rivals;
 use super::program::{Ending, ProgramError, every, latched, making, stamp};
+use super::rivals::Rivals;
 use crate::record::DotOutcome;
 use crate::session::{DotResult, SessionView};
 

@@ -26,7 +26,9 @@ mod view;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use stipple_core::{ArmCommand, Command, Core, Denied, Limits, NeedleCommand, Output, Queue, State};
+use stipple_core::{
+    ArmCommand, Command, Core, Denied, Limits, NeedleCommand, Output, Queue, State,
+};
 use stipple_model::digest::Digest;
 use stipple_model::frames::{Head, Point};
 use stipple_model::joints::Joints;

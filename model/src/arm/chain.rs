@@ -47,12 +47,17 @@ pub struct Arm {
     pub(super) joints: Vec<Joint>,
     pub(super) last_from_flange: Isometry3<f64>,
     pub(super) bodies: Vec<BodyMesh>,
+    /// What is fixed to a body beside the links that carry the arm, by the body's number.
+    pub(super) attached: Vec<(usize, BodyMesh)>,
     pub(super) steps: Steps,
     pub(super) solver: Solver,
     base_link: String,
     flange_link: String,
     findings: Vec<Finding>,
 }
+
+/// A moving link whose collision geometry is smaller than this all in all is given in another unit, metres. Source: own.
+const SMALLEST: f64 = 0.010;
 
 /// Reads a description's text.
 pub(super) fn read(source: &ArmSource) -> Result<(urdf_rs::Robot, Vec<Finding>), ArmError> {
@@ -89,18 +94,31 @@ impl Arm {
     ) -> Result<Self, ArmError> {
         let walk = Walk { source, robot };
         let root = walk.root()?;
-        let (mut joints, mut bodies) = (Vec::new(), Vec::new());
+        let (mut joints, mut bodies, mut attached) = (Vec::new(), Vec::new(), Vec::new());
         let mut assumed = 0;
         let mut link = root.clone();
         let (last_from_flange, flange_link) = loop {
             let group = walk.rigid_group(&link)?;
-            bodies.push(walk.body(&group)?);
             let mut moving = group.iter().flat_map(|(name, pose)| {
                 walk.children(name)
                     .filter(|j| is_moving(j))
                     .map(move |j| (j, *pose))
             });
-            match (moving.next(), moving.next()) {
+            let (next, other) = (moving.next(), moving.next());
+            let end = match next {
+                Some((joint, _)) => joint.parent.link.clone(),
+                None => walk.flange(&group)?.0,
+            };
+            let (along, aside) = walk.along(&group, &end);
+            let number = bodies.len();
+            bodies.push(walk.body(&along)?);
+            for link in aside {
+                let mesh = walk.body(std::slice::from_ref(link))?;
+                if !mesh.triangles().is_empty() {
+                    attached.push((number, mesh));
+                }
+            }
+            match (next, other) {
                 (None, _) => {
                     let (name, pose) = walk.flange(&group)?;
                     break (pose, name);
@@ -159,6 +177,7 @@ impl Arm {
             joints,
             last_from_flange,
             bodies,
+            attached,
             solver: Solver::Numeric,
             base_link: root,
             flange_link,
@@ -174,6 +193,14 @@ impl Arm {
             link: b.name().to_owned(),
         });
         arm.findings.extend(bare);
+        let tiny = |b: &&BodyMesh| !b.triangles().is_empty() && b.extent() < SMALLEST;
+        if let Some(body) = arm.bodies.iter().skip(1).find(tiny) {
+            return Err(ArmError::TooSmall {
+                arm: arm.name.clone(),
+                link: body.name().to_owned(),
+                extent_mm: body.extent() * 1e3,
+            });
+        }
         if !arm.has_closed_form() {
             arm.findings.push(Finding::NoClosedForm);
         }
@@ -214,6 +241,13 @@ impl Arm {
     #[must_use]
     pub fn bodies(&self) -> &[BodyMesh] {
         &self.bodies
+    }
+
+    /// The collision geometry of links that are fixed to a body without carrying the arm (pedestals, cameras, brackets), each with the number
+    /// of the body that it moves with and in that body's frame.
+    #[must_use]
+    pub fn attached(&self) -> &[(usize, BodyMesh)] {
+        &self.attached
     }
 
     /// Whether inverse kinematics is closed-form, for a seven-axis arm with one joint swept (else numeric).

@@ -98,6 +98,8 @@ pub(super) fn reduced(urdf: &str) -> Result<(String, Vec<Finding>), Unusable> {
             "more than {MOST_PARTS} links or joints"
         )));
     }
+    check_numbers(robot)?;
+    check_joint_names(robot)?;
     let mut findings = Vec::new();
     let mut dropped = Vec::new();
     for part in robot.children().filter(Node::is_element) {
@@ -138,12 +140,107 @@ pub(super) fn reduced(urdf: &str) -> Result<(String, Vec<Finding>), Unusable> {
     }
     let mut text = String::with_capacity(urdf.len());
     let mut from = 0;
+    // The reader leaves accelerations and jerks out of what says that it is older; they can only make an arm slower.
+    let begin = robot.range().start;
+    let stated = ["acceleration", "deceleration", "jerk"];
+    let states = |limit: Node<'_, '_>| stated.iter().any(|name| limit.has_attribute(*name));
+    let limits = robot.descendants().filter(|n| n.has_tag_name("limit"));
+    let states_more = limits.into_iter().any(states);
+    match robot.attribute_node("version") {
+        _ if !states_more => {}
+        Some(version) => {
+            text.push_str(urdf.get(..version.range_value().start).unwrap_or_default());
+            text.push_str(VERSION);
+            from = version.range_value().end;
+        }
+        None if urdf.get(begin..).is_some_and(|t| t.starts_with(ROBOT)) => {
+            from = begin + ROBOT.len();
+            text.push_str(urdf.get(..from).unwrap_or_default());
+            text.push_str(" version=\"");
+            text.push_str(VERSION);
+            text.push('"');
+        }
+        None => {}
+    }
     for range in dropped {
         text.push_str(urdf.get(from..range.start).unwrap_or_default());
         from = range.end;
     }
     text.push_str(urdf.get(from..).unwrap_or_default());
     Ok((text, findings))
+}
+
+/// How the first element begins, and the version of the format that has all that is read.
+const ROBOT: &str = "<robot";
+const VERSION: &str = "1.2";
+
+/// Attributes that are three numbers, and no more or less: the reader leaves out what is none.
+const VECTORS: [&str; 4] = ["xyz", "rpy", "size", "scale"];
+
+/// Beyond this sine of its pitch a quaternion is not turned into angles as well as it is given.
+const STEEPEST: f64 = 0.9999;
+
+fn check_numbers(robot: Node<'_, '_>) -> Result<(), Unusable> {
+    let numbers = |text: &str| -> Option<Vec<f64>> {
+        let numbers = text.split_ascii_whitespace().map(str::parse);
+        let numbers: Result<Vec<f64>, _> = numbers.collect();
+        numbers.ok()
+    };
+    let where_is = |node: Node<'_, '_>| {
+        let named = node.ancestors().find(|a| a.attribute("name").is_some());
+        named.map_or_else(String::new, |a| {
+            format!("{} {:?}: ", a.tag_name().name(), name(a))
+        })
+    };
+    for node in robot.descendants().filter(Node::is_element) {
+        for attribute in node.attributes() {
+            let found = numbers(attribute.value());
+            let is_vector = VECTORS.contains(&attribute.name());
+            let is_turn = attribute.name() == "quat_xyzw";
+            let wanted = match (is_vector, is_turn) {
+                (true, _) => 3,
+                (_, true) => 4,
+                _ => continue,
+            };
+            let Some(found) = found.filter(|n| n.len() == wanted) else {
+                return Err(Unusable::Text(format!(
+                    "{}{}={:?} is not {wanted} numbers",
+                    where_is(node),
+                    attribute.name(),
+                    attribute.value()
+                )));
+            };
+            if let (true, [x, y, z, w]) = (is_turn, found.as_slice()) {
+                let sine = 2.0 * (w * y - z * x) / (x * x + y * y + z * z + w * w);
+                // Written so that NaN is refused.
+                let gentle = sine.abs() < STEEPEST;
+                if !gentle {
+                    return Err(Unusable::Text(format!(
+                        "{}quat_xyzw={:?} pitches by nearly 90°, which is read too coarsely: give it as rpy",
+                        where_is(node),
+                        attribute.value()
+                    )));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Joints are told apart by their names: in goals, in joint states.
+fn check_joint_names(robot: Node<'_, '_>) -> Result<(), Unusable> {
+    let mut known = std::collections::BTreeSet::new();
+    for joint in robot.children().filter(|c| c.has_tag_name("joint")) {
+        let name = name(joint);
+        if name.trim().is_empty() {
+            return Err(Unusable::Text("a joint has no name".to_owned()));
+        }
+        if known.contains(&name) {
+            return Err(Unusable::Text(format!("two joints are called {name:?}")));
+        }
+        known.insert(name);
+    }
+    Ok(())
 }
 
 fn name(node: Node<'_, '_>) -> String {

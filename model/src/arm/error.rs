@@ -13,6 +13,18 @@ pub enum ArmError {
         /// What the parser said.
         reason: String,
     },
+    /// A moving link of a few millimetres.
+    #[error(
+        "arm {arm}: the collision geometry of link {link:?} is {extent_mm:.3} mm in size: is it in metres, and its `scale` right?"
+    )]
+    TooSmall {
+        /// The arm.
+        arm: String,
+        /// The link.
+        link: String,
+        /// All in all, mm.
+        extent_mm: f64,
+    },
     /// Links do not form one tree.
     #[error("arm {arm}: links must form one tree with one root, but {what}")]
     Tree {

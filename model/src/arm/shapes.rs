@@ -80,6 +80,19 @@ impl BodyMesh {
         Ok(body)
     }
 
+    /// How large it is all in all: the diagonal of the box about it, metres; 0 without geometry.
+    #[must_use]
+    pub fn extent(&self) -> f64 {
+        let Some(first) = self.vertices.first() else {
+            return 0.0;
+        };
+        let (low, high) = self
+            .vertices
+            .iter()
+            .fold((*first, *first), |(low, high), v| (low.inf(v), high.sup(v)));
+        (high - low).norm()
+    }
+
     /// The name of its first link.
     #[must_use]
     pub fn name(&self) -> &str {

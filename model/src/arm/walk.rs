@@ -206,6 +206,29 @@ impl Walk<'_> {
         })
     }
 
+    /// Parts a rigid group in two: the links that lie on the way from the joint that moves it to `end`, and the others, which are only fixed to
+    /// them: pedestals, cameras, brackets.
+    pub(super) fn along<'g>(
+        &self,
+        group: &'g [(String, Isometry3<f64>)],
+        end: &str,
+    ) -> (
+        Vec<(String, Isometry3<f64>)>,
+        Vec<&'g (String, Isometry3<f64>)>,
+    ) {
+        let mut on_way = vec![end];
+        while let Some(joint) = on_way.last().and_then(|link| {
+            let into = |j: &&urdf_rs::Joint| j.child.link == *link && !is_moving(j);
+            self.robot.joints.iter().find(into)
+        }) {
+            on_way.push(&joint.parent.link);
+        }
+        let (along, aside): (Vec<_>, Vec<_>) = group
+            .iter()
+            .partition(|(name, _)| on_way.contains(&name.as_str()));
+        (along.into_iter().cloned().collect(), aside)
+    }
+
     /// The collision geometry of links that move together, in the frame of the first.
     pub(super) fn body(&self, group: &[(String, Isometry3<f64>)]) -> Result<BodyMesh, ArmError> {
         let mut body = BodyMesh::new(

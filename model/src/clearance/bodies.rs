@@ -103,6 +103,22 @@ pub(super) fn arm_bodies(arm: &Arm) -> Result<Vec<Body>, CellError> {
         .collect()
 }
 
+/// What is fixed to the arm's bodies.
+pub(super) fn attached_bodies(arm: &Arm) -> impl Iterator<Item = Body> + '_ {
+    arm.attached().iter().map(|(body, mesh)| {
+        let (spheres, surfaces) = SphereTree::of_body(mesh);
+        Body {
+            name: mesh.name().to_owned(),
+            place: *body,
+            carrier: *body,
+            spheres,
+            hull: Hull::new(mesh.vertices(), 0.0),
+            skin: Arc::new(Skin::Meshes(surfaces)),
+            head_margin: margin::LINKS_HEAD.m(),
+        }
+    })
+}
+
 /// Cables and hoses along the arm.
 pub(super) fn guard_body(guard: &Guard, arm: &Arm) -> Result<Body, CellError> {
     let moving = arm.bodies().iter().skip(1).map(BodyMesh::name);

@@ -19,6 +19,8 @@ const MOST_SPANS: usize = 2;
 
 /// From place to place down the column below the base, m. Source: own, less than the base is wide.
 const COLUMN_STEP: f64 = 0.05;
+/// So deep a base's own cover may reach into the floor that it stands on, m. Source: own, twice what covering spheres stick out.
+const SUNK: f64 = 0.015;
 
 /// What stands below a base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -222,6 +224,11 @@ impl WorkCell {
                 if !clear {
                     return Some(Obstacle::Head { body });
                 }
+                // Written so that NaN is in the floor.
+                let above = center.z - sphere.radius >= self.floor_z - SUNK;
+                if !above {
+                    return Some(Obstacle::Floor { body });
+                }
                 self.box_about(&center.coords)
                     .map(|index| Obstacle::Box { body, index })
             })
@@ -245,17 +252,28 @@ impl WorkCell {
     pub fn below_base(&self, base_from_head: &Transform<Base, Head>) -> BelowBase {
         let frames = self.body_frames(&self.arm.spread(1));
         let fixed = self.bodies.iter().filter(|body| body.carrier == 0);
-        let covering = fixed.flat_map(|part| {
-            let place = frames.places[part.place];
-            let leaves = part.spheres.spheres.iter().filter(|s| s.children == 0);
-            leaves.map(move |s| place * nalgebra::Point3::from(s.center))
-        });
-        let radius = covering.map(|c| c.x.hypot(c.y)).fold(0.0, f64::max);
+        let covering: Vec<_> = fixed
+            .flat_map(|part| {
+                let place = frames.places[part.place];
+                let leaves = part.spheres.spheres.iter().filter(|s| s.children == 0);
+                leaves.map(move |s| place * nalgebra::Point3::from(s.center))
+            })
+            .collect();
+        // The frame need not be where the base stands: a description may begin at the floor of a room.
+        let axis = frames.poses.axes.first();
+        let above = axis.map_or_else(Vector3::zeros, |axis| axis.point);
+        let away = covering
+            .iter()
+            .map(|c| (c.x - above.x).hypot(c.y - above.y));
+        let radius = away.fold(0.0, f64::max);
+        let lowest = covering.iter().map(|c| c.z).fold(above.z, f64::min);
         let head_from_base = base_from_head.inverse();
         let mut found = BelowBase::default();
-        let steps = (-self.floor_z / COLUMN_STEP).ceil().clamp(0.0, 200.0) as u32;
+        let steps = ((lowest - self.floor_z) / COLUMN_STEP)
+            .ceil()
+            .clamp(0.0, 200.0) as u32;
         for k in 0..=steps {
-            let center = Vector3::new(0.0, 0.0, -f64::from(k) * COLUMN_STEP);
+            let center = Vector3::new(above.x, above.y, lowest - f64::from(k) * COLUMN_STEP);
             for (index, b) in self.boxes.iter().enumerate().take(64) {
                 let local = (b.box_from_base * nalgebra::Point3::from(center)).coords;
                 if box_distance(&b.half, &local) < radius {

@@ -6,7 +6,8 @@ use nalgebra::{Isometry3, Vector3};
 use rayon::prelude::*;
 
 use super::bodies::{
-    Body, Boxed, LARGEST_TOOL, arm_bodies, boxed, guard_body, outlines, tool_bodies,
+    Body, Boxed, LARGEST_TOOL, arm_bodies, attached_bodies, boxed, guard_body, outlines,
+    tool_bodies,
 };
 use super::field::{FieldError, HeadField};
 use super::query::Obstacle;
@@ -32,7 +33,7 @@ pub struct WorkCell {
     pub(super) arm: Arm,
     pub(super) tool: Tool,
     pub(super) field: Arc<HeadField>,
-    /// Arm bodies (index as in [`Arm::bodies`]), then the cable guards, the tool's body and its nose cone.
+    /// Arm bodies (index as in [`Arm::bodies`]), then what is [attached](Arm::attached) to them, the cable guards, the tool's body and its nose cone.
     pub(super) bodies: Vec<Body>,
     pub(super) boxes: Vec<Boxed>,
     pub(super) floor_z: f64,
@@ -95,6 +96,16 @@ pub enum CellError {
         "wherever the base may be placed it, or what carries it, would stand in the person or the room; widen `[place]` in the cell file"
     )]
     NoPlace,
+    /// The tool runs through the arm.
+    #[error(
+        "the {part} is within the margin of {link} whatever the joints do: check the tool's dimensions and mounting in the cell file"
+    )]
+    ToolInArm {
+        /// Of the tool.
+        part: String,
+        /// Of the arm.
+        link: String,
+    },
     /// A cable guard.
     #[error("guard {name:?} names link {link:?}, which is not among the arm's: {known}")]
     GuardLink {
@@ -129,6 +140,7 @@ impl WorkCell {
         let (cone, behind) = outlines(&cell.tool)?;
         let (field, bodies) = rayon::join(|| HeadField::new(head), || arm_bodies(&arm));
         let (field, mut bodies) = (field?, bodies?);
+        bodies.extend(attached_bodies(&arm));
         for guard in &cell.guards {
             bodies.push(guard_body(guard, &arm)?);
         }
@@ -179,7 +191,7 @@ impl WorkCell {
     }
 
     /// Whether two bodies are to be kept apart. Allowed to touch are: neighbours on the arm; the tool, its own parts and the flange's
-    /// body; a guard and what it is fixed to.
+    /// body; a guard, or what is attached, and what it is fixed to.
     fn kept_apart(&self, a: usize, b: usize) -> bool {
         let (one, other) = (&self.bodies[a], &self.bodies[b]);
         let between = one.carrier.abs_diff(other.carrier);
@@ -226,6 +238,13 @@ impl WorkCell {
             } else {
                 self.touching.push(pair);
             }
+        }
+        let tool = self.bodies.len().saturating_sub(2);
+        if let Some(&(link, part)) = self.touching.iter().find(|pair| pair.1 >= tool) {
+            return Err(CellError::ToolInArm {
+                part: self.bodies[part].name.clone(),
+                link: self.bodies[link].name.clone(),
+            });
         }
         Ok(())
     }

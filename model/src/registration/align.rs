@@ -3,7 +3,7 @@
 use nalgebra::{Isometry3, Matrix3, Rotation3, Translation3, UnitQuaternion, Vector3};
 
 use super::quality::{self, Fit, Scene};
-use super::step::{Fate, Gate, Region, cutoff, meet, pairs, step};
+use super::step::{Fate, Gate, Pair, Region, cutoff, meet, pairs, step};
 use super::surface::Surface;
 use super::{AlignError, Alignment, Options, Rival, Side};
 use crate::frames::{Frame, Transform};
@@ -53,6 +53,8 @@ const LEVELS: [Level; 4] = [
         still: 2e-6,
     },
 ];
+/// Samples that the skin which is worked on is judged by.
+const WORKED_SAMPLES: usize = 8000;
 /// So many of the coarse poses are refined.
 const REFINED: usize = 3;
 /// Most starting poses taken.
@@ -118,8 +120,25 @@ pub(super) fn align<F: Frame, M: Frame>(
         }
         None => None,
     };
+    let worked = options.worked.and_then(|(point, normal)| {
+        let (point, normal) = (point.raw() - fixed.middle, normal.raw());
+        let gate = Gate {
+            reach: quality::WORKED_REACH,
+            ..quality::GATE
+        };
+        let fates = meet(
+            &fixed,
+            &plain.samples(WORKED_SAMPLES),
+            &best.pose,
+            gate,
+            region,
+        );
+        let there = |pair: &Pair| (pair.opposite - point).dot(&normal) > 0.0;
+        quality::worked(pairs(&fates).into_iter().filter(there))
+    });
     let pose = to.inverse() * best.pose * from.inverse();
     Ok(Alignment {
+        worked,
         fixed_from_moving: Transform::from_raw(pose),
         residual: fit.residual,
         overlap: fit.overlap,
@@ -145,9 +164,14 @@ fn check<F: Frame, M: Frame>(
         let ok = center.is_finite() && radius.is_finite() && radius > Length::ZERO;
         whole(ok, "the region to look at")?;
     }
-    if let Some((point, normal)) = options.mirror {
-        let ok = point.is_finite() && normal.raw().iter().all(|c| c.is_finite());
-        whole(ok, "the mirror plane")?;
+    for (plane, what) in [
+        (options.mirror, "the mirror plane"),
+        (options.worked, "the plane of what is worked on"),
+    ] {
+        if let Some((point, normal)) = plane {
+            let ok = point.is_finite() && normal.raw().iter().all(|c| c.is_finite());
+            whole(ok, what)?;
+        }
     }
     Ok(())
 }

@@ -67,6 +67,16 @@ pub enum AlignError {
 /// Why a pose that was found must not be used.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Refusal {
+    /// The skin is not as it was where it is worked on.
+    #[error(
+        "where it is worked on the skin is {rms_mm:.2} mm (RMS) from the one planned on, {limit_mm:.2} mm at most are accepted: swelling, hair, something over it, or another head"
+    )]
+    Changed {
+        /// Of all but a twentieth of what lies there.
+        rms_mm: f64,
+        /// Allowed.
+        limit_mm: f64,
+    },
     /// Too little of the scans shows the same skin.
     #[error(
         "only {area_cm2:.0} cm² of the scans fit each other ({of_moving:.0}% of the moving, {of_fixed:.0}% of the fixed one), at least {least_cm2:.0} cm² and {least:.0}% of one of them are needed; scan more of the head, or start from landmarks of both scans"

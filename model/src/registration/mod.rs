@@ -45,6 +45,9 @@ use crate::units::{Angle, Area, Length};
 pub struct Options<F: Frame> {
     /// Only this ball of the fixed surface counts: centre and radius. For the head without the shoulders.
     pub around: Option<(Point<F>, Length)>,
+    /// Skin on this side of a plane (a point, and the normal towards that side) is worked on: it is judged by all that lies there, not by what
+    /// fits.
+    pub worked: Option<(Point<F>, Direction<F>)>,
     /// A plane that the head is about symmetric to: a point and the normal. With it a mirrored scan is found out.
     pub mirror: Option<(Point<F>, Direction<F>)>,
 }
@@ -127,6 +130,9 @@ pub struct Alignment<F: Frame, M: Frame> {
     fixed_from_moving: Transform<F, M>,
     /// How well the surfaces fit where they do.
     pub residual: Residual,
+    /// How far off the skin is where it is worked on, RMS of all but the twentieth that is farthest; `None` where that was not asked for, or
+    /// nothing of it was seen.
+    pub worked: Option<Length>,
     /// How much of them fits.
     pub overlap: Overlap,
     /// Which motions the common shape holds.
@@ -158,6 +164,9 @@ pub struct Limits {
     pub held: f64,
 }
 
+/// What a mirrored head leaves more than the right one, RMS, and noise does not. Source: own.
+const MIRRORED: Length = Length::from_mm(0.4);
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -178,9 +187,7 @@ impl<F: Frame, M: Frame> Alignment<F, M> {
     pub fn accept(&self, limits: &Limits) -> Result<Transform<F, M>, Refusal> {
         self.check_overlap(limits)?;
         if let Some(mirrored) = self.mirrored
-            // Noise in the scan raises both; heads differ from their mirror image by over a millimetre.
-            && mirrored.m() < 0.6 * self.residual.rms.m()
-            && self.residual.rms > Length::from_mm(0.1)
+            && self.is_mirrored(mirrored, limits)
         {
             return Err(Refusal::Mirrored {
                 rms_mm: self.residual.rms.mm(),
@@ -190,6 +197,15 @@ impl<F: Frame, M: Frame> Alignment<F, M> {
         if !self.residual.rms.is_finite() || self.residual.rms > limits.residual {
             return Err(Refusal::ResidualTooLarge {
                 rms_mm: self.residual.rms.mm(),
+                limit_mm: limits.residual.mm(),
+            });
+        }
+        if let Some(worked) = self.worked
+            // Written so that NaN is too large.
+            && !(worked <= limits.residual)
+        {
+            return Err(Refusal::Changed {
+                rms_mm: worked.mm(),
                 limit_mm: limits.residual.mm(),
             });
         }
@@ -215,6 +231,16 @@ impl<F: Frame, M: Frame> Alignment<F, M> {
     #[must_use]
     pub const fn unchecked_pose(&self) -> Transform<F, M> {
         self.fixed_from_moving
+    }
+
+    /// Whether the mirror image fits better by more than noise: heads differ from theirs by over a millimetre. Noise in the scan raises both
+    /// residuals, and adds to what the shape alone would leave as squares do.
+    fn is_mirrored(&self, mirrored: Length, limits: &Limits) -> bool {
+        let rms = self.residual.rms;
+        let clearly = mirrored.m() < 0.6 * rms.m() && rms > Length::from_mm(0.1);
+        let beyond = rms.m().powi(2) - mirrored.m().powi(2) > MIRRORED.m().powi(2);
+        // Of another head's neither image fits.
+        clearly || (beyond && mirrored <= limits.residual)
     }
 
     fn check_overlap(&self, limits: &Limits) -> Result<(), Refusal> {

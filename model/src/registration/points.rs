@@ -2,6 +2,7 @@
 //! is being tracked.
 
 use core::marker::PhantomData;
+use std::collections::HashSet;
 
 use nalgebra::{Isometry3, Point3, Translation3, Vector3};
 use rayon::prelude::*;
@@ -21,14 +22,22 @@ const REACH: [f64; 3] = [0.020, 0.010, 0.010];
 const ROUNDS: usize = 60;
 /// A pass is done when its step is shorter, metres.
 const STILL: [f64; 3] = [2e-4, 2e-5, 2e-6];
+/// Edge of the cubes about places that are worked on, metres: what lies within one or two of them is judged with a place.
+const CUBE: f64 = 0.005;
 /// Points are shared out among threads in packs of this many.
 const PACK: usize = 128;
+
+fn cube(p: &Vector3<f64>) -> [i64; 3] {
+    [p.x, p.y, p.z].map(|c| (c / CUBE).floor() as i64)
+}
 
 /// A surface made ready for points to be laid onto it.
 pub struct Target<F> {
     surface: Surface,
     /// A point and the normal of the mirror plane, in the surface's own place.
     mirror: Option<(Vector3<f64>, Vector3<f64>)>,
+    /// Cubes round the places that are worked on, by number.
+    worked: HashSet<[i64; 3]>,
     frame: PhantomData<F>,
 }
 
@@ -50,6 +59,7 @@ impl<F: Frame> Target<F> {
         Ok(Self {
             surface: Surface::new(mesh, Side::Fixed, false)?,
             mirror: None,
+            worked: HashSet::new(),
             frame: PhantomData,
         })
     }
@@ -58,6 +68,20 @@ impl<F: Frame> Target<F> {
     #[must_use]
     pub fn with_mirror(mut self, point: Point<F>, normal: Direction<F>) -> Self {
         self.mirror = Some((point.raw() - self.surface.middle, normal.raw()));
+        self
+    }
+
+    /// The same with the places that are worked on: there the surface is judged by all that lies opposite, not by what fits.
+    #[must_use]
+    pub fn with_worked(mut self, places: impl IntoIterator<Item = Point<F>>) -> Self {
+        let steps = || -1..=1;
+        for place in places {
+            let [x, y, z] = cube(&(place.raw() - self.surface.middle));
+            let about = steps().flat_map(|i| {
+                steps().flat_map(move |j| steps().map(move |k| [x + i, y + j, z + k]))
+            });
+            self.worked.extend(about);
+        }
         self
     }
 
@@ -91,7 +115,16 @@ impl<F: Frame> Target<F> {
             self.settle(&image, Isometry3::identity()).filter(covers)
         });
         let fit = &laid.fit;
+        let there = |pair: &Pair| self.worked.contains(&cube(&pair.opposite));
+        let worked = match self.worked.is_empty() {
+            true => None,
+            false => {
+                let met = self.meet(&points, &laid.pose, quality::WORKED_REACH);
+                quality::worked(met.into_iter().filter(there))
+            }
+        };
         Ok(Alignment {
+            worked,
             fixed_from_moving: Transform::from_raw(to.inverse() * laid.pose),
             residual: fit.residual,
             overlap: fit.overlap,

@@ -99,6 +99,20 @@ fn of_fixed(scene: &Scene, pose: &Isometry3<f64>, width: f64) -> f64 {
     fits as f64 / samples.len().max(1) as f64
 }
 
+/// How far off the skin is where it is worked on, whatever fits elsewhere: the root mean square of all but the twentieth of the distances
+/// that are largest, which a scanner's stray points may be. `None` where nothing lies opposite.
+pub(super) fn worked(pairs: impl Iterator<Item = Pair>) -> Option<Length> {
+    let mut squares: Vec<f64> = pairs.map(|p| p.residual().powi(2)).collect();
+    squares.sort_by(f64::total_cmp);
+    let kept = squares.len() - squares.len() / 20;
+    let sum: f64 = squares.iter().take(kept).sum();
+    (kept > 0).then(|| Length::from_m((sum / kept as f64).sqrt()))
+}
+
+/// Reach within which the skin is looked for where it is worked on, metres. Source: own, what swelling, hair or a wrong head can come to; what
+/// lies farther off is something else than skin.
+pub(super) const WORKED_REACH: f64 = 0.020;
+
 pub(super) fn residual(pairs: &[Pair]) -> Residual {
     let mut sizes: Vec<f64> = pairs.iter().map(|p| p.residual().abs()).collect();
     sizes.sort_by(f64::total_cmp);

@@ -118,8 +118,8 @@ fn lay(
 ) -> Alignment<Scan, Rescan> {
     let mirror = Some((Point::origin(), Direction::y()));
     let options = Options {
-        around: None,
         mirror,
+        ..Options::default()
     };
     align(fixed, &moving.transformed(by), &[near(by)], &options).unwrap()
 }
@@ -187,6 +187,42 @@ fn hair_and_a_collar_are_told_and_do_not_move_the_head() {
     assert!(off < 4e-4, "{off} {found:?}");
     assert!(found.overlap.changed > 0.08, "{found:?}");
     assert!(found.overlap.of_moving < 0.85, "{found:?}");
+}
+
+/// H7: what fits elsewhere says nothing of the skin that is worked on.
+#[test]
+fn skin_that_has_changed_where_it_is_worked_on_is_refused() {
+    let by = motion(MOVED.0, MOVED.1);
+    let fixed = scan(ANNA, 60, 0.0, 0.0);
+    let top = Point::<Scan>::new(0.0, 0.0, 0.07);
+    let options = Options {
+        worked: Some((top, Direction::z())),
+        ..Options::default()
+    };
+    // All that is higher than that lies farther out, or in, by so much.
+    let changed = |by_mm: f64| {
+        mapped(&scan(ANNA, 47, 1.0, 1e-4), |p| {
+            let above = ((p.z - 0.065) / 0.005).clamp(0.0, 1.0);
+            p * (1.0 + above * by_mm * 1e-3 / p.norm())
+        })
+    };
+    let lay = |mesh: &SurfaceMesh<Scan>| {
+        let found = align(&fixed, &mesh.transformed(&by), &[near(&by)], &options).unwrap();
+        (
+            found.worked.unwrap().mm(),
+            found.accept(&Limits::default()).map(drop),
+        )
+    };
+    let (off, taken) = lay(&changed(0.0));
+    assert!(off < 0.4 && taken == Ok(()), "{off} mm: {taken:?}");
+    for by_mm in [-8.0, -3.0, 2.0, 5.0] {
+        let (off, taken) = lay(&changed(by_mm));
+        assert!(off > 1.0, "{by_mm} mm look like {off}");
+        assert!(
+            matches!(taken, Err(Refusal::Changed { .. })),
+            "{by_mm} mm: {taken:?}"
+        );
+    }
 }
 
 #[test]
@@ -315,7 +351,7 @@ fn the_region_leaves_out_what_is_far() {
     };
     let options = Options {
         around: Some((Point::origin(), Length::from_mm(130.0))),
-        mirror: None,
+        ..Options::default()
     };
     let (a, b) = (
         with_body(&fixed, 0.0),
@@ -346,7 +382,7 @@ fn what_cannot_be_laid_on_each_other_is_refused_with_its_reason() {
     ));
     let nowhere = Options {
         around: Some((Point::origin(), Length::ZERO)),
-        mirror: None,
+        ..Options::default()
     };
     assert!(matches!(
         go(&[Transform::identity()], &nowhere),
@@ -419,7 +455,7 @@ proptest! {
         let mesh = SurfaceMesh::new(points, triangles).unwrap();
         let head = scan(ANNA, 10, 0.0, 0.0);
         let start = Transform::from_xyz_rpy(start, [0.1, 0.0, 0.0]);
-        let options = Options { around: None, mirror: Some((Point::origin(), Direction::y())) };
+        let options = Options { mirror: Some((Point::origin(), Direction::y())), ..Options::default() };
         for (fixed, moving) in [(&mesh, &head), (&head, &mesh), (&mesh, &mesh)] {
             let moving = moving.transformed(&Transform::<Rescan, Scan>::identity());
             if let Ok(found) = align(fixed, &moving, &[start], &options) {

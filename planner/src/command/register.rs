@@ -157,6 +157,7 @@ fn report(laid: &Rescanned, verdict: &Result<Transform<Scan, Rescan>, Refusal>) 
         "accepted": verdict.is_ok(),
         "refusal": verdict.as_ref().err().map(ToString::to_string),
         "started_from": started(laid.started_from),
+        "worked_mm": a.worked.map(|w| w.mm()),
         "residual_mm": {
             "rms": a.residual.rms.mm(), "p50": a.residual.p50.mm(), "p95": a.residual.p95.mm(), "largest": a.residual.largest.mm(),
         },

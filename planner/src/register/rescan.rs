@@ -11,6 +11,9 @@ use crate::scan::Scanned;
 
 /// The middle of the part that is compared lies this far above the ears. Source: this project's own, the middle of a skull.
 const MIDDLE_ABOVE_EARS: Length = Length::from_mm(40.0);
+/// What is this far above the ears is scalp, all round. Source: own; a hairline is some 60 to 80 mm above the ears' level, and what is lower may be
+/// brow, glasses or hair that stays.
+const SCALP_ABOVE_EARS: Length = Length::from_mm(70.0);
 /// What is farther from there does not count. Source: this project's own; skull, brow and ears, without shoulders and most of the jaw.
 const HEAD_RADIUS: Length = Length::from_mm(140.0);
 
@@ -84,6 +87,10 @@ pub fn rescan(
     let options = Options {
         around: Some((middle, HEAD_RADIUS)),
         mirror: Some((middle, scan_from_level * Direction::y())),
+        worked: Some((
+            place(Point::new(0.0, 0.0, SCALP_ABOVE_EARS.m())),
+            scan_from_level * Direction::z(),
+        )),
     };
     let alignment = registration::align(&fixed.mesh, &later, &starts, &options)?;
     Ok(Rescanned {

@@ -19,9 +19,7 @@ use stipple_controller::hops::CellPlanner;
 use stipple_controller::ports::{JointState, Micros, NeedleReport, Ports};
 use stipple_controller::record::{Record, RecordError};
 use stipple_controller::registration::{Registrar, RegistrationError};
-use stipple_controller::session::{
-    Progress, Selection, Session, SessionView, StartError, StopBy,
-};
+use stipple_controller::session::{Progress, Selection, Session, SessionView, StartError, StopBy};
 use stipple_core::{Command, Message};
 use stipple_model::clearance::WorkCell;
 use stipple_model::frames::{Base, Head, Point, Transform};

@@ -55,6 +55,8 @@ pub struct Stage {
     /// The root.
     pub scene: SceneNode3d,
     bodies: Vec<SceneNode3d>,
+    /// What is fixed to a body, by its number.
+    attached: Vec<(usize, SceneNode3d)>,
     tool: SceneNode3d,
     needle: SceneNode3d,
     room: Vec<(SceneNode3d, Isometry3<f64>)>,
@@ -120,11 +122,16 @@ impl Stage {
             .add_trimesh(head, plan.head.triangles().to_vec(), Vec3::ONE, false)
             .set_color(srgb(SKIN))
             .set_roughness(0.75);
-        let bodies = cell
-            .arm()
+        let arm = cell.arm();
+        let bodies = arm
             .bodies()
             .iter()
             .map(|mesh| body(&mut scene, mesh, METAL))
+            .collect();
+        let attached = arm
+            .attached()
+            .iter()
+            .map(|(carrier, mesh)| (*carrier, body(&mut scene, mesh, METAL)))
             .collect();
         let tool = body(&mut scene, cell.tool_mesh(), TOOL);
         let mut needle = scene.add_cylinder(NEEDLE, 1.0);
@@ -134,6 +141,7 @@ impl Stage {
         let shades = plan.shades.iter().map(|s| srgb(s.rgb));
         let mut stage = Self {
             bodies,
+            attached,
             tool,
             needle,
             room,
@@ -187,6 +195,11 @@ impl Stage {
         let poses = cell.arm().link_poses(joints);
         for (node, body) in self.bodies.iter_mut().zip(&poses.bodies) {
             node.set_pose(pose(&(head_from_base * body)));
+        }
+        for (body, node) in &mut self.attached {
+            if let Some(at) = poses.bodies.get(*body) {
+                node.set_pose(pose(&(head_from_base * at)));
+            }
         }
         let tip = head_from_base * cell.base_from_tip(joints).raw();
         self.tool.set_pose(pose(&tip));

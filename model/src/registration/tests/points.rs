@@ -72,6 +72,32 @@ fn points_of_another_head_or_of_too_little_are_refused() {
     ));
 }
 
+/// H7: skin that has swollen where it is worked on, or something that lies over it, is no registration, however well the rest fits.
+#[test]
+fn points_of_skin_that_changed_where_it_is_worked_on_are_refused() {
+    let head = scan(ANNA, 90, 0.0, 0.0);
+    let there = |p: &Point<Scan>| p.raw().z > 0.07;
+    let dots = head.vertices().iter().copied().filter(there);
+    let target = Target::new(&head).unwrap().with_worked(dots);
+    let truth = motion([0.3, 0.0, 0.4], [0.0, 0.1, 0.3]);
+    let points = seen(ANNA, Vector3::new(0.6, 0.5, 0.6).normalize(), &truth, 1e-4);
+    let laid = target.lay(&points, &truth.inverse()).unwrap();
+    assert!(laid.worked.unwrap() < Length::from_mm(0.2), "{laid:?}");
+    laid.accept(&Limits::default()).unwrap();
+    for by_mm in [-8.0, 12.0] {
+        let changed = points.iter().map(|p| {
+            let p = truth.inverse() * *p;
+            let above = ((p.raw().z - 0.065) / 0.005).clamp(0.0, 1.0);
+            truth * Point::from_raw(p.raw() * (1.0 + above * by_mm * 1e-3 / p.raw().norm()))
+        });
+        let laid = target.lay(&changed.collect::<Vec<_>>(), &truth.inverse());
+        let laid = laid.unwrap();
+        let worked = laid.worked.unwrap();
+        assert!(worked > Length::from_mm(1.0), "{by_mm} mm: {worked:?}");
+        assert!(laid.accept(&Limits::default()).is_err(), "{by_mm} mm");
+    }
+}
+
 /// H7: a scanner that mirrors shows a head that is nearly right.
 #[test]
 fn mirrored_points_are_told_apart() {
@@ -89,6 +115,14 @@ fn mirrored_points_are_told_apart() {
             let p = truth.inverse() * *p;
             truth * Point::from_raw(p.raw().component_mul(&Vector3::new(1.0, -1.0, 1.0)))
         };
+        // Rough scans, too, in which noise is nearly all that either image leaves.
+        let rough = seen(ANNA, from, &truth, 8e-4);
+        let laid = target.lay(
+            &rough.iter().map(flip).collect::<Vec<_>>(),
+            &truth.inverse(),
+        );
+        let refusal = laid.unwrap().accept(&Limits::default()).unwrap_err();
+        assert!(matches!(refusal, Refusal::Mirrored { .. }), "{refusal}");
         let mirrored: Vec<_> = right.iter().map(flip).collect();
         let laid = target.lay(&mirrored, &truth.inverse()).unwrap();
         let refusal = laid.accept(&Limits::default()).unwrap_err();
