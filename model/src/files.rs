@@ -83,6 +83,11 @@ fn write_whole(path: &Path, bytes: &[u8], mut options: OpenOptions) -> std::io::
         Ok(_) => std::fs::canonicalize(path)?,
         Err(_) => path.to_owned(),
     };
+    // Nothing written here is a database; a record must not be lost to a name that was mixed up.
+    if read_limited_start(&target) == Some(*b"SQLite format 3\0") {
+        let why = "is a database, perhaps the record of a session, and is not replaced; name another file";
+        return Err(Error::new(ErrorKind::AlreadyExists, why));
+    }
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".part{}", std::process::id()));
     let part = target.with_file_name(name);
@@ -100,6 +105,105 @@ fn write_whole(path: &Path, bytes: &[u8], mut options: OpenOptions) -> std::io::
         let _ = std::fs::remove_file(&part);
     }
     written
+}
+
+/// Refuses outputs that are inputs as well, or each other, by whatever name or link: what is read would be lost.
+///
+/// # Errors
+/// The first such output, in words.
+pub fn check_apart(written: &[&Path], read: &[&Path]) -> std::io::Result<()> {
+    let refuse = |path: &Path, why: &str| {
+        let text = format!("{}: {why}", path.display());
+        Err(Error::new(ErrorKind::InvalidInput, text))
+    };
+    for (i, path) in written.iter().enumerate() {
+        let own = Identity::of(path);
+        if read.iter().any(|other| Identity::of(other) == own) {
+            return refuse(
+                path,
+                "it is read as well, and would be lost; name another file to write",
+            );
+        }
+        if written
+            .iter()
+            .take(i)
+            .any(|other| Identity::of(other) == own)
+        {
+            return refuse(path, "two outputs have this name");
+        }
+    }
+    Ok(())
+}
+
+/// Which file a path is of.
+#[derive(PartialEq, Eq)]
+enum Identity {
+    /// One that is there, by device and number.
+    #[cfg(unix)]
+    There(u64, u64),
+    /// One that is not, or a system without numbers.
+    Named(PathBuf),
+}
+
+impl Identity {
+    fn of(path: &Path) -> Self {
+        #[cfg(unix)]
+        if let Ok(found) = std::fs::metadata(path) {
+            use std::os::unix::fs::MetadataExt as _;
+            return Self::There(found.dev(), found.ino());
+        }
+        let above = path.parent().filter(|p| !p.as_os_str().is_empty());
+        let above = above.unwrap_or(Path::new("."));
+        let folder = std::fs::canonicalize(above).unwrap_or_else(|_| above.to_owned());
+        Self::Named(folder.join(path.file_name().unwrap_or_default()))
+    }
+}
+
+/// Whether a file could be written there now: the folder is there and takes one. What is there is left as it is.
+///
+/// # Errors
+/// Why not, in words.
+pub fn check_output(path: &Path) -> std::io::Result<()> {
+    let refuse = |kind, why: String| {
+        let text = format!("{}: {why}", path.display());
+        Err(Error::new(kind, text))
+    };
+    let above = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new("."));
+    if !above.is_dir() {
+        let why = format!("the folder {} does not exist", above.display());
+        return refuse(ErrorKind::NotFound, why);
+    }
+    if path.is_dir() {
+        return refuse(
+            ErrorKind::IsADirectory,
+            "is a folder; name a file".to_owned(),
+        );
+    }
+    if path.exists() && !path.is_file() {
+        return Ok(());
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".part{}", std::process::id()));
+    let trial = path.with_file_name(name);
+    if let Err(error) = private()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&trial)
+    {
+        return refuse(error.kind(), format!("cannot be written: {error}"));
+    }
+    let _ = std::fs::remove_file(&trial);
+    Ok(())
+}
+
+/// The first bytes of a file; `None` where there are not so many.
+fn read_limited_start<const N: usize>(path: &Path) -> Option<[u8; N]> {
+    let mut start = [0; N];
+    let mut file = std::fs::File::open(path).ok()?;
+    file.read_exact(&mut start).ok()?;
+    Some(start)
 }
 
 /// A folder that is made whole or not at all: files are put into one beside it, which takes its name at the end. Only its owner may enter

@@ -45,9 +45,12 @@ def begin_sitting(bench, confirmed=None):
     """With the head as it was scanned an hour ago, a fresh cartridge, and pigment that keeps. Returns the exit code and what was said."""
     sitting, then = sitting_file(bench, confirmed)
     scan, landmarks = bench.plan.with_name("head.ply"), bench.plan.with_name("landmarks.json")
+    # Today's scan is another file than the planned one, which is refused as such.
+    today = bench.folder / "today.ply"
+    today.write_bytes(scan.read_bytes().replace(b"\nelement vertex", b"\ncomment of today\nelement vertex", 1))
     registration = bench.folder / "registration.json"
     registration.write_text(run(program("stipple-planner"), "register", "--fixed", scan, "--fixed-landmarks", landmarks,
-                                "--moving", scan, "--taken-at", then.isoformat(timespec="seconds"), "--json"))
+                                "--moving", today, "--taken-at", then.isoformat(timespec="seconds"), "--json"))
     command = (program("stipple-controller"), "resume", bench.record, "--plan", bench.plan, "--sitting", sitting, "--registration", registration)
     if confirmed is None:
         return run(*command)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use stipple_controller::papers::dots;
-use stipple_model::files::write_privately;
+use stipple_model::files::{check_apart, write_privately};
 use stipple_model::say;
 
 #[derive(clap::Args)]
@@ -32,6 +32,7 @@ pub struct Args {
 
 /// Reads and writes.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    check_apart(&[&args.out], &[&args.record, &args.plan])?;
     let Some((plan, chronicle)) = super::told(&args.plan, &args.record)? else {
         return Ok(ExitCode::from(1));
     };

@@ -1,12 +1,12 @@
 //! `stipple-controller history`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use stipple_controller::papers::{History, SessionLine, check_plan};
 use stipple_controller::record::Chronicle;
-use stipple_model::files::write_privately;
+use stipple_model::files::{check_apart, write_privately};
 use stipple_model::plan::Plan;
 use stipple_model::say;
 
@@ -37,6 +37,9 @@ pub struct Args {
 
 /// Reads and tells.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let written: Vec<&Path> = args.csv.iter().map(PathBuf::as_path).collect();
+    let read = args.records.iter().chain(&args.plan);
+    check_apart(&written, &read.map(PathBuf::as_path).collect::<Vec<_>>())?;
     let mut records = Vec::new();
     let mut broken = false;
     for path in &args.records {

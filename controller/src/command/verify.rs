@@ -49,6 +49,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 });
                 say!("{object}")?;
             } else {
+                // An intent that nothing followed counts as done, as in doubt, like everywhere.
+                let in_doubt = in_doubt + intent;
                 say!(
                     "{path}: intact, {} rows of session {}: {placed} placed, {skipped} skipped, {in_doubt} in doubt\n\
                      head {}\nend  {}",

@@ -430,6 +430,12 @@ pub enum Refusal {
         from: Day,
     },
     /// A scan that is too old, or from the future.
+    #[error("the scan was taken {minutes} minutes from now: see to the clocks")]
+    ScanAhead {
+        /// In so many.
+        minutes: i64,
+    },
+    /// The scan is too old.
     #[error(
         "the scan was taken {minutes} minutes ago, {most} are accepted: scan and register again"
     )]
@@ -480,7 +486,7 @@ impl Refusal {
                 Ground::NotTried
             }
             Self::PartSoon { .. } | Self::SessionSoon { .. } => Ground::TooSoon,
-            Self::ScanOld { .. } | Self::Residual { .. } => Ground::Head,
+            Self::ScanAhead { .. } | Self::ScanOld { .. } | Self::Residual { .. } => Ground::Head,
         }
     }
 }

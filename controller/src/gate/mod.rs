@@ -448,7 +448,10 @@ fn registration(f: &Facts<'_>) -> Vec<Refusal> {
     let age = f.now_us.saturating_sub(found.taken_us);
     let ahead = age < -CLOCKS_APART * MINUTE_US;
     let old = age as f64 > most * MINUTE_US as f64;
-    let old = (!f.struck && (ahead || old)).then_some(Refusal::ScanOld {
+    let future = (!f.struck && ahead).then_some(Refusal::ScanAhead {
+        minutes: -age / MINUTE_US,
+    });
+    let old = (!f.struck && !ahead && old).then_some(Refusal::ScanOld {
         minutes: age / MINUTE_US,
         most,
     });
@@ -458,5 +461,5 @@ fn registration(f: &Facts<'_>) -> Vec<Refusal> {
         residual_mm: found.residual_mm,
         most_mm: LARGEST_RESIDUAL_MM,
     });
-    old.into_iter().chain(off).collect()
+    future.into_iter().chain(old).chain(off).collect()
 }

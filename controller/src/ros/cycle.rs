@@ -21,7 +21,9 @@ use super::program::{Clock, Ending, ProgramError, Urgency, thread, urgent};
 use crate::ports::{NeedlePort as _, Ports};
 use crate::registration::Registration;
 use crate::rt::{Pace, Pacer};
-use crate::session::{Asked, DotResult, Progress, Registered, Selection, SessionView, StopBy};
+use crate::session::{
+    Asked, DotResult, Progress, Registered, Selection, SessionView, StopBy, StopWanted,
+};
 
 /// From tick to tick.
 const PERIOD: Duration = Duration::from_millis(2);
@@ -45,6 +47,8 @@ pub enum Errand {
     Stop(StopBy, oneshot::Sender<Result<(), String>>),
     /// Pause, as asked for.
     Pause(Asked, oneshot::Sender<Result<(), String>>),
+    /// Say what must be there when a layer is started now; none without a plan.
+    Begins(u8, oneshot::Sender<Option<StopWanted>>),
     /// Say how the session stands, with all that was asked before done; none without a plan.
     Look(oneshot::Sender<Option<Standing>>),
     /// Give the plan back, if its session is over.
@@ -283,6 +287,9 @@ impl Loop {
                     Err("another plan was loaded meanwhile: register again".to_owned())
                 };
                 let _ = answer.send(taken);
+            }
+            (Errand::Begins(layer, answer), loaded) => {
+                let _ = answer.send(loaded.map(|l| l.session.begins(layer)));
             }
             (Errand::Look(answer), loaded) => {
                 let _ = answer.send(loaded.map(|l| Standing {

@@ -21,7 +21,7 @@ use super::rivals::Rivals;
 use super::service::{self, Requests, respond};
 use crate::lifecycle::Deed;
 use crate::registration::Registration;
-use crate::session::{Asked, RegisterError, Selection, begins_with};
+use crate::session::{Asked, RegisterError, Selection, StopWanted};
 
 /// The services that take no arguments.
 const TRIGGERS: [(&str, Command); 2] = [
@@ -122,8 +122,13 @@ impl Counter {
                     selection.layer
                 ));
             }
-            let stop = begins_with(&shown.plan, selection.layer);
-            if stop.is_away() {
+            let (answer, answered) = oneshot::channel();
+            let asked = Errand::Begins(selection.layer, answer);
+            let stop = match self.loader.errands.give(asked) {
+                Ok(()) => answered.await.ok().flatten(),
+                Err(_) => None,
+            };
+            if let Some(stop) = stop.filter(StopWanted::is_away) {
                 begins = format!("the layer begins like this: {stop}");
             }
             let fits = self.loader.description.check(&shown.cell).await;

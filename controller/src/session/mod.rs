@@ -53,7 +53,7 @@ use notes::Intent;
 use registered::Keeping;
 pub use registered::{Before, RegisterError, Registered};
 use speeds::Speeds;
-pub use stops::{StopWanted, begins_with};
+pub use stops::{StopWanted, begins_with, goes_on_with};
 use todo::Replaced;
 use told::Told;
 pub use view::{DotResult, Progress, SessionView, StopBy};
@@ -391,6 +391,20 @@ impl Session {
     #[must_use]
     pub fn done(&self) -> BTreeMap<DotId, DotState> {
         self.done.all()
+    }
+
+    /// What must be there when a layer is started now: what it begins with, or goes on with after dots that are done.
+    #[must_use]
+    pub fn begins(&self, layer: u8) -> StopWanted {
+        let sequence = usize::from(layer).checked_sub(1);
+        let sequence = sequence.and_then(|i| self.plan.sequence.get(i));
+        let next = sequence.and_then(|s| s.iter().position(|id| self.done.get(*id).is_none()));
+        match next {
+            Some(place @ 1..) => {
+                goes_on_with(&self.plan, layer, u32::try_from(place).unwrap_or(u32::MAX))
+            }
+            _ => begins_with(&self.plan, layer),
+        }
     }
 
     /// How many dots of the plan are done.

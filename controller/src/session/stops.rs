@@ -162,6 +162,20 @@ impl<'a> Planned<'a> {
     }
 }
 
+/// What must be there when a layer is started from a dot in its middle on: the shade; which cartridge is fitted its sitting says.
+#[must_use]
+pub fn goes_on_with(plan: &Plan, layer: u8, place: u32) -> StopWanted {
+    let planned = Planned::of(plan, layer);
+    let until = planned.stops.partition_point(|s| s.before <= place);
+    let passed = planned.stops.get(..until).unwrap_or_default();
+    let mut here = StopWanted::default();
+    let is_shade = |s: &&Stop| matches!(s.kind, StopKind::ShadeChange { .. });
+    if let Some(shade) = passed.iter().rev().find(is_shade) {
+        here.add(&planned, shade);
+    }
+    here
+}
+
 /// What a layer begins with: it must be there when it is started.
 #[must_use]
 pub fn begins_with(plan: &Plan, layer: u8) -> StopWanted {

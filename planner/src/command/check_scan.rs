@@ -54,9 +54,8 @@ pub fn read_scan(
 
 /// Exit code 1 when the scan can be read but not planned on.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    if let Some(path) = &arguments.picture {
-        show::check_writable(path)?;
-    }
+    let read = [&arguments.scan].into_iter().chain(&arguments.landmarks);
+    show::check_outputs(&arguments.picture, read)?;
     let landmarks = arguments
         .landmarks
         .as_deref()

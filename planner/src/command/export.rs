@@ -58,9 +58,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         &arguments.picture,
         &arguments.svg,
     ];
-    for path in outputs.into_iter().flatten() {
-        show::check_writable(path)?;
-    }
+    show::check_outputs(outputs.into_iter().flatten(), [&arguments.plan])?;
     let (plan, digest) = Plan::read(&arguments.plan)?;
     if let Some(path) = &arguments.dots {
         let mut table = Vec::new();

@@ -138,7 +138,10 @@ fn stages(composed: &[(compose::Stage, Duration)], reading: Duration) -> BTreeMa
 
 /// Plans; exit code 1 when not one dot can be placed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    show::check_writable(&arguments.out)?;
+    let beside = stages_path(&arguments.out);
+    let read = [&arguments.scan, &arguments.landmarks, &arguments.treatment];
+    let more = arguments.cell.iter().chain(&arguments.joint_limits);
+    show::check_outputs([&arguments.out, &beside], read.into_iter().chain(more))?;
     let began = Instant::now();
     let treatment_text = text_file(&arguments.treatment)?;
     let in_treatment = || arguments.treatment.display().to_string();

@@ -127,12 +127,16 @@ fn summary(reach: &Reach, work: &WorkCell, cell: &Cell, place: Option<Place>) ->
 
 /// Maps what the arm reaches; exit code 1 when that is too little.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    for out in [&arguments.picture, &arguments.cell_out]
-        .into_iter()
-        .flatten()
-    {
-        show::check_writable(out)?;
-    }
+    let read = [&arguments.scan, &arguments.landmarks];
+    let more = [
+        &arguments.treatment,
+        &arguments.cell,
+        &arguments.joint_limits,
+    ];
+    show::check_outputs(
+        arguments.picture.iter().chain(&arguments.cell_out),
+        read.into_iter().chain(more.into_iter().flatten()),
+    )?;
     let text = match &arguments.treatment {
         Some(path) => super::plan::text_file(path)?,
         None => FULL_SCALP.to_owned(),

@@ -61,9 +61,13 @@ fn moment(text: &str) -> Result<String, String> {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    if let Some(out) = &arguments.out {
-        show::check_writable(out)?;
-    }
+    let read = [
+        &arguments.fixed,
+        &arguments.fixed_landmarks,
+        &arguments.moving,
+    ];
+    let read = read.into_iter().chain(&arguments.moving_landmarks);
+    show::check_outputs(&arguments.out, read)?;
     let fixed_landmarks = read_landmarks(&arguments.fixed_landmarks)?;
     let moving_landmarks = arguments
         .moving_landmarks

@@ -1,5 +1,6 @@
 //! `stipple-planner residual`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -83,8 +84,24 @@ pub fn recorded(paths: &[PathBuf]) -> anyhow::Result<Vec<There>> {
         let dots = residual::dots(table(path)?.as_slice());
         all.extend(dots.with_context(|| path.display().to_string())?);
     }
+    // Tables of one record, made at different times, have its dots in common.
+    let place = |dot: &There| {
+        let p = dot.position.raw();
+        [p.x, p.y, p.z].map(|c| (c / SAME_PLACE).round() as i64)
+    };
+    let (mut known, before) = (HashSet::new(), all.len());
+    all.retain(|dot| known.insert(place(dot)));
+    let twice = before - all.len();
+    if twice > 0 {
+        show::warn(&format!(
+            "{twice} dots stand in more than one table; each counts once"
+        ));
+    }
     Ok(all)
 }
+
+/// Dots nearer than that are one, m. Source: own; no two of a plan are nearer than 0.05 mm.
+const SAME_PLACE: f64 = 1e-6;
 
 fn pose(path: Option<&Path>) -> anyhow::Result<Isometry3<f64>> {
     let Some(path) = path else {
@@ -131,6 +148,17 @@ const OFF_HEAD: f64 = 20e-3;
 
 /// Refuses dots of another head.
 fn check_on_head(plan: &Plan, recorded: &[There]) -> anyhow::Result<()> {
+    let zones = recorded.iter().filter_map(|dot| dot.zone.as_ref());
+    let names: Vec<&str> = plan.zones.iter().map(|zone| zone.name.as_str()).collect();
+    let stranger = zones
+        .into_iter()
+        .find(|zone| !names.contains(&zone.as_str()));
+    if let Some(zone) = stranger {
+        anyhow::bail!(
+            "recorded dots are of zone {zone:?}, which the plan does not have ({}): they are of another treatment",
+            names.join(", ")
+        );
+    }
     let field = HeadField::new(&plan.head)?;
     let off = |dot: &There| field.exact(&(plan.head_from_scan * dot.position)).abs();
     let farthest = recorded.iter().map(off).fold(0.0, f64::max);
@@ -143,7 +171,9 @@ fn check_on_head(plan: &Plan, recorded: &[There]) -> anyhow::Result<()> {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    show::check_writable(&arguments.out)?;
+    let more = [&arguments.survivors, &arguments.pose, &arguments.counts];
+    let read = [&arguments.plan].into_iter().chain(&arguments.dots);
+    show::check_outputs([&arguments.out], read.chain(more.into_iter().flatten()))?;
     let (plan, _) = Plan::read(&arguments.plan)?;
     let recorded = recorded(&arguments.dots)?;
     check_on_head(&plan, &recorded)?;
@@ -156,7 +186,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .with_context(|| arguments.out.display().to_string())?;
     if arguments.json {
         show::print_json(&json!({
-            "recorded": count, "there": there.len(), "share": arguments.share, "out": arguments.out,
+            "recorded": count, "there": there.len(), "share": arguments.share, "out": arguments.out.display().to_string(),
         }))?;
     } else {
         show::print(&format!(

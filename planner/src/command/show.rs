@@ -1,11 +1,11 @@
 //! Output shared by the commands.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use stipple_model::files::{read_limited, write_privately};
+use stipple_model::files::{self, read_limited, write_privately};
 use stipple_model::stdout;
 
 /// A progress bar on a terminal, nothing elsewhere.
@@ -48,22 +48,18 @@ pub fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
 
 /// Refuses an output that could not be written anyway, before the work is done.
 pub fn check_writable(path: &Path) -> anyhow::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    anyhow::ensure!(
-        parent.is_dir(),
-        "{}: the folder {} does not exist",
-        path.display(),
-        parent.display()
-    );
-    anyhow::ensure!(
-        !path.is_dir(),
-        "{}: is a folder; name a file",
-        path.display()
-    );
-    Ok(())
+    Ok(files::check_output(path)?)
+}
+
+/// The same for several, none of which may be read as well, or be another.
+pub fn check_outputs<'a>(
+    written: impl IntoIterator<Item = &'a PathBuf>,
+    read: impl IntoIterator<Item = &'a PathBuf>,
+) -> anyhow::Result<()> {
+    let written: Vec<&Path> = written.into_iter().map(PathBuf::as_path).collect();
+    let read: Vec<&Path> = read.into_iter().map(PathBuf::as_path).collect();
+    files::check_apart(&written, &read)?;
+    written.into_iter().try_for_each(check_writable)
 }
 
 /// Tells the user on stderr; a closed stderr has nobody to tell.

@@ -36,7 +36,7 @@ pub struct Args {
     replay: Option<u64>,
     /// Take a safety function out, to see that the campaign finds it
     #[arg(long, value_name = "WHAT", value_parser = sabotage)]
-    sabotage: Option<Sabotage>,
+    sabotage: Option<Named>,
     /// Sessions at a time; as many as there are cores unless given
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -45,8 +45,13 @@ pub struct Args {
     json: bool,
 }
 
-fn sabotage(name: &str) -> Result<Sabotage, String> {
-    Sabotage::named(name).ok_or_else(|| {
+/// A sabotage as it was given.
+#[derive(Clone)]
+struct Named(String, Sabotage);
+
+fn sabotage(name: &str) -> Result<Named, String> {
+    let found = Sabotage::named(name).map(|found| Named(name.to_owned(), found));
+    found.ok_or_else(|| {
         let names: Vec<&str> = Sabotage::names().collect();
         format!(
             "one of {}; guards may be joined by +, as in gap-min+gap-max",
@@ -61,7 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         sessions: args.sessions as usize,
         seed: args.seed,
         plan: args.plan.clone(),
-        sabotage: args.sabotage,
+        sabotage: args.sabotage.as_ref().map(|named| named.1),
         threads: args.threads.map(usize::from),
     };
     let sum = match args.replay {
@@ -71,7 +76,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.json {
         say!("{}", serde_json::to_string(&sum)?)?;
     } else {
-        print(&sum)?;
+        print(&sum, args)?;
+    }
+    if sum.invariant_breaks == 0 && args.replay.is_none() && sum.sessions < campaign.sessions {
+        eprintln!(
+            "interrupted after {} of {} sessions",
+            sum.sessions, campaign.sessions
+        );
+        return Ok(ExitCode::from(130));
     }
     Ok(if sum.invariant_breaks == 0 {
         ExitCode::SUCCESS
@@ -100,6 +112,15 @@ fn replay(campaign: &Campaign, seed: u64) -> anyhow::Result<Sum> {
     Ok(Sum::of(seed, &[ended], clock.elapsed()))
 }
 
+/// What a replay must be told besides its seed.
+fn as_given(args: &Args) -> String {
+    let sabotage = args.sabotage.as_ref();
+    let sabotage = sabotage.map_or_else(String::new, |named| format!(" --sabotage {}", named.0));
+    let plan = args.plan.as_ref();
+    let plan = plan.map_or_else(String::new, |plan| format!(" --plan {}", plan.display()));
+    format!("{sabotage}{plan}")
+}
+
 fn progress_bar(sessions: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -113,7 +134,7 @@ fn progress_bar(sessions: u64) -> ProgressBar {
     bar
 }
 
-fn print(sum: &Sum) -> std::io::Result<()> {
+fn print(sum: &Sum, args: &Args) -> std::io::Result<()> {
     say!(
         "{} sessions, {:.2} simulated hours, {:.0} times real time, seed {}",
         sum.sessions,
@@ -156,11 +177,12 @@ fn print(sum: &Sum) -> std::io::Result<()> {
     )?;
     for failed in &sum.failed {
         say!(
-            "  {:?} at {:.3} s: {} (--replay {})",
+            "  {:?} at {:.3} s: {} (stipple-sim campaign --replay {}{})",
             failed.failure.invariant,
             failed.failure.t_s,
             failed.failure.what,
-            failed.session_seed
+            failed.session_seed,
+            as_given(args)
         )?;
     }
     Ok(())

@@ -32,6 +32,7 @@ pub struct Args {
 
 /// Generates and writes.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    stipple_model::files::check_apart(&[&args.out, &args.landmarks], &[])?;
     let head = head::generate(&head::Options {
         seed: args.seed,
         noise: Length::from_mm(args.noise_mm),
@@ -41,7 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (vertices, triangles) = (head.mesh.vertices().len(), head.mesh.triangles().len());
     if args.json {
         let report = serde_json::json!({
-            "scan": args.out, "landmarks": args.landmarks, "seed": args.seed, "vertices": vertices, "triangles": triangles,
+            "scan": args.out.display().to_string(), "landmarks": args.landmarks.display().to_string(), "seed": args.seed, "vertices": vertices, "triangles": triangles,
         });
         say!("{report}")?;
     } else {

@@ -55,6 +55,9 @@ pub struct Args {
     json: bool,
 }
 
+/// Exit status of what a signal has ended.
+const INTERRUPTED: u8 = 130;
+
 /// Runs and reports.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let faults = args.faults.as_deref().map_or(Ok(Vec::new()), read)?;
@@ -117,6 +120,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         print(&report, ending)?;
         say!("{}\n{}", report_path.display(), strikes_path.display())?;
+    }
+    if ending == Ending::Interrupted {
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(if acceptable(&report, ending) {
         ExitCode::SUCCESS

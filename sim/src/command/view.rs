@@ -18,7 +18,7 @@ use stipple_sim::view::{
 
 /// Watch a simulated session on a plan, or look at a record, in a window; or draw either as a picture without one.
 ///
-/// Dots: shade = to be placed, green = placed, orange = in doubt, red = skipped, yellow = under the needle.
+/// Dots: shade = to be placed, green = placed, amber = skipped, orange-red = in doubt, yellow = under the needle.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   stipple-sim view head.plan
@@ -109,6 +109,14 @@ fn over_first_dot(plan: &Plan, layer: u8, dof: usize) -> Joints {
 
 /// Shows or draws.
 pub fn run(args: &Args) -> Result<ExitCode> {
+    let written = args.picture.iter().chain(&args.animation);
+    let written: Vec<&Path> = written.map(PathBuf::as_path).collect();
+    let read: Vec<&Path> = [&args.file]
+        .into_iter()
+        .chain(&args.plan)
+        .map(PathBuf::as_path)
+        .collect();
+    stipple_model::files::check_apart(&written, &read)?;
     if let Some(to) = &args.animation {
         return animation(args, to);
     }

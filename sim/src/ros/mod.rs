@@ -97,6 +97,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = Config::read(&node)?;
     let seed = args.seed.unwrap_or(config.seed);
     let admitted = admit_file(&args.plan).with_context(|| args.plan.display().to_string())?;
+    if let Some(path) = &args.strikes {
+        stipple_model::files::check_apart(&[path], &[&args.plan])?;
+        stipple_model::files::check_output(path)?;
+    }
     let plan = Arc::clone(admitted.plan());
     let cell = plan.work_cell()?;
     let start = home(&plan, &cell, args.layer)?;

@@ -112,6 +112,9 @@ pub enum Ending {
     Interrupted,
 }
 
+/// Longest time that a stop is waited for. Source: own, above the core's own.
+const STOP_TIME: Micros = Micros::from_ms(10_000);
+
 /// Time given to the head filter to settle before the start.
 const WARM_UP: Micros = Micros::from_ms(500);
 /// Time after which the session must be ready.
@@ -287,6 +290,7 @@ impl Simulation {
             }
             self.tick();
             if self.now().0.is_multiple_of(1_000_000) && watch(self.view()).is_break() {
+                self.stop();
                 break Ending::Interrupted;
             }
         };
@@ -296,6 +300,15 @@ impl Simulation {
         }
         self.wall += clock.elapsed();
         ending
+    }
+
+    /// Stops the session in order: needle in, arm at rest, what was under way accounted for.
+    fn stop(&mut self) {
+        self.command(Command::Stop);
+        let until = self.now().after(STOP_TIME);
+        while self.view().state != State::Stopped && !self.now().passed(until, Micros::ZERO) {
+            self.rig.tick();
+        }
     }
 
     /// Hands a command to the session.

@@ -83,6 +83,20 @@ pub struct Args {
     json: bool,
 }
 
+/// Before anything moves: the report has a place, and takes nobody else's.
+fn check_paths(args: &Args) -> Result<(), OperateError> {
+    let beside = ["-wal", "-shm", ".head"].map(|end| {
+        let mut name = args.record.clone().into_os_string();
+        name.push(end);
+        PathBuf::from(name)
+    });
+    let mut read = vec![args.plan.as_path(), args.record.as_path()];
+    read.extend(beside.iter().chain(&args.strikes).map(PathBuf::as_path));
+    stipple_model::files::check_apart(&[&args.report], &read)
+        .and_then(|()| stipple_model::files::check_output(&args.report))
+        .map_err(OperateError::Files)
+}
+
 /// Why a session could not be worked off.
 #[derive(Debug, thiserror::Error)]
 pub enum OperateError {
@@ -114,6 +128,9 @@ pub enum OperateError {
     /// Standard output; the report is written.
     #[error(transparent)]
     Output(std::io::Error),
+    /// The report could not be written, or would take the place of what is read.
+    #[error(transparent)]
+    Files(std::io::Error),
     /// A signal came before anything was started.
     #[error("interrupted before the start")]
     Interrupted,
@@ -246,6 +263,7 @@ impl Desk {
     }
 
     async fn operate(&mut self, args: &Args) -> Result<(End, Tally), OperateError> {
+        check_paths(args)?;
         self.wait_for_node().await?;
         let absolute = |path: &PathBuf| {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
