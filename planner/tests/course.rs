@@ -339,12 +339,13 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
         "first.plan",
     ];
     done(&[&PLAN[..], &first].concat(), path);
-    let dots = "dot,layer,zone,shade,state,x_m,y_m,z_m\n1,1,crown,dark,placed,0.0,0.0,0.1\n";
+    let dots = "dot,layer,zone,shade,state,x_m,y_m,z_m\n1,1,scar,dark,placed,0.0,0.0,0.1\n";
     let write = |name: &str, text: &str| std::fs::write(path.join(name), text).unwrap();
     write("dots.csv", dots);
     write("bad.csv", &dots.replace("0.1", "x"));
     write("far.csv", &dots.replace("0.1", "0.4"));
-    write("counts.csv", "zone,count\ncrown,2\n");
+    write("other.csv", &dots.replace("scar", "crown"));
+    write("counts.csv", "zone,count\nscar,2\n");
     write(
         "pose.json",
         "{\"fixed_from_moving\": {\"translation_m\": [0, 0, 0], \"quaternion_xyzw\": [1, 1, 0, 0]}}",
@@ -364,6 +365,25 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
     refused_with(&["--dots", "bad.csv", "--share", "0.7"], "bad.csv: line 2");
     refused_with(&["--dots", "none.csv", "--share", "0.7"], "none.csv");
     refused_with(&["--dots", "far.csv", "--share", "0.7"], "another head");
+    refused_with(
+        &["--dots", "other.csv", "--share", "0.7"],
+        "another treatment",
+    );
+    // What is read would be lost.
+    let over = [
+        "residual",
+        "--plan",
+        "first.plan",
+        "--dots",
+        "dots.csv",
+        "--share",
+        "0.7",
+    ];
+    refused(
+        &[&over[..], &["--out", "dots.csv"]].concat(),
+        path,
+        "it is read as well",
+    );
     refused_with(&["--dots", "dots.csv", "--share", "1.5"], "placed.share");
     refused_with(&["--dots", "dots.csv", "--share", "NaN"], "placed.share");
     refused_with(

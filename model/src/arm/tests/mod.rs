@@ -1,4 +1,5 @@
 mod made;
+mod misread;
 mod properties;
 mod random;
 mod singularities;
