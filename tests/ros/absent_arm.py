@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""H9, H14: An arm that reports its joints and whose controller is not there: the goal is never answered. The session stops with its fault, a stop
-is confirmed, and the fault is cleared, though nobody answers; once the controller is there the session is worked off, and the goals from before move
+"""H9, H14: An arm that reports its joints and whose controller is not there: nothing starts, and it is said what is missing. Where it was there
+once the goal is never answered: the session stops with its fault, a stop is confirmed, and the fault is cleared, though nobody answers; once the controller is there the session is worked off, and the goals from before move
 nothing."""
 
 import time
@@ -8,6 +8,7 @@ import time
 from stipple_msgs.msg import SessionState
 
 from bench import check, main, until
+from diagnosis import OK, WARN, Diagnosis
 from wire import STALLS, Wire
 
 DOTS = 12
@@ -49,10 +50,20 @@ def stops(bench, desk, watcher):
 
 
 def absent(bench):
-    sim = bench.start_sim("-p", "arm_controller:=nobody")
+    nobody = ("-p", "arm_controller:=nobody")
+    sim = bench.start_sim(*nobody)
     bench.start_controller()
     with Wire(bench) as wire:
-        desk, watcher = wire.operator, wire.watcher
+        desk, watcher, told = wire.operator, wire.watcher, Diagnosis(wire)
+        desk.load(bench.plan, bench.record)
+        answer = desk.try_start(DOTS)
+        check(not answer.accepted and "nobody serves the action" in answer.message, f"started without anybody to move: {answer.message!r}")
+        told.wait("arm", WARN)
+        bench.end(sim)
+        sim = bench.start_sim()
+        told.wait("arm", OK)
+        bench.end(sim)
+        sim = bench.start_sim(*nobody)
         desk.begin(bench.plan, bench.record, DOTS)
         took = faults(bench, desk, watcher)
         stops(bench, desk, watcher)

@@ -24,6 +24,7 @@ TESTS = {
     "session_on_the_wire": 240,
     "operator_commands": 240,
     "operator_lease": 240,
+    "rival": 240,
     "planned_stops": 300,
     "registration": 300,
     "managed_node": 300,

@@ -37,6 +37,7 @@ pub mod scan;
 pub mod sections;
 pub mod service;
 pub mod sim_time;
+pub mod slot;
 pub mod stream;
 pub mod terms;
 pub mod told;

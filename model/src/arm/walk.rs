@@ -45,6 +45,9 @@ pub(super) fn is_moving(joint: &urdf_rs::Joint) -> bool {
     joint.joint_type != urdf_rs::JointType::Fixed
 }
 
+/// A link of a rigid group, and its pose in the first of them.
+pub(super) type Placed = (String, Isometry3<f64>);
+
 /// Walks the tree once.
 pub(super) struct Walk<'a> {
     pub(super) source: &'a ArmSource,
@@ -210,12 +213,9 @@ impl Walk<'_> {
     /// them: pedestals, cameras, brackets.
     pub(super) fn along<'g>(
         &self,
-        group: &'g [(String, Isometry3<f64>)],
+        group: &'g [Placed],
         end: &str,
-    ) -> (
-        Vec<(String, Isometry3<f64>)>,
-        Vec<&'g (String, Isometry3<f64>)>,
-    ) {
+    ) -> (Vec<Placed>, Vec<&'g Placed>) {
         let mut on_way = vec![end];
         while let Some(joint) = on_way.last().and_then(|link| {
             let into = |j: &&urdf_rs::Joint| j.child.link == *link && !is_moving(j);

@@ -201,8 +201,7 @@ impl<F: Frame, M: Frame> Alignment<F, M> {
             });
         }
         if let Some(worked) = self.worked
-            // Written so that NaN is too large.
-            && !(worked <= limits.residual)
+            && (worked > limits.residual || !worked.is_finite())
         {
             return Err(Refusal::Changed {
                 rms_mm: worked.mm(),
