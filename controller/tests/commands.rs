@@ -296,6 +296,15 @@ fn what_is_bad_input_is_said_in_one_line() {
         with(5, "untimed.json"),
         "does not say when the scan was taken",
     );
+    let itself = fs::read_to_string(folder.join("today.json")).unwrap();
+    let fixed = itself.find("\"fixed_sha256\"").unwrap();
+    let same = itself[fixed..fixed + 81].replace("fixed", "moving");
+    fs::write(
+        folder.join("itself.json"),
+        itself.replacen('{', &format!("{{{same},"), 1),
+    )
+    .unwrap();
+    refused(with(5, "itself.json"), "was laid onto itself");
     fs::write(
         folder.join("junk.sqlite"),
         "not a database at all, but some text\n".repeat(90),

@@ -457,10 +457,16 @@ fn without_its_log_a_record_is_not_gone_on_with() {
         ..alone
     };
     let path = all_alone.put(folder.path());
-    assert!(matches!(
-        Record::open(&path, binding(), Durability::PowerCut, 1),
-        Err(RecordError::EndUnknown { .. })
-    ));
+    let wal = folder.path().join("record.sqlite-wal");
+    // A file of a log's name is no log.
+    for junk in [&b""[..], b"x", &[7; 5000]] {
+        fs::write(&wal, junk).unwrap();
+        assert!(matches!(
+            Record::open(&path, binding(), Durability::PowerCut, 1),
+            Err(RecordError::EndUnknown { .. })
+        ));
+    }
+    let _ = fs::remove_file(&wal);
     assert_eq!(verify(&path, None).unwrap().unwrap().end, End::Open);
     let head = fs::read(folder.path().join("record.sqlite.head")).unwrap();
     assert!(head.is_empty(), "a refused record has a note");
@@ -490,4 +496,18 @@ fn without_its_log_a_record_is_not_gone_on_with() {
         ),
         Err(RecordError::Broken { .. })
     ));
+}
+
+/// Who only looks leaves the log of a record whose main file is empty where it is: the strikes stand in it.
+#[test]
+fn whoever_reads_a_record_leaves_its_log() {
+    let history = history(20);
+    let folder = tempfile::tempdir().unwrap();
+    let last = &history[history.len() - 1];
+    let path = last.put(folder.path());
+    fs::write(&path, b"").unwrap();
+    assert!(!last.wal.is_empty());
+    assert!(verify(&path, None).unwrap().is_err());
+    let wal = fs::read(folder.path().join("record.sqlite-wal")).unwrap();
+    assert_eq!(wal, last.wal);
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use bench::Bench;
 use plant::{Bed, bed_of, plan, time};
 use stipple_controller::record::{Durability, Record};
-use stipple_controller::session::{Selection, begins_with};
+use stipple_controller::session::{Selection, begins_with, goes_on_with};
 use stipple_core::{Command, State, Waits};
 use stipple_model::plan::{Shade, Stop, StopKind};
 use stipple_model::units::Time;
@@ -73,6 +73,11 @@ fn every_stop_of_the_plan_waits_for_a_person_and_none_is_lost_by_a_stop_or_a_new
     let path = folder.path().join("session.sqlite");
     let begins = begins_with(bed.admitted.plan(), 1).to_string();
     assert_eq!(begins, "fit a fresh cartridge, bring the shade grey");
+    // In its middle nobody is asked for another cartridge than the sitting's.
+    for (place, shade) in [(3, "bring the shade grey"), (13, "bring the shade dark")] {
+        let goes_on = goes_on_with(bed.admitted.plan(), 1, place).to_string();
+        assert_eq!(goes_on, shade);
+    }
     let record = Record::open(&path, bed.binding, Durability::ProcessCrash, 0).unwrap();
     let mut bench = Bench::new(&bed, record, 0, 0);
     bench.start();

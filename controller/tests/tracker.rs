@@ -17,7 +17,7 @@ use stipple_controller::record::Record;
 use stipple_controller::registration::Registration;
 use stipple_controller::services::{InlineServices, WallClock};
 use stipple_controller::session::{
-    RegisterError, Registered, Selection, Session, SessionConfig, SessionView,
+    RegisterError, Registered, Selection, Session, SessionConfig, SessionView, StartError,
 };
 use stipple_core::{Fault, Limits, State, Waits};
 use stipple_model::frames::{Base, Head, Transform};
@@ -319,4 +319,29 @@ fn off_a_head_that_was_lost_the_arm_lifts_from_where_it_was() {
         sinking += u32::from(before < 50e-3);
     }
     assert!(sinking > 3, "{sinking}: the test shows nothing");
+}
+
+/// H7: a head a long way from where it was planned for is one in another frame, or another chair.
+#[test]
+fn nothing_starts_with_a_head_far_from_where_it_was_planned_for() {
+    let bed = bed(5);
+    for (aside, turned, starts) in [(0.1, 0.3, true), (0.25, 0.0, false), (0.0, 1.0, false)] {
+        let mut bench = Bench::ready(&bed);
+        let moved = Transform::from_xyz_rpy([0.0, aside, 0.0], [0.0, 0.0, turned]);
+        bench.plant.tracker.base_from_head = bench.plant.tracker.base_from_head * moved;
+        // The tracker is believed there after a while, as a head that must be registered.
+        bench.pass(1.0);
+        assert_eq!(bench.register(), Ok(()));
+        bench.pass(0.1);
+        let started = bench.session.start(Selection {
+            layer: 1,
+            max_dots: None,
+        });
+        let far = matches!(started, Err(StartError::FarHead { .. }));
+        assert_eq!(
+            (started.is_ok(), far),
+            (starts, !starts),
+            "{aside} m, {turned}: {started:?}"
+        );
+    }
 }

@@ -310,6 +310,35 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_written_over_what_is_read_or_over_a_database() {
+        let folder = std::env::temp_dir().join(format!("stipple-apart-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let [plan, new, record] = ["a.plan", "new.csv", "r.sqlite"].map(|name| folder.join(name));
+        std::fs::write(&plan, b"a plan").unwrap();
+        let around = folder.join(".").join("a.plan");
+        assert!(check_apart(&[&new], &[&plan]).is_ok());
+        assert!(check_apart(&[&around], &[&plan]).is_err());
+        assert!(check_apart(&[&new, &folder.join(".").join("new.csv")], &[]).is_err());
+        #[cfg(unix)]
+        {
+            let link = folder.join("link");
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(&plan, &link).unwrap();
+            assert!(check_apart(&[&link], &[&plan]).is_err());
+        }
+        std::fs::write(&record, b"SQLite format 3\0and more").unwrap();
+        assert!(write_privately(&record, b"a report").is_err());
+        assert_eq!(
+            std::fs::read(&record).unwrap(),
+            b"SQLite format 3\0and more"
+        );
+        assert!(check_output(&folder).is_err());
+        assert!(check_output(&folder.join("none").join("x")).is_err());
+        assert!(check_output(&new).is_ok() && !new.exists());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn a_failed_write_leaves_nothing_behind() {
         let folder = std::env::temp_dir().join(format!("stipple-files-{}", std::process::id()));
         assert!(write_atomically(&folder.join("x"), b"1").is_err());
