@@ -145,6 +145,19 @@ const MUTATIONS: &[Mutation] = &[
         late: false,
     },
     Mutation {
+        name: "needle within the cone of a normal that leans with it, beyond the mesh's",
+        change: |p, l| {
+            let dot = &mut p.dots[l.dot()];
+            let own = dot.normal;
+            dot.normal = l.leaning(&own, 0.1);
+            let across = nalgebra::Unit::new_normalize(own.raw().cross(&dot.normal.raw()));
+            let turn = UnitQuaternion::from_axis_angle(&across, l.between(0.345, 0.355));
+            dot.needle = Direction::new(-(turn * own.raw())).unwrap();
+        },
+        reasons: &["tilt"],
+        late: false,
+    },
+    Mutation {
         name: "needle within the cone, hover as before",
         change: |p, l| {
             let dot = &mut p.dots[l.dot()];

@@ -232,6 +232,9 @@ fn a_cartridge_is_for_one_sitting_in_one_record() {
     );
     let again = refused(record.sit(&sitting("N-2"), &registry, DAY_ONE));
     assert!(matches!(again, SittingError::Used { .. }), "{again}");
+    // Typed otherwise it is the same cartridge.
+    let typed = refused(record.sit(&sitting("n-1"), &registry, DAY_ONE));
+    assert!(matches!(typed, SittingError::Used { .. }), "{typed}");
     // Begun by one program, worked off by the next.
     record.sit(&sitting("N-3"), &registry, DAY_ONE).unwrap();
     drop(record);

@@ -413,6 +413,18 @@ fn tables_that_a_treatment_cannot_go_on_with_are_refused_in_one_line() {
     assert!(!path.join("next.toml").exists());
     let good = with(&["--dots", "dots.csv", "--share", "0.7"]);
     done(&good.iter().map(String::as_str).collect::<Vec<_>>(), path);
+    // A dot of two tables of one record is one dot.
+    write("again.csv", dots);
+    let both = with(&[
+        "--dots",
+        "dots.csv",
+        "--dots",
+        "again.csv",
+        "--share",
+        "0.7",
+    ]);
+    let told = done(&both.iter().map(String::as_str).collect::<Vec<_>>(), path);
+    assert!(told.starts_with("1 of 1 recorded dots"), "{told}");
     // The plan that goes on has the first one's seed, and no other.
     let second = plan(path, "next.toml", "second.plan");
     assert_eq!(second.provenance.seed, 7);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Starts the controller with parameters that make no sense: each must be refused in one line that names it, with exit code 2. Those of the
-shipped file must be taken, and shown with their ranges to whoever asks; none can be set while the node runs."""
+shipped file must be taken, and shown with their ranges to whoever asks; none can be set while the node runs. With another base_frame than the
+arm's it takes no pose of the head and no plan, and says why."""
 
 import subprocess
 
@@ -8,6 +9,7 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 
 from bench import RUN, check, main, program, until
+from diagnosis import ERROR, Diagnosis
 from wire import CONTROLLER, Wire
 
 NAMES = {"arm_controller", "autostart", "base_frame", "diagnostics_rate", "goal_time_tolerance", "goal_tolerance", "limits", "path_tolerance",
@@ -65,9 +67,13 @@ def parameters(bench):
     for given, word in WRONG:
         refused(given, word)
     bench.start_sim()
-    bench.start_controller("-p", "autostart:=true", "-p", "use_sim_time:=false", "-p", "state_rate:=50")
+    bench.start_controller("-p", "autostart:=true", "-p", "use_sim_time:=false", "-p", "state_rate:=50", "-p", "base_frame:=elsewhere")
     with Wire(bench) as wire:
         shown(wire)
+        why = Diagnosis(wire).wait("head_pose", ERROR).message
+        check("frame_id" in why and "base_link" in why and "elsewhere" in why, f"poses of another frame are told as {why!r}")
+        answer = wire.operator.try_load(bench.plan, bench.record)
+        check(not answer.accepted and "base_frame" in answer.message and "elsewhere" in answer.message, f"loaded: {answer}")
     return f"{len(WRONG)} refused, the shipped ones taken and shown"
 
 

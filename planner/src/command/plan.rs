@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use stipple_model::arm::ArmSource;
 use stipple_model::cell::Cell;
 use stipple_model::digest::Digest;
+use stipple_model::plan::{Plan, SkipReason};
 use stipple_model::treatment::Treatment;
 use stipple_planner::compose::{self, ComposeError, Inputs};
 use stipple_planner::export;
@@ -203,9 +204,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         show::print(&text(&summary, &composed.stages, reading, &arguments.out))?;
     }
     if summary.planned == 0 {
-        show::warn(
-            "no dot can be placed: the arm does not reach this head; move head or base in the cell file",
-        );
+        show::warn(&none_placed(&composed.plan));
         return Ok(ExitCode::FAILURE);
     }
     let share = 100.0 * summary.planned as f64 / composed.plan.dots.len().max(1) as f64;
@@ -216,6 +215,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why not one dot can be placed: what most of them are skipped for, and what helps against it.
+fn none_placed(plan: &Plan) -> String {
+    let mut dots = BTreeMap::<SkipReason, u32>::new();
+    for skips in &plan.skips {
+        *dots.entry(skips.reason).or_default() += skips.dots;
+    }
+    let most = dots.iter().max_by_key(|(_, dots)| **dots);
+    most.map_or_else(
+        || "no dot can be placed: there is none".to_owned(),
+        |(reason, dots)| {
+            format!(
+                "no dot can be placed ({dots} of {} {}): {}",
+                plan.dots.len(),
+                reason.key(),
+                reason.help()
+            )
+        },
+    )
 }
 
 /// The summary for a person.
