@@ -89,29 +89,22 @@ impl WorkCell {
         q.is_finite() && q.dof() == self.arm.dof() && base_from_head.is_finite()
     }
 
-    /// The first thing found too near, with the joints anywhere in `q + Σ sᵢ spans[i]`, sᵢ in [-1, 1]; `None` proves all margins.
-    fn obstacle(
+    /// The first body found too near to head or scene all over a sweep, or the tip to what it is kept out of.
+    fn outer_obstacle<const SPANS: usize>(
         &self,
-        q: &Joints,
-        spans: &[Joints],
-        base_from_head: &Transform<Base, Head>,
+        frames: &Frames,
+        sweep: &Sweep<SPANS>,
+        head_from_base: &Isometry3<f64>,
         waived: bool,
         known: &Known,
     ) -> Option<Obstacle> {
-        let usable = |s: &Joints| s.is_finite() && s.dof() == q.dof();
-        if !self.is_usable(q, base_from_head) || !spans.iter().all(usable) {
-            return Some(Obstacle::Unknown);
+        if !waived && let Some(found) = self.tip_obstacle(frames, sweep, head_from_base) {
+            return Some(found);
         }
-        let frames = self.body_frames(q);
-        let sweep = Sweep::<MOST_SPANS>::new(&frames, spans);
-        let head_from_base = base_from_head.inverse();
         // From the nose back: what is most often in the way is found first.
         let moving = (0..self.bodies.len())
             .rev()
             .filter(|i| self.bodies[*i].carrier > 0);
-        if !waived && let Some(found) = self.tip_obstacle(&frames, &sweep, head_from_base.raw()) {
-            return Some(found);
-        }
         for body in moving {
             let nose = body + 1 == self.bodies.len();
             let head = !(nose && waived || known.head.has(body));
@@ -119,13 +112,13 @@ impl WorkCell {
             if !(head || scene) {
                 continue;
             }
-            let motion = self.motion_of(&sweep, body);
-            let head = head.then_some(head_from_base.raw());
-            if let Some(found) = self.body_obstacle(&frames, &motion, (head, scene), body) {
+            let motion = self.motion_of(sweep, body);
+            let head = head.then_some(head_from_base);
+            if let Some(found) = self.body_obstacle(frames, &motion, (head, scene), body) {
                 return Some(found);
             }
         }
-        self.pair_obstacle(&frames, &sweep, known)
+        None
     }
 
     /// What a body comes too near to of head and scene, as far as they are asked about.
@@ -202,7 +195,7 @@ impl WorkCell {
     /// What is nearer than its margin at `q` with the head at `base_from_head`; `None` when all is clear.
     #[must_use]
     pub fn blocked(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> Option<Obstacle> {
-        self.obstacle(q, &[], base_from_head, false, &Known::NOTHING)
+        Region::new(self, base_from_head).blocked(q, &[])
     }
 
     /// What the arm's base stands in, or too near to the head; `None` when it stands free. It does not move, and may stand on a box.
@@ -435,7 +428,7 @@ struct Region<'a> {
     base_from_head: &'a Transform<Base, Head>,
     /// Whether the nose cone may be near the head.
     waived: bool,
-    /// What need not be looked at.
+    /// What is clear all over it.
     known: &'a Known,
     /// How much may be looked at; all that is needed with none.
     budget: Option<&'a Budget>,
@@ -466,37 +459,59 @@ impl<'a> Region<'a> {
 
     fn blocked(&self, middle: &Joints, spans: &[Joints]) -> Option<Obstacle> {
         match Spans::try_from(spans) {
-            Ok(spans) => self.halve(middle, &spans, 0),
+            Ok(spans) => self.halve(middle, &spans, self.known, 0),
             Err(_) => Some(Obstacle::Unknown),
         }
     }
 
-    fn obstacle(&self, middle: &Joints, spans: &[Joints]) -> Option<Obstacle> {
-        if self.budget.is_some_and(|budget| !budget.spend()) {
-            return Some(Obstacle::Unknown);
-        }
-        self.cell
-            .obstacle(middle, spans, self.base_from_head, self.waived, self.known)
+    /// Whether one more look may be taken.
+    fn spend(&self) -> bool {
+        self.budget.is_none_or(Budget::spend)
     }
 
-    fn halve(&self, middle: &Joints, spans: &Spans, depth: u32) -> Option<Obstacle> {
-        let found = self.obstacle(middle, spans)?;
-        if depth >= DEEPEST || found == Obstacle::Unknown {
-            return Some(found);
+    /// The first thing found too near; `None` proves all margins all over the region.
+    fn halve(
+        &self,
+        middle: &Joints,
+        spans: &Spans,
+        known: &Known,
+        depth: u32,
+    ) -> Option<Obstacle> {
+        let cell = self.cell;
+        let usable = |s: &Joints| s.is_finite() && s.dof() == middle.dof();
+        let sound = cell.is_usable(middle, self.base_from_head) && spans.iter().all(usable);
+        if !sound || !self.spend() {
+            return Some(Obstacle::Unknown);
         }
-        // No use in halving on when the middle itself is blocked.
-        if let Some(found) = self.obstacle(middle, &[]) {
-            return Some(found);
-        }
+        let frames = cell.body_frames(middle);
+        let head_from_base = self.base_from_head.inverse();
+        let head_from_base = head_from_base.raw();
+        let sweep = Sweep::<MOST_SPANS>::new(&frames, spans);
+        let outer = cell.outer_obstacle(&frames, &sweep, head_from_base, self.waived, known);
+        let found = outer.or_else(|| cell.pair_obstacle(&frames, &sweep, known))?;
         let longest =
             (0..spans.len()).max_by(|&a, &b| turned(&spans[a]).total_cmp(&turned(&spans[b])));
-        let Some(longest) = longest else {
+        let Some(longest) = longest.filter(|_| depth < DEEPEST) else {
             return Some(found);
         };
+        // No use in halving on when the middle itself is blocked.
+        if !self.spend() {
+            return Some(Obstacle::Unknown);
+        }
+        let still = Sweep::<0>::new(&frames, &[]);
+        let outer = cell.outer_obstacle(&frames, &still, head_from_base, self.waived, known);
+        if outer.is_some() {
+            return outer;
+        }
+        // What is clear all over the region is so all over its halves.
+        let known = cell.clear_all_over(&frames, &sweep, head_from_base, known);
+        if let Some(found) = cell.pair_obstacle(&frames, &still, &known) {
+            return Some(found);
+        }
         let mut halved = spans.clone();
         halved[longest] = spans[longest].map(|h| 0.5 * h);
         let step = halved[longest];
-        self.halve(&middle.zip(&step, |m, h| m - h), &halved, depth + 1)
-            .or_else(|| self.halve(&middle.zip(&step, |m, h| m + h), &halved, depth + 1))
+        let half = |middle: Joints| self.halve(&middle, &halved, &known, depth + 1);
+        half(middle.zip(&step, |m, h| m - h)).or_else(|| half(middle.zip(&step, |m, h| m + h)))
     }
 }

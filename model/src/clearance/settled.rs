@@ -4,10 +4,10 @@
 //! proven clear for the whole neighbourhood at once; what is left for each dot and hop is the nose over the skin.
 
 use arrayvec::ArrayVec;
-use nalgebra::{SMatrix, SVector};
+use nalgebra::{Isometry3, SMatrix, SVector};
 
 use super::sweep::Sweep;
-use super::work_cell::WorkCell;
+use super::work_cell::{Frames, WorkCell};
 use crate::frames::{Base, Head, Transform};
 use crate::joints::{Joints, MAX_JOINTS};
 
@@ -199,23 +199,46 @@ impl WorkCell {
             .map(|(direction, half)| direction.map(|d| d * half))
             .collect();
         let sweep = Sweep::<MAX_JOINTS>::new(&frames, &spans).turning_at_most(&part.turns);
-        let head_from_base = base_from_head.inverse();
-        let mut known = Known::NOTHING;
+        self.clear_all_over(
+            &frames,
+            &sweep,
+            base_from_head.inverse().raw(),
+            &Known::NOTHING,
+        )
+    }
+
+    /// What is clear all over a sweep besides what is known to be.
+    pub(super) fn clear_all_over<const SPANS: usize>(
+        &self,
+        frames: &Frames,
+        sweep: &Sweep<SPANS>,
+        head_from_base: &Isometry3<f64>,
+        known: &Known,
+    ) -> Known {
+        let mut known = *known;
         for body in (0..self.bodies.len()).filter(|i| self.bodies[*i].carrier > 0) {
-            let motion = self.motion_of(&sweep, body);
-            let clear = |what| self.body_obstacle(&frames, &motion, what, body).is_none();
             // The nose over the skin is never clear for more than a few dots.
             let is_nose = body + 1 == self.bodies.len();
-            if !is_nose && clear((Some(head_from_base.raw()), false)) {
+            let head = !(is_nose || known.head.has(body));
+            let scene = !known.scene.has(body);
+            if !(head || scene) {
+                continue;
+            }
+            let motion = self.motion_of(sweep, body);
+            let clear = |what| self.body_obstacle(frames, &motion, what, body).is_none();
+            if head && clear((Some(head_from_base), false)) {
                 known.head.insert(body);
             }
-            if clear((None, true)) {
+            if scene && clear((None, true)) {
                 known.scene.insert(body);
             }
         }
-        let cores = self.cores(&frames);
+        if (0..self.watched.len()).all(|i| known.pairs.has(i)) {
+            return known;
+        }
+        let cores = self.cores(frames);
         for (i, pair) in self.watched.iter().enumerate() {
-            if self.pair_is_clear((&frames, &cores), &sweep, *pair) {
+            if !known.pairs.has(i) && self.pair_is_clear((frames, &cores), sweep, *pair) {
                 known.pairs.insert(i);
             }
         }
