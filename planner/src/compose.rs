@@ -38,7 +38,7 @@ pub enum Stage {
     Design,
     /// The dots.
     Dots,
-    /// The head's distance field and the arm's geometry.
+    /// What is left of the head's distance field and the arm's geometry, which are made beside design and dots.
     Clearance,
     /// The best place for base and head, where that is asked for.
     Place,
@@ -305,14 +305,19 @@ pub fn plan(
     fit::check_head(scan, &head, &registration.anatomy)?;
     let subject =
         design::Subject::new(&head, &registration.anatomy).on_scan(&registration.head_from_scan);
-    let scalp = design::lay(&subject, treatment, inputs.seed)?;
-    finish(Stage::Design)?;
-    let field = dots::layout(&head, &scalp, treatment, inputs.seed, &|share| {
-        watch(Stage::Dots, share)
-    })?;
-    finish(Stage::Dots)?;
-    check_exclusions(&scalp, &field)?;
-    let mut work = WorkCell::new(&cell, &head)?.keeping_out(&scalp.keep_outs);
+    let lay = || -> Result<(Scalp, DotField), ComposeError> {
+        let scalp = design::lay(&subject, treatment, inputs.seed)?;
+        finish(Stage::Design)?;
+        let share = |share| watch(Stage::Dots, share);
+        let field = dots::layout(&head, &scalp, treatment, inputs.seed, &share)?;
+        finish(Stage::Dots)?;
+        check_exclusions(&scalp, &field)?;
+        Ok((scalp, field))
+    };
+    // The distance field asks for nothing but the head: it is built where design and dots leave a core idle.
+    let (laid, work) = rayon::join(lay, || WorkCell::new(&cell, &head));
+    let (scalp, field) = laid?;
+    let mut work = work?.keeping_out(&scalp.keep_outs);
     finish(Stage::Clearance)?;
     let sites = sites(&field);
     let mut place = None;
@@ -377,9 +382,11 @@ pub fn plan(
     findings.extend(skips.iter().map(findings::skipped));
     findings.extend(findings::near_singular(&work, &poses));
     findings.extend(layers.iter().filter_map(Layer::finding));
-    let wanted = wanted::pieces(&head, &scalp);
     let joined = join(&field, &poses);
-    let measures = measures(&head, &scalp, treatment, (&field, &joined));
+    let (wanted, measures) = rayon::join(
+        || wanted::pieces(&head, &scalp),
+        || measures(&head, &scalp, treatment, (&field, &joined)),
+    );
     let plan = Plan {
         provenance,
         purpose: treatment.purpose,

@@ -16,7 +16,7 @@ use nalgebra::Vector3;
 use rayon::prelude::*;
 use stipple_model::frames::{Direction, Head, Point};
 use stipple_model::mesh::SurfaceMesh;
-use stipple_model::plan::{Dot, Measure, Outcome, Spacing};
+use stipple_model::plan::{Dot, Measure, Outcome, Spacing, Zone};
 use stipple_model::treatment::Treatment;
 use stipple_model::units::{Density, Length};
 
@@ -120,12 +120,14 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
         .map(|d| site(d, against, &existing))
         .collect();
     let zones = &against.scalp.zones;
-    let mut measures = Vec::with_capacity(zones.len() * against.treatment.layers.len());
-    for (layer, &share) in (1u8..).zip(&against.treatment.layers) {
+    let layers: Vec<(u8, f64)> = (1u8..)
+        .zip(against.treatment.layers.iter().copied())
+        .collect();
+    let of_layer = |&(layer, share): &(u8, f64)| {
         let there: Vec<&Site> = sites.iter().filter(|s| s.placed.layer <= layer).collect();
         let nearest = nearest(&there, share);
         let places: Vec<Place> = there.iter().map(|s| s.place).collect();
-        for (index, zone) in (0u8..).zip(zones) {
+        let of_zone = |(index, zone): (u8, &Zone)| {
             let own: Vec<usize> = (0..there.len())
                 .filter(|&i| there[i].placed.zone == index)
                 .collect();
@@ -140,7 +142,7 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
             };
             let all = spacing(&own);
             let distance = largest_distance(zone.target * share).m();
-            measures.push(Measure {
+            Measure {
                 zone: index,
                 layer,
                 count: all.count,
@@ -163,9 +165,11 @@ pub fn measure(dots: impl IntoIterator<Item = Placed>, against: &Against<'_>) ->
                     .reduce(f64::min)
                     .map(Length::from_m),
                 shades: shades(&there, &own, against.treatment.shades.len()),
-            });
-        }
-    }
+            }
+        };
+        (0u8..).zip(zones).map(of_zone).collect::<Vec<Measure>>()
+    };
+    let mut measures: Vec<Measure> = layers.par_iter().flat_map_iter(of_layer).collect();
     // By zone, then by layer.
     measures.sort_by_key(|m| (m.zone, m.layer));
     measures

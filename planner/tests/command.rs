@@ -492,15 +492,13 @@ fn what_an_arm_reaches_is_told_drawn_and_judged() {
     let treatment = concat!(env!("CARGO_MANIFEST_DIR"), "/treatments/scar.toml");
     let input = ["plan", "--scan", scan, "--landmarks", landmarks];
     let rest = ["--treatment", treatment, "--cell", "far.toml"];
-    let none = planner(
-        &[&input[..], &rest, &["--out", "none.plan"]].concat(),
-        at,
-    );
+    let none = planner(&[&input[..], &rest, &["--out", "none.plan"]].concat(), at);
     assert_eq!(none.status.code(), Some(1));
     let said = String::from_utf8_lossy(&none.stderr);
     let last = said.lines().last().unwrap();
     assert!(
-        last.contains("no dot can be placed (") && last.contains(" out_of_reach): bring head and base"),
+        last.contains("no dot can be placed (")
+            && last.contains(" out_of_reach): bring head and base"),
         "{said}"
     );
     let bad = format!("{cell}\n[place]\nup_mm = [5, 1]\n");

@@ -470,13 +470,7 @@ impl<'a> Region<'a> {
     }
 
     /// The first thing found too near; `None` proves all margins all over the region.
-    fn halve(
-        &self,
-        middle: &Joints,
-        spans: &Spans,
-        known: &Known,
-        depth: u32,
-    ) -> Option<Obstacle> {
+    fn halve(&self, middle: &Joints, spans: &Spans, known: &Known, depth: u32) -> Option<Obstacle> {
         let cell = self.cell;
         let usable = |s: &Joints| s.is_finite() && s.dof() == middle.dof();
         let sound = cell.is_usable(middle, self.base_from_head) && spans.iter().all(usable);

@@ -4,7 +4,7 @@
 //! directions the powers on a ring scatter like those of noise, whose standard deviation equals their mean: 0 dB. Rows of a lattice
 //! show as a few strong directions, about 8 dB. After Ulichney, "Dithering with blue noise" (1988), with one spectrum a chart.
 
-use nalgebra::Vector3;
+use nalgebra::{Complex, Vector3};
 use rayon::prelude::*;
 
 use crate::dots::along::{self, Place};
@@ -16,8 +16,10 @@ const RADIUS: f64 = 6.0;
 const CHARTS: usize = 12;
 /// A chart that is not this full reaches over an edge.
 const FULL: f64 = 0.8;
-/// Rings, as frequencies times the ideal distance: around the peak of a blue-noise pattern and that of a lattice (1.15).
-const RINGS: [f64; 6] = [0.95, 1.05, 1.15, 1.25, 1.6, 2.0];
+/// Rings: 0.95, 1.05, 1.15, 1.25, 1.6 and 2.0 as frequencies times the ideal distance, around the peak of a blue-noise pattern and that of
+/// a lattice (1.15). All are whole multiples of a [`STEP`], see [`on_rings`].
+const RINGS: usize = 6;
+const STEP: f64 = 0.05;
 /// Directions over half a turn; the other half mirrors them.
 const DIRECTIONS: usize = 48;
 
@@ -75,37 +77,51 @@ fn chart(places: &[Place], grid: &Grid, center: usize, radius: f64) -> Option<Ve
 }
 
 /// Variance over squared mean of the power on each ring of one chart.
-fn rings(chart: &[[f64; 2]]) -> Vec<f64> {
-    RINGS
+fn rings(chart: &[[f64; 2]]) -> [f64; RINGS] {
+    // A window that falls to the rim, so that the chart's own outline does not show.
+    let windowed: Vec<([f64; 2], f64)> = chart
         .iter()
-        .map(|ring| {
-            let powers: Vec<f64> = (0..DIRECTIONS)
-                .map(|k| {
-                    let (sin, cos) =
-                        (std::f64::consts::PI * k as f64 / DIRECTIONS as f64).sin_cos();
-                    // In cycles per radius of the chart.
-                    power(chart, ring * RADIUS * cos, ring * RADIUS * sin)
-                })
-                .collect();
-            let n = powers.len() as f64;
-            let mean = powers.iter().sum::<f64>() / n;
-            let variance = powers.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / (n - 1.0);
-            variance / (mean * mean).max(f64::MIN_POSITIVE)
-        })
-        .collect()
+        .map(|p| (*p, (1.0 - p[0] * p[0] - p[1] * p[1]).powi(2)))
+        .collect();
+    let directions = (0..DIRECTIONS).map(|k| {
+        let (sin, cos) = (std::f64::consts::PI * k as f64 / DIRECTIONS as f64).sin_cos();
+        powers(&windowed, cos, sin)
+    });
+    let directions: Vec<[f64; RINGS]> = directions.collect();
+    std::array::from_fn(|ring| {
+        let powers = || directions.iter().map(|d| d[ring]);
+        let n = DIRECTIONS as f64;
+        let mean = powers().sum::<f64>() / n;
+        let variance = powers().map(|p| (p - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        variance / (mean * mean).max(f64::MIN_POSITIVE)
+    })
 }
 
-fn power(chart: &[[f64; 2]], x: f64, y: f64) -> f64 {
-    let (mut re, mut im) = (0.0, 0.0);
-    for p in chart {
-        // A window that falls to the rim, so that the chart's own outline does not show.
-        let window = 1.0 - p[0] * p[0] - p[1] * p[1];
-        let window = (window * window).max(0.0);
-        let (sin, cos) = (std::f64::consts::TAU * (p[0] * x + p[1] * y)).sin_cos();
-        re += window * cos;
-        im += window * sin;
+/// The power on every ring in one direction.
+fn powers(windowed: &[([f64; 2], f64)], cos: f64, sin: f64) -> [f64; RINGS] {
+    let mut sums = [Complex::new(0.0, 0.0); RINGS];
+    for (p, window) in windowed {
+        let cycles = (p[0] * cos + p[1] * sin) * RADIUS * STEP;
+        let waves = on_rings(Complex::cis(std::f64::consts::TAU * cycles));
+        for (sum, wave) in sums.iter_mut().zip(waves) {
+            *sum += wave * *window;
+        }
     }
-    re * re + im * im
+    sums.map(|sum| sum.norm_sqr())
+}
+
+/// A wave of every ring, from that of a [`STEP`]: its powers cost a multiplication or two, waves of their own a sine and a cosine.
+fn on_rings(z: Complex<f64>) -> [Complex<f64>; RINGS] {
+    let z2 = z * z;
+    let z4 = z2 * z2;
+    let z8 = z4 * z4;
+    let z16 = z8 * z8;
+    let z19 = z16 * z2 * z;
+    let z21 = z19 * z2;
+    let z23 = z21 * z2;
+    let z25 = z23 * z2;
+    let z32 = z16 * z16;
+    [z19, z21, z23, z25, z32, z32 * z8]
 }
 
 #[cfg(test)]
@@ -159,6 +175,16 @@ mod tests {
         let chance = measured(&chance).unwrap();
         assert!(strict > 7.0 && shaken > 4.5, "{strict} {shaken}");
         assert!(chance.abs() < 1.5, "{chance}");
+    }
+
+    #[test]
+    fn the_rings_are_those_that_are_named() {
+        for u in [0.0, 0.3, -1.7, 40.0] {
+            let waves = on_rings(Complex::cis(u * STEP));
+            for (wave, ring) in waves.iter().zip([0.95, 1.05, 1.15, 1.25, 1.6, 2.0]) {
+                assert!((wave - Complex::cis(u * ring)).norm() < 1e-12);
+            }
+        }
     }
 
     #[test]
