@@ -32,7 +32,7 @@ mod tests;
 
 pub use field::{Bounds, FieldError, HeadField};
 pub use query::{BelowBase, Budget, Obstacle};
-pub use roll::AtEveryRoll;
+pub use roll::{AtEveryRoll, ClearAtEveryRoll};
 pub use settled::Settled;
 pub use signed::{Clearance, Nearest};
 pub use witness::{Witness, Witnesses};

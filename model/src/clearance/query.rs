@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use nalgebra::{Isometry3, Vector3};
 
+use super::roll::ClearAtEveryRoll;
 use super::settled::{Known, Settled};
 use super::sweep::{Motion, Sweep};
 use super::work_cell::{CellError, Frames, WorkCell};
@@ -90,7 +91,7 @@ impl WorkCell {
     }
 
     /// The first body found too near to head or scene all over a sweep, or the tip to what it is kept out of.
-    fn outer_obstacle<const SPANS: usize>(
+    pub(super) fn outer_obstacle<const SPANS: usize>(
         &self,
         frames: &Frames,
         sweep: &Sweep<SPANS>,
@@ -196,6 +197,21 @@ impl WorkCell {
     #[must_use]
     pub fn blocked(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> Option<Obstacle> {
         Region::new(self, base_from_head).blocked(q, &[])
+    }
+
+    /// As [`WorkCell::blocked`], for a configuration that differs in its last joint alone from the one of which `clear` is known.
+    #[must_use]
+    pub fn blocked_at_roll(
+        &self,
+        q: &Joints,
+        base_from_head: &Transform<Base, Head>,
+        clear: &ClearAtEveryRoll,
+    ) -> Option<Obstacle> {
+        let region = Region {
+            known: &clear.0,
+            ..Region::new(self, base_from_head)
+        };
+        region.blocked(q, &[])
     }
 
     /// What the arm's base stands in, or too near to the head; `None` when it stands free. It does not move, and may stand on a box.

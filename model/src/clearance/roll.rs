@@ -1,12 +1,14 @@
 //! What does not depend on the roll about the needle: with the tool in line with the last joint, a roll turns that joint and nothing else.
 
-use nalgebra::Vector3;
+use nalgebra::{Isometry3, Vector3};
 
 use super::bodies::Body;
 use super::hull::Hull;
 use super::query::Obstacle;
+use super::settled::Known;
 use super::spheres::{Sphere, SphereTree};
-use super::work_cell::{CellError, WorkCell};
+use super::sweep::Sweep;
+use super::work_cell::{CellError, Frames, WorkCell};
 use crate::arm::{Arm, Axis};
 use crate::cell::Tool;
 use crate::frames::{Base, Head, Transform};
@@ -29,8 +31,18 @@ pub enum AtEveryRoll {
     Clear,
     /// Blocked at every one, by this; what is clear by less than 0.1 µm counts as blocked.
     Blocked(Obstacle),
-    /// To be asked for each.
-    Depends,
+    /// To be asked for each, with [`WorkCell::blocked_at_roll`].
+    Depends(ClearAtEveryRoll),
+}
+
+/// What of a configuration is clear at every angle of the last joint: the arm before it, and what clears all that the tool and its cables sweep
+/// when they are turned all round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClearAtEveryRoll(pub(super) Known);
+
+impl ClearAtEveryRoll {
+    /// Nothing is known.
+    pub const NOTHING: Self = Self(Known::NOTHING);
 }
 
 /// By how much the last joint turns with a roll of one radian: 1 or -1; `None` when the tool is not in line with it.
@@ -117,13 +129,56 @@ impl WorkCell {
     #[must_use]
     pub fn at_every_roll(&self, q: &Joints, base_from_head: &Transform<Base, Head>) -> AtEveryRoll {
         let Some(turned) = &self.turned else {
-            return AtEveryRoll::Depends;
+            return AtEveryRoll::Depends(ClearAtEveryRoll::NOTHING);
         };
-        match turned.cell.blocked(q, base_from_head) {
-            None => AtEveryRoll::Clear,
-            Some(found) if self.is_same_at_every_roll(&found) => AtEveryRoll::Blocked(found),
-            Some(_) => AtEveryRoll::Depends,
+        let cell = &turned.cell;
+        if !cell.is_usable(q, base_from_head) {
+            return AtEveryRoll::Blocked(Obstacle::Unknown);
         }
+        let frames = cell.body_frames(q);
+        let head_from_base = base_from_head.inverse();
+        let (head_from_base, nothing) = (head_from_base.raw(), &Known::NOTHING);
+        let still = Sweep::<0>::new(&frames, &[]);
+        let outer = cell.outer_obstacle(&frames, &still, head_from_base, false, nothing);
+        let Some(found) = outer.or_else(|| cell.pair_obstacle(&frames, &still, nothing)) else {
+            return AtEveryRoll::Clear;
+        };
+        if self.is_same_at_every_roll(&found) {
+            return AtEveryRoll::Blocked(found);
+        }
+        let known = cell.clear_all_over(&frames, &still, head_from_base, nothing);
+        match self.obstacle_before_last(&frames, head_from_base, &known) {
+            Some(found) => AtEveryRoll::Blocked(found),
+            None => AtEveryRoll::Depends(ClearAtEveryRoll(known)),
+        }
+    }
+
+    /// What is too near of the arm before its last joint, but for what is known to be clear.
+    fn obstacle_before_last(
+        &self,
+        frames: &Frames,
+        head_from_base: &Isometry3<f64>,
+        known: &Known,
+    ) -> Option<Obstacle> {
+        let still = Sweep::<0>::new(frames, &[]);
+        let before = |body: usize| self.bodies[body].carrier < self.arm.dof();
+        let moving = (0..self.bodies.len()).filter(|b| self.bodies[*b].carrier > 0 && before(*b));
+        let outer = moving.rev().find_map(|body| {
+            let head = (!known.head.has(body)).then_some(head_from_base);
+            let motion = self.motion_of(&still, body);
+            self.body_obstacle(frames, &motion, (head, !known.scene.has(body)), body)
+        });
+        outer.or_else(|| {
+            let cores = self.cores(frames);
+            let pairs = self.watched.iter().enumerate();
+            let open = pairs.filter(|(i, (a, b))| !known.pairs.has(*i) && before(*a) && before(*b));
+            let mut near =
+                open.filter(|(_, pair)| !self.pair_is_clear((frames, &cores), &still, **pair));
+            near.next().map(|(_, (body, other))| Obstacle::Itself {
+                body: *body,
+                other: *other,
+            })
+        })
     }
 
     /// Whether what is too near to what is where it is at every angle of the last joint: bodies before it, and what is turned about its axis.

@@ -35,15 +35,16 @@ fn what_is_said_of_every_roll_holds_at_each() {
         for (cell, fewest) in [(wired(arm, link), 0), (bare, round)] {
             let work = WorkCell::new(&cell, &ball(0.09, 64, true)).unwrap();
             let last = work.arm().dof() - 1;
-            let (mut clear, mut blocked, mut depends) = (0, 0, 0);
+            let (mut clear, mut blocked, mut depends, mut spared) = (0, 0, 0, 0);
             for k in 1..1500 {
                 let q = work.arm().spread(k);
-                let at_each = (0..16).map(|turn| {
+                let turns = (0..16).map(|turn| {
                     let mut turned = q;
                     turned[last] = f64::from(turn) * 0.4 - 3.1;
-                    work.blocked(&turned, &cell.base_from_head)
+                    turned
                 });
-                let at_each: Vec<bool> = at_each.map(|found| found.is_some()).collect();
+                let blocked = |q: Joints| work.blocked(&q, &cell.base_from_head).is_some();
+                let at_each: Vec<bool> = turns.clone().map(blocked).collect();
                 match work.at_every_roll(&q, &cell.base_from_head) {
                     AtEveryRoll::Clear => {
                         clear += 1;
@@ -53,12 +54,20 @@ fn what_is_said_of_every_roll_holds_at_each() {
                         blocked += 1;
                         assert!(!at_each.contains(&false), "{k}: {}", work.describe(&by));
                     }
-                    AtEveryRoll::Depends => depends += 1,
+                    AtEveryRoll::Depends(known) => {
+                        depends += 1;
+                        spared += u32::from(known != ClearAtEveryRoll::NOTHING);
+                        let knowing = |q: Joints| {
+                            let found = work.blocked_at_roll(&q, &cell.base_from_head, &known);
+                            found.is_some()
+                        };
+                        assert!(turns.map(knowing).eq(at_each), "{k}");
+                    }
                 }
             }
             assert!(
-                clear >= fewest && blocked > 20,
-                "{clear} {blocked} {depends}"
+                clear >= fewest && blocked > 20 && spared == depends && depends > 0,
+                "{clear} {blocked} {depends} {spared}"
             );
         }
     }

@@ -12,7 +12,7 @@ use crate::frames::{Base, Head, Transform};
 use crate::joints::{Joints, MAX_JOINTS};
 
 /// A few small numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Set<const WORDS: usize>([u64; WORDS]);
 
 impl<const WORDS: usize> Set<WORDS> {
@@ -32,7 +32,7 @@ impl<const WORDS: usize> Set<WORDS> {
 }
 
 /// What is known to be clear: bodies against the head, bodies against the scene, watched pairs, each by index.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) head: Set<1>,
     pub(super) scene: Set<1>,

@@ -3,6 +3,8 @@
 //! Each shade has a field that is high near the dots that carry it. Dots are dealt one by one: the shade that is most behind takes the
 //! free dot where its own field is lowest. Then neighbours swap shades as long as both fields get lower.
 
+use rayon::prelude::*;
+
 use super::along::{self, Place};
 use super::eliminate::WHOLE;
 use super::heap::Heap;
@@ -94,7 +96,7 @@ impl<'a> Fields<'a> {
         shade: &[Option<u8>],
     ) -> Self {
         let (from, to) = (range.start, range.end);
-        let shades = (0..shades).map(|s| {
+        let shades = (0..shades).into_par_iter().map(|s| {
             let share = |zone: u8| {
                 let own = shares[zone as usize].iter().find(|o| usize::from(o.0) == s);
                 own.map_or(0.0, |o| o.1)

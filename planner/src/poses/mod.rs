@@ -162,6 +162,14 @@ impl Surroundings<'_> {
     }
 
     fn usable_within(&self, settled: &Settled<'_>, q: &Joints) -> Result<(), Refusal> {
+        self.usable_unless(q, || settled.blocked(q))
+    }
+
+    fn usable_unless(
+        &self,
+        q: &Joints,
+        blocked: impl FnOnce() -> Option<Obstacle>,
+    ) -> Result<(), Refusal> {
         let arm = self.cell.arm();
         if arm.limit_margin(q) < LIMIT_MARGIN {
             return Err(SkipReason::JointLimit.into());
@@ -169,7 +177,7 @@ impl Surroundings<'_> {
         if arm.smallest_singular_value(q) < SINGULAR {
             return Err(SkipReason::Singular.into());
         }
-        match settled.blocked(q) {
+        match blocked() {
             Some(obstacle) => Err(obstacle.into()),
             None => Ok(()),
         }

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use stipple_model::clearance::AtEveryRoll;
+use stipple_model::clearance::{AtEveryRoll, ClearAtEveryRoll};
 use stipple_model::frames::{Direction, Head};
 use stipple_model::joints::Joints;
 use stipple_model::plan::SkipReason;
@@ -23,8 +23,8 @@ enum Shared {
     Refused(Refusal),
     /// It is clear at every one, and far from singular.
     Clear,
-    /// Each is to be looked at.
-    Depends,
+    /// Each is to be looked at, but for what is clear at all of them.
+    Depends(ClearAtEveryRoll),
 }
 
 impl Surroundings<'_> {
@@ -87,7 +87,9 @@ impl Surroundings<'_> {
         let shared = *branches.0[branch].get_or_insert_with(|| self.at_every_roll(q));
         match shared {
             Shared::Refused(refusal) => Err(refusal),
-            Shared::Depends => self.usable(q),
+            Shared::Depends(clear) => self.usable_unless(q, || {
+                self.cell.blocked_at_roll(q, &self.base_from_head, &clear)
+            }),
             // Only the last joint's limits are left.
             Shared::Clear if self.cell.arm().limit_margin(q) < LIMIT_MARGIN => {
                 Err(SkipReason::JointLimit.into())
@@ -113,7 +115,8 @@ impl Surroundings<'_> {
         match self.cell.at_every_roll(q, &self.base_from_head) {
             AtEveryRoll::Blocked(obstacle) => Shared::Refused(obstacle.into()),
             AtEveryRoll::Clear if on_axis => Shared::Clear,
-            AtEveryRoll::Clear | AtEveryRoll::Depends => Shared::Depends,
+            AtEveryRoll::Clear => Shared::Depends(ClearAtEveryRoll::NOTHING),
+            AtEveryRoll::Depends(clear) => Shared::Depends(clear),
         }
     }
 }
