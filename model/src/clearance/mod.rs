@@ -5,6 +5,7 @@
 //! patch spanned by two, is proven, not sampled: a configuration is checked with every sphere inflated by the farthest it can move within
 //! the region, and where that does not pass, the region is halved. Margins stand in [`crate::limits::margin`].
 
+mod base;
 mod bodies;
 mod field;
 mod gjk;
@@ -30,8 +31,9 @@ mod work_cell;
 #[cfg(test)]
 mod tests;
 
+pub use base::BelowBase;
 pub use field::{Bounds, FieldError, HeadField};
-pub use query::{BelowBase, Budget, Obstacle};
+pub use query::{Budget, Obstacle};
 pub use roll::{AtEveryRoll, ClearAtEveryRoll};
 pub use settled::Settled;
 pub use signed::{Clearance, Nearest};

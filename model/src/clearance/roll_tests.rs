@@ -43,8 +43,8 @@ fn what_is_said_of_every_roll_holds_at_each() {
                     turned[last] = f64::from(turn) * 0.4 - 3.1;
                     turned
                 });
-                let blocked = |q: Joints| work.blocked(&q, &cell.base_from_head).is_some();
-                let at_each: Vec<bool> = turns.clone().map(blocked).collect();
+                let is_blocked = |q: Joints| work.blocked(&q, &cell.base_from_head).is_some();
+                let at_each: Vec<bool> = turns.clone().map(is_blocked).collect();
                 match work.at_every_roll(&q, &cell.base_from_head) {
                     AtEveryRoll::Clear => {
                         clear += 1;
