@@ -21,7 +21,7 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WANTED, CHECK = ROOT / "tests/hops/requirements.txt", ROOT / "tests/hops/check.py"
 # Whose landmarks make a head frame, and whose surface a planner accepts.
-HEADS = ("mesh2hrtf_head.ply", "lee_perry_smith.obj", "colin27_av_ras.ply", "ict_skin_mm.stl")
+HEADS = ("mesh2hrtf_head.ply", "lee_perry_smith.obj", "colin27_av_ras.ply", "fsaverage_head.stl")
 ARMS = ("ur5e/ur5e_local.urdf", "fr3/fr3_local.urdf")
 # Where the arm waits at stops, beside the head; the first arm on a real head lifts off instead.
 STATION = "\n[station]\nxyz_mm = [250, -450, 100]\nrpy_deg = [180, 0, 0]\n"
