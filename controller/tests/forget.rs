@@ -16,6 +16,8 @@ use chair::*;
 use serde_json::Value;
 use stipple_controller::forget::{ForgetError, Forgetting, find, removed_before};
 use stipple_controller::record::*;
+use stipple_model::treatment::Fitted;
+use stipple_model::units::{Length, Time};
 
 const ORDER: [&str; 4] = ["--by", "A. Operator", "--why", "asked for it in writing"];
 
@@ -64,6 +66,8 @@ fn clinic() -> (tempfile::TempDir, Binding, Vec<(PathBuf, Vec<u8>)>) {
     }
     fs::write(at.join("notes.txt"), "C-17 is mentioned here").unwrap();
     fs::write(at.join("other.toml"), "client = \"C-18\"").unwrap();
+    fs::write(at.join("other-fit.toml"), "[fitted]\nclient = \"C-18\"").unwrap();
+    fitted(&at.join("other-fit.plan"), "C-18");
     let others = files(at);
 
     let session = treat(
@@ -126,6 +130,9 @@ fn clinic() -> (tempfile::TempDir, Binding, Vec<(PathBuf, Vec<u8>)>) {
         "client = \"C-17\"\n[health]\npregnant = \"no\"\n",
     )
     .unwrap();
+    fs::write(at.join("fit.toml"), "[fitted]\nclient = \"C-17\"").unwrap();
+    fitted(&at.join("fit.plan"), "C-17");
+    fs::write(at.join("fit.stages.json"), "{}").unwrap();
     // As `stipple-planner course` writes it.
     let course = at.join("course");
     fs::create_dir(&course).unwrap();
@@ -133,6 +140,18 @@ fn clinic() -> (tempfile::TempDir, Binding, Vec<(PathBuf, Vec<u8>)>) {
     let json = r#"{"client": "C-17", "files": ["consultation.md"]}"#;
     fs::write(course.join("course.json"), json).unwrap();
     (folder, binding, others)
+}
+
+/// A plan that was fitted to a client.
+fn fitted(path: &Path, client: &str) {
+    let mut plan = plant::plan(3);
+    plan.fitted = Some(Fitted {
+        client: client.to_owned(),
+        day: "2027-05-20".parse().unwrap(),
+        depth: Length::from_mm(0.6),
+        dwell: Time::from_s(0.02),
+    });
+    fs::write(path, plan.to_bytes().unwrap().0).unwrap();
 }
 
 /// What must be so when C-17 was removed: nothing of theirs, all of the others', one stub.

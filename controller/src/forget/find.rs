@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use stipple_model::files::read_limited;
+use stipple_model::plan::Plan;
 
 use super::{ForgetError, io};
 use crate::papers::{DOTS_HEADER, HISTORY_HEADER};
@@ -42,7 +43,7 @@ pub struct Unclear {
 pub struct Found {
     /// Records whose sittings name the client.
     pub records: Vec<FoundRecord>,
-    /// Reports, tables and files of answers that name the client or one of these sessions.
+    /// Reports, tables, files of answers, treatments and plans that name the client or one of these sessions.
     pub papers: Vec<PathBuf>,
     /// Registries, with rows of the client or not.
     pub registries: Vec<PathBuf>,
@@ -205,6 +206,9 @@ fn paper(path: &Path, client: &str, sessions: &BTreeSet<String>) -> Vec<PathBuf>
         .extension()
         .and_then(|e| e.to_str())
         .unwrap_or_default();
+    if ending == "plan" {
+        return theirs_by_plan(path, client);
+    }
     if !["json", "toml", "csv"].contains(&ending) {
         return theirs;
     }
@@ -233,7 +237,11 @@ fn paper(path: &Path, client: &str, sessions: &BTreeSet<String>) -> Vec<PathBuf>
         }
         "toml" => {
             let table: toml::Table = text.parse().unwrap_or_default();
-            if table.get("client").and_then(toml::Value::as_str) != Some(client) {
+            // Answers and sittings name the client, treatments whom they were fitted to.
+            let fitted = table.get("fitted").and_then(toml::Value::as_table);
+            let named = [Some(&table), fitted];
+            let named = named.into_iter().flatten().filter_map(|t| t.get("client"));
+            if !named.filter_map(toml::Value::as_str).any(|c| c == client) {
                 return theirs;
             }
         }
@@ -245,6 +253,18 @@ fn paper(path: &Path, client: &str, sessions: &BTreeSet<String>) -> Vec<PathBuf>
     }
     theirs.push(path.to_owned());
     theirs
+}
+
+/// A plan that was fitted to the client, and the times of its stages beside it.
+fn theirs_by_plan(path: &Path, client: &str) -> Vec<PathBuf> {
+    let plan = Plan::read(path);
+    let fitted = plan.ok().and_then(|(plan, _)| plan.fitted);
+    if fitted.is_none_or(|fitted| fitted.client != client) {
+        return Vec::new();
+    }
+    let beside = path.with_extension("stages.json");
+    let beside = beside.is_file().then_some(beside);
+    beside.into_iter().chain([path.to_owned()]).collect()
 }
 
 /// Files named in a report's list that lie beside it: names only, no ways elsewhere.
