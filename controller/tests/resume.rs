@@ -258,6 +258,56 @@ fn a_cartridge_is_for_one_sitting_in_one_record() {
 
 /// H8.
 #[test]
+fn a_registry_that_is_lost_is_made_anew_from_the_records_or_not_at_all() {
+    let bed = bed(4);
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let begin = |name: &str, cartridge: &str, later: i64| {
+        let registry = Registry::open(at).unwrap();
+        // Sessions begun in one microsecond would be of one name.
+        let mut record = open(&bed, &at.join(name), DAY_ONE + later).unwrap();
+        let sat = record.sit(&sitting(cartridge), &registry, DAY_ONE + later);
+        sat.map(|()| record.session_id().to_owned())
+    };
+    let first = begin("a.sqlite", "N-1", 0).unwrap();
+    begin("b.sqlite", "N-2", 1_000).unwrap();
+    let client = sitting("N-1").client;
+    let visits = |registry: &Registry| registry.visits(&client, None).unwrap();
+    let known = Registry::open(at).unwrap();
+    assert_eq!(known.restored(), 0);
+    let known = visits(&known);
+    assert_eq!(known.len(), 2);
+    std::fs::remove_file(at.join("cartridges.sqlite")).unwrap();
+    let anew = Registry::open(at).unwrap();
+    assert_eq!((anew.restored(), visits(&anew)), (2, known));
+    assert_eq!(anew.used("N-1").unwrap(), Some(first));
+    drop(anew);
+    let used = refused(begin("c.sqlite", "N-2", 2_000).map(|_| ()));
+    assert!(matches!(used, SittingError::Used { .. }), "{used}");
+    // Elsewhere, from the same records.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let moved = Registry::open_beside(elsewhere.path(), at).unwrap();
+    assert_eq!(moved.restored(), 2);
+    // What a broken record used nobody knows: as long as it is there, so is no registry.
+    std::fs::remove_file(at.join("cartridges.sqlite")).unwrap();
+    let whole = std::fs::read(at.join("b.sqlite")).unwrap();
+    let _ = std::fs::remove_file(at.join("b.sqlite-wal"));
+    let mut broken = whole.clone();
+    broken[100..].fill(0x5a);
+    std::fs::write(at.join("b.sqlite"), &broken).unwrap();
+    for _ in 0..2 {
+        let error = Registry::open(at).unwrap_err().to_string();
+        assert!(
+            error.contains("b.sqlite: ") && error.contains("from a backup"),
+            "{error}"
+        );
+    }
+    std::fs::write(at.join("b.sqlite"), &whole).unwrap();
+    assert_eq!(Registry::open(at).unwrap().restored(), 2);
+}
+
+/// H8.
+#[test]
 fn a_session_strikes_no_more_than_its_cartridge_may() {
     let bed = bed(8);
     let folder = tempfile::tempdir().unwrap();

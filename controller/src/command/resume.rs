@@ -225,12 +225,9 @@ impl Read {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let now_us = super::now_us();
     let read = read(args, now_us)?;
-    let folder = args.record.parent().filter(|f| !f.as_os_str().is_empty());
-    let folder = args
-        .registry
-        .as_deref()
-        .or(folder)
-        .unwrap_or(Path::new("."));
+    let records = args.record.parent().filter(|f| !f.as_os_str().is_empty());
+    let records = records.unwrap_or(Path::new("."));
+    let folder = args.registry.as_deref().unwrap_or(records);
     // A record is not made for a sitting that is refused.
     let mut record = match args.record.exists() {
         true => Some(open(args, &read, now_us)?),
@@ -244,7 +241,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         tell(args, &record, &layers, None)?;
         return Ok(ExitCode::from(1));
     };
-    let registry = Registry::open(folder)?;
+    let registry = Registry::open_beside(folder, records)?;
+    if registry.restored() > 0 {
+        eprintln!(
+            "stipple-controller: warning: the registry of cartridges and visits was not in {}; it is made anew from the records in {} (sittings: {})",
+            folder.display(),
+            records.display(),
+            registry.restored()
+        );
+    }
     let own = record.as_ref().map(Record::session_id);
     let mut visits = registry.visits(&read.file.client, own)?;
     visits.extend(record.iter().flat_map(Record::visits));

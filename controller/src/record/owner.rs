@@ -11,12 +11,14 @@ use super::terms::{RecordError, sqlite};
 use super::verify::open_to_read;
 
 /// Whose a record is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Whose {
     /// Every client that a sitting names: one at most, in a record that nobody tampered with.
     pub clients: BTreeSet<String>,
     /// The session.
     pub session_id: String,
+    /// Its sittings, and when each was written, µs since 1970.
+    pub sittings: Vec<(Sitting, i64)>,
     /// Strikes made or begun.
     pub strikes: u32,
 }
@@ -53,19 +55,19 @@ pub fn owner(path: &Path) -> Result<Whose, RecordError> {
         path: path.to_owned(),
     })?;
     let mut query = db
-        .prepare("SELECT detail FROM journal WHERE kind = 'sitting'")
+        .prepare("SELECT detail, at_us FROM journal WHERE kind = 'sitting'")
         .map_err(&doing)?;
     let details = query
-        .query_map([], |row| row.get::<_, String>(0))
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
         .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
         .map_err(&doing)?;
-    let mut clients = BTreeSet::new();
-    for detail in details {
+    let mut sittings = Vec::new();
+    for (detail, at_us) in details {
         let sitting: Sitting =
             serde_json::from_str(&detail).map_err(|_| RecordError::NotARecord {
                 path: path.to_owned(),
             })?;
-        clients.insert(sitting.client);
+        sittings.push((sitting, at_us));
     }
     let strikes = db
         .query_row(
@@ -75,7 +77,8 @@ pub fn owner(path: &Path) -> Result<Whose, RecordError> {
         )
         .map_err(&doing)?;
     Ok(Whose {
-        clients,
+        clients: sittings.iter().map(|(s, _)| s.client.clone()).collect(),
+        sittings,
         session_id: about.session_id,
         strikes,
     })
