@@ -80,8 +80,8 @@ def registration(bench):
 
         node.create_subscription(PointCloud2, "seen", pass_on, LATEST)
         # Some scanners' drivers send reliably, others do not; both are heard, and large clouds lose no part on the way where they need not.
-        heard = {info.qos_profile.reliability for info in node.get_subscriptions_info_by_topic("/scan")}
-        check(heard == {ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT}, f"scans are heard as {heard}")
+        until(lambda: {info.qos_profile.reliability for info in node.get_subscriptions_info_by_topic("/scan")}
+              == {ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT}, "scans to be heard reliably and not", bench)
         check(not desk.register().accepted, "registered without a plan")
         desk.load(bench.plan, bench.record)
         desk.wait_state(SessionState.READY)

@@ -14,12 +14,14 @@ use stipple_model::say;
 
 Removed are, in the folder and those in it: records whose sittings name the client, with the files beside them (-wal, -shm, .head); reports,
 tables and JSON that this program made of them; TOML files whose `client`, or `client` of [fitted], is the client (answers, sittings, fitted
-treatments); plans that were fitted to the client; the client's rows in the registries. A cartridge that was used stays in its registry as used, without its session: a needle must never come back.
+treatments); plans that were fitted to the client; the client's rows in the registries. A cartridge that was used stays in its registry
+as used, without its session: a needle must never come back.
 A stub stays in forgotten.jsonl: when, by whom, why, how many records and strikes, and in place of the id an HMAC of it by the key in
 forgotten.key. With the key, asking again tells when a client was removed; keep it from whoever gets the stubs, or destroy it.
 Nothing is removed while one of the records is open in another process. If it is broken off, do it again: it goes on where it was.
 
-Not reached: scans, and treatments and plans fitted to nobody, which name no client (remove them yourself, they hold the shape of the head); files outside of the folder, such
+Not reached: scans, and treatments and plans fitted to nobody, which name no client (remove them yourself, they hold the shape of the
+head); files outside of the folder, such
 as a registry kept elsewhere (`resume --registry`), paper and e-mail; backups and snapshots; what the file system or an SSD keeps of blocks
 that were freed. Files are not overwritten before they are removed, since journals, copy-on-write and wear levelling write elsewhere: only
 an encrypted disk answers that. Within registries SQLite overwrites what is deleted (secure_delete).

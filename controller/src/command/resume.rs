@@ -42,7 +42,8 @@ pub struct Args {
     /// The rules that hold; those that are shipped, if not given.
     #[arg(long, value_name = "FILE.toml")]
     policy: Option<PathBuf>,
-    /// The folder that keeps the list of used cartridges and of visits; that of the record, if not given.
+    /// The folder that keeps the list of used cartridges and of visits, made anew from the records beside this one where it is lost; that of
+    /// the record, if not given.
     #[arg(long, value_name = "DIR")]
     registry: Option<PathBuf>,
     /// Go on though nobody can tell whether the record's last rows are there; say why.
