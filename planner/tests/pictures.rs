@@ -446,7 +446,8 @@ fn a_part_that_was_dropped_and_a_surface_that_runs_through_itself_are_drawn() {
             .any(|f| f.code() == "self_intersections")
     );
     let purple = |image: &RgbImage| {
-        let is = |[r, g, b]: [u8; 3]| r > g + 40 && b > g + 60 && b > 100;
+        let is =
+            |[r, g, b]: [u8; 3]| r.saturating_sub(g) > 40 && b.saturating_sub(g) > 60 && b > 100;
         count(image, [0.0, 0.17, 1.0, 0.7], is)
     };
     assert!(

@@ -58,12 +58,12 @@ pub struct Limits {
     pub tip_hover: f64,
     /// Speed of the tip towards the skin below [`Limits::near_skin`], m/s. Source: H12 with the same allowance.
     pub tip_near: f64,
-    /// So long after a motion was ended the tip may be as fast as [`Limits::tip_braking`]: each joint brakes as hard as it can, and not together.
-    /// Source: own.
+    /// So long after a motion was ended the tip may be faster by [`Limits::braking_share`]: each joint brakes as hard as it can, and not
+    /// together. Source: own.
     pub braking: Micros,
-    /// Tip speed below [`Limits::hover_zone`] of an arm that brakes, m/s; faster than that somebody else leads it. Source: own, half as much
-    /// again as hovering.
-    pub tip_braking: f64,
+    /// Share of what it may be otherwise that the tip of an arm may be fast which brakes; faster than that somebody else leads it. Source: own,
+    /// half as much again.
+    pub braking_share: f64,
     /// What lifts, or brakes, and leads off the skin with this share of its speed or more may be as fast as anywhere.
     /// Source: own, up to 60° off the skin's normal.
     pub away_share: f64,
@@ -204,7 +204,7 @@ impl Limits {
         tip_hover: 0.055,
         tip_near: 0.011,
         braking: Micros::from_ms(300),
-        tip_braking: 0.0825,
+        braking_share: 1.5,
         away_share: 0.5,
         hover_zone: 14e-3,
         near_skin: 1.2e-3,

@@ -53,24 +53,23 @@ impl Core {
 
     fn guard_tip(&self, now: Micros, sensed: &Sensed, motion: &MotionSeen) -> Option<Fault> {
         let limits = &self.limits;
-        if motion.tip_speed > limits.tip_free {
+        let given_up = self.given_up.filter(|_| self.moving.is_none());
+        let brakes = given_up.is_some_and(|at| !now.passed(at, limits.braking));
+        let share = if brakes { limits.braking_share } else { 1.0 };
+        if motion.tip_speed > limits.tip_free * share {
             return Some(Fault::TipTooFast);
         }
         // Where the head was long ago says nothing of where the tip is; a head that is lost is a fault of its own while working.
         let near = motion.near.filter(|_| self.head_fresh(now, sensed))?;
         let lifting = self.state == State::Pausing && self.off.leg == Leg::Lift;
         let lifts = lifting && self.moving.is_some() && near.approach <= limits.lift_approach;
-        let given_up = self.given_up.filter(|_| self.moving.is_none());
-        let brakes = given_up.is_some_and(|at| !now.passed(at, limits.braking));
         let leads_away = near.approach <= -limits.away_share * motion.tip_speed;
         let fastest = if (lifts || brakes) && leads_away {
             limits.tip_free
-        } else if brakes {
-            limits.tip_braking
         } else {
             limits.tip_hover
         };
-        let too_fast = (near.height < limits.hover_zone && motion.tip_speed > fastest)
+        let too_fast = (near.height < limits.hover_zone && motion.tip_speed > fastest * share)
             || (near.height < limits.near_skin && near.approach > limits.tip_near);
         if too_fast {
             return Some(Fault::TipTooFast);

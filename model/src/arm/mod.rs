@@ -32,3 +32,4 @@ pub(crate) use shapes::turned_body;
 pub use shapes::{BodyMesh, ShapeError};
 pub use singular::{Conditioning, Singularity};
 pub use source::{ArmSource, ArmSourceError};
+pub(crate) use walk::{DEFAULT_ACCELERATION, DEFAULT_JERK};

@@ -9,10 +9,10 @@ use super::source::ArmSource;
 
 /// Acceleration assumed where the URDF states none, rad/s². Source: default of UR's and Franka's MoveIt configurations
 /// lies between 5 and 15; UR's controller accepts up to 40.
-pub(super) const DEFAULT_ACCELERATION: f64 = 15.0;
+pub(crate) const DEFAULT_ACCELERATION: f64 = 15.0;
 /// Jerk assumed where the URDF states none, rad/s³. Source: Franka's joint jerk limits lie between 5,000 and 10,000 (FR3 datasheet); ours
 /// stays an order below.
-pub(super) const DEFAULT_JERK: f64 = 1000.0;
+pub(crate) const DEFAULT_JERK: f64 = 1000.0;
 
 /// Joints slower than this are a mistake in the URDF, rad/s.
 pub(super) const SLOWEST: f64 = 1e-3;

@@ -62,6 +62,8 @@ pub(super) struct Leg {
     pub tip_length: f64,
     /// What the tip may do at most, m/s.
     pub tip_speed: f64,
+    /// What is expected of it at most, m/s, also where it may do more: by this, corners are shared between slow legs and fast ones.
+    pub expected_speed: f64,
 }
 
 /// A leg with its time law.
@@ -141,10 +143,9 @@ impl Trajectory {
             to,
             tip_length,
             tip_speed,
+            expected_speed: tip_speed,
         };
-        let more = super::pace::through(self.end(), &[leg], limits, &mut |_| {
-            super::pace::Verdict::Stop
-        })?;
+        let more = super::pace::through(self.end(), &[leg], limits, &mut |_| None)?;
         self.segments
             .try_extend_from_slice(&more.segments)
             .map_err(|_| MotionError::TooLong)

@@ -23,17 +23,10 @@ const RETREAT_SAMPLES: u32 = 16;
 const LEADS_AWAY: f64 = 0.5;
 /// How far above the hover zone a straight leg out of it, or into it, changes its speed: room for the change itself, metres.
 const ABOVE_ZONE: f64 = 1.5e-3;
+/// A leg near the skin that is no longer than this, metres of the tip's way, is made at one speed.
+const ONE_SPEED: f64 = 4e-3;
 /// Parts of a leg that are looked at for how fast the tip may be there.
 const PARTS: usize = 16;
-/// A corner at which the tip is faster than allowed is slowed by at most this factor; beyond that stopping is faster.
-const SLOWEST: f64 = 0.8;
-
-/// Legs longer than this, metres of the tip's way, may be made at several speeds in parts …
-const EVENED_FROM: f64 = 4e-3;
-/// … of which there are so many …
-const EVENED: usize = 4;
-/// … if together they take at most this share of the time.
-const WORTH_IT: f64 = 0.93;
 
 type Legs = ArrayVec<Leg, MAX_LEGS>;
 
@@ -42,6 +35,7 @@ fn add(legs: &mut Legs, to: &Joints, tip_length: f64, speed: Speed) -> Result<()
         to: *to,
         tip_length,
         tip_speed: speed.m_per_s(),
+        expected_speed: speed.m_per_s(),
     };
     let pushed = legs.try_push(leg);
     pushed.map_err(|_| HopError::Motion(MotionError::TooLong))
@@ -226,7 +220,7 @@ impl<'a> Way<'a> {
         // Corners of a retreat are not cut: the head is within the nose's margin there.
         let mut judge = |corner: &Corner| {
             if corner.leg < retreating {
-                Verdict::Stop
+                None
             } else {
                 self.judge(corner, turns.contains(&corner.leg))
             }
@@ -248,16 +242,16 @@ impl<'a> Way<'a> {
         let is_high = |q: &Joints| self.tip.is_above_zone(q, ABOVE_ZONE);
         // Legs along the skin, by far the most.
         if hovers && !is_high(from) {
-            return self.add_even(from, to, length, SPEED_HOVER, room, legs);
+            return add(legs, to, length, SPEED_HOVER);
         }
         if self.tip.stays_above_zone(from, to, length, 0.0) {
-            return self.add_even(from, to, length, SPEED_FREE, room, legs);
+            return add(legs, to, length, SPEED_FREE);
         }
         if !(is_high(from) || is_high(to) || is_high(&from.lerp(to, 0.5))) {
             if hovers || self.tip.stays_hovering(from, to) {
-                return self.add_even(from, to, length, SPEED_HOVER, room, legs);
+                return add(legs, to, length, SPEED_HOVER);
             }
-            if length <= EVENED_FROM {
+            if length <= ONE_SPEED {
                 return add(legs, to, length, SPEED_NEAR_SKIN);
             }
         }
@@ -309,30 +303,6 @@ impl<'a> Way<'a> {
         Ok(())
     }
 
-    /// A leg at one tip speed: in parts of which each is as fast as that allows, where that is worth it.
-    fn add_even(
-        &self,
-        from: &Joints,
-        to: &Joints,
-        length: f64,
-        speed: Speed,
-        room: usize,
-        legs: &mut Legs,
-    ) -> Result<(), HopError> {
-        let at = |k: usize| from.lerp(to, k as f64 / EVENED as f64);
-        if length > EVENED_FROM && room > EVENED {
-            let part = |k: usize| self.tip.length(&at(k), &at(k + 1));
-            let parts: ArrayVec<f64, EVENED> = (0..EVENED).map(part).collect();
-            if parts.iter().sum::<f64>() < WORTH_IT * length {
-                for (k, length) in (1..).zip(parts) {
-                    add(legs, &if k == EVENED { *to } else { at(k) }, length, speed)?;
-                }
-                return Ok(());
-            }
-        }
-        add(legs, to, length, speed)
-    }
-
     /// A cut corner stays in the triangle of way point, beginning of the tail and end of the head: the share β of the head that is made is
     /// convex in time (its second derivative is a multiple of dσ/dt, never negative), so β ≤ t/T, and the share of the tail that is left
     /// is 1 − 2t/T + β; together they are one at most. That triangle is proven clear, and the tip's speed is bounded all over it.
@@ -357,26 +327,24 @@ impl<'a> Way<'a> {
         } else {
             SPEED_NEAR_SKIN
         };
-        let speed = corner
-            .velocity
-            .iter()
-            .map(|v| self.tip.speed_in(&corner.at, tail, head, v))
-            .fold(0.0, f64::max);
-        if !speed.is_finite() || speed * SLOWEST > limit.m_per_s() {
-            return Verdict::Stop;
-        }
-        if speed > limit.m_per_s() {
-            return Verdict::Slower(0.999 * limit.m_per_s() / speed);
+        let rate = |leg: &Joints| {
+            let length = self.tip.speed_in(&corner.at, tail, head, leg);
+            limit.m_per_s() / length
+        };
+        let rates = corner.legs.each_ref().map(rate);
+        // No rate is positive where a tip's place is no number.
+        if !rates.iter().all(|r| *r > 0.0) {
+            return None;
         }
         if !turns {
-            return Verdict::Cut;
+            return Some(rates);
         }
         let quarter = bent.map(|d| 0.5 * d);
         let middle = corner.at.zip(&quarter, |q, m| q + m);
         let along = head.zip(tail, |h, t| 0.5 * (h + t));
         match self.settled.region_blocked(&middle, &[along, quarter]) {
-            None => Verdict::Cut,
-            Some(_) => Verdict::Stop,
+            None => Some(rates),
+            Some(_) => None,
         }
     }
 }

@@ -241,7 +241,7 @@ const NOT_SHOWN: [&str; 18] = [
     "joint-outside",
     "head-displacement",
     "moving-speed",
-    "tip-braking",
+    "braking-share",
     "tip-near",
     "depth",
     "gap-min",

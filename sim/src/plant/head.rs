@@ -117,6 +117,12 @@ impl SimHead {
         self.jerk = Some((self.now, by));
     }
 
+    /// When its last jerk began, asked for or its own.
+    #[must_use]
+    pub fn jerked_at(&self) -> Option<Micros> {
+        self.jerk.map(|(began, _)| began)
+    }
+
     /// From now on the head goes away at that speed (m/s, head axes), on top of all else, until told otherwise.
     pub fn creep(&mut self, speed: Vector3<f64>) {
         self.creep = speed;

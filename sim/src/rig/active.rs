@@ -334,7 +334,10 @@ impl Rig {
         let just = |at: Micros| now.since(at).is_some_and(|t| t <= super::TICK);
         let moves = self.kinds().any(|(n, kind)| {
             matches!(kind, Kind::Head(_)) && self.setup.faults.get(n).is_some_and(|f| just(f.start))
-        }) || self.put_back_at.is_some_and(just);
+        }) || [self.put_back_at, self.plant.head.jerked_at()]
+            .into_iter()
+            .flatten()
+            .any(just);
         let misregistered = Blind {
             head: self.misregistered,
             ..Blind::default()

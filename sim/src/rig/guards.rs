@@ -47,7 +47,7 @@ guards! {
     "joint-outside" joint_outside = FAR;
     "tip-free" tip_free = FAR;
     "tip-hover" tip_hover = FAR;
-    "tip-braking" tip_braking = FAR;
+    "braking-share" braking_share = FAR;
     "tip-near" tip_near = FAR;
     "tip-lowest" tip_lowest = -FAR;
     "over-patch" over_patch = -FAR;

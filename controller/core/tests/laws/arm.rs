@@ -177,19 +177,23 @@ fn an_arm_that_brakes_is_no_fault_and_one_that_goes_on_is() {
 fn an_arm_that_is_led_while_it_should_brake_is_a_fault_at_once() {
     let limits = Limits::HARDWARE;
     let (low, a_bit) = (limits.hover_zone - 1e-6, 1e-6);
+    let [hover, free] = [limits.tip_hover, limits.tip_free].map(|v| v * limits.braking_share);
     let (mut bench, _) = braking();
     bench.plant.advance();
     let seen = bench.plant.sensed(&bench.queue, None).motion.unwrap();
     let away = |share: f64, speed: f64| beside(&seen, low, -share * speed, speed);
     for (motion, fault) in [
-        (away(0.0, limits.tip_braking), None),
-        (
-            away(0.0, limits.tip_braking + a_bit),
-            Some(Fault::TipTooFast),
-        ),
+        (away(0.0, hover - a_bit), None),
+        (away(0.0, hover + a_bit), Some(Fault::TipTooFast)),
         (away(limits.away_share, 0.2), None),
         (away(limits.away_share - 0.01, 0.2), Some(Fault::TipTooFast)),
-        (away(1.0, limits.tip_free + a_bit), Some(Fault::TipTooFast)),
+        (away(1.0, free - a_bit), None),
+        (away(1.0, free + a_bit), Some(Fault::TipTooFast)),
+        (beside(&seen, 0.3, 0.0, free - a_bit), None),
+        (
+            beside(&seen, 0.3, 0.0, free + a_bit),
+            Some(Fault::TipTooFast),
+        ),
     ] {
         assert_eq!(fault_of(&bench, motion), fault, "{motion:?}");
     }
