@@ -91,7 +91,7 @@ pub enum AdmitError {
     },
     /// The order, the arm or its limits are not those that were planned with.
     #[error(
-        "layer {layer}: the plan says {told_s:.3} s of {what}, its order takes {found_s:.3} s: order, arm or limits are not those it was made with"
+        "layer {layer}: the plan says {told_s:.3} s of {what}, its order takes {found_s:.3} s: order, arm, limits or this program are not those it was made with; plan again"
     )]
     Motion {
         /// The layer, from 1.
