@@ -22,6 +22,15 @@ pub(super) struct Side {
     path: PathBuf,
 }
 
+impl Drop for Side {
+    /// Closing alone would leave the lock with whatever program another thread is about to start: until that program runs it has a
+    /// copy of every open file.
+    fn drop(&mut self) {
+        // Fails on a file that is not open, which this one is; the lock would go with the process.
+        let _ = self.file.unlock();
+    }
+}
+
 /// A record's lock without the record: nobody writes it as long as this is held.
 #[derive(Debug)]
 pub struct Lock {
@@ -107,5 +116,25 @@ impl Side {
                 path: self.path.clone(),
                 source,
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_given_back_is_free_whoever_has_a_copy_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = folder.path().join("record.sqlite");
+        let side = Side::lock(&record).unwrap();
+        let copy = side.file.try_clone().unwrap();
+        assert!(matches!(
+            Lock::take(&record),
+            Err(RecordError::Locked { .. })
+        ));
+        drop(side);
+        drop(Lock::take(&record).unwrap());
+        drop(copy);
     }
 }
