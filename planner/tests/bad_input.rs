@@ -151,7 +151,7 @@ fn foreign_elements_are_passed_over_and_counts_not_believed() {
         b"element noise 2000000\nproperty uchar a\nproperty list uchar uchar b\nend_header\n",
     );
     bytes.extend(&plain[end + 11..]);
-    bytes.extend([0u8; 4_000_000]);
+    bytes.resize(bytes.len() + 4_000_000, 0);
     let scan = read(&bytes).unwrap();
     assert_eq!(scan.mesh.triangles().len(), shape.triangles.len());
     bytes.truncate(bytes.len() - 1);
