@@ -6,14 +6,14 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod filled;
 mod plant;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use filled::{HOUR, ago, lately, moment, today};
 use serde_json::{Value, json};
 use stipple_controller::record::*;
 use stipple_model::course::day_of;
@@ -37,27 +37,7 @@ fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(&output.stdout), said)
 }
 
-const EXAMPLE: &str = include_str!("../../launch/sittings/example.toml");
 const INTAKE: &str = include_str!("../../planner/intakes/pattern-baldness.toml");
-const HOUR: i64 = 3_600_000_000;
-
-/// An hour ago, µs since 1970: what is said of "now" is said of then, so that no test depends on the time of the day.
-fn lately() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_micros()).unwrap() - HOUR
-}
-
-/// The day so many days before.
-fn ago(days: i64) -> String {
-    day_of(lately() - days * 24 * HOUR).to_string()
-}
-
-/// A moment as files have it.
-fn moment(at_us: i64) -> String {
-    let s = at_us / 1_000_000 % 86_400;
-    let (hours, minutes, seconds) = (s / 3600, s / 60 % 60, s % 60);
-    format!("{}T{hours:02}:{minutes:02}:{seconds:02}Z", day_of(at_us))
-}
 
 /// A plan for the client of the example, fitted as their test patch showed.
 fn plan(dots: u32) -> Plan {
@@ -83,19 +63,6 @@ fn chair() -> (tempfile::TempDir, Binding) {
     fs::write(folder.path().join("sitting.toml"), today()).unwrap();
     let scan = plan.provenance.scan_digest;
     (folder, Binding { plan: digest, scan })
-}
-
-/// The example as it would be filled in today.
-fn today() -> String {
-    EXAMPLE
-        .replace("../../planner/intakes/pattern-baldness.toml", "intake.toml")
-        .replace("2027-05-31T08:10:00+02:00", &moment(lately()))
-        .replace("2027-05-31", &ago(0))
-        .replace("2027-05-20", &ago(11))
-        .replace("2027-05-12", &ago(19))
-        .replace("2028-", "2999-")
-        .replace("[\"light\", \"medium\"]", "[\"grey\"]")
-        .replace("[\"dark\"]", "[\"grey\"]")
 }
 
 fn register(folder: &Path, accepted: bool, rms: f64, taken_us: i64) {

@@ -121,6 +121,7 @@ class Test:
             check(self.watcher.state.fault in STALLS, f"{name}: {self.watcher.state.fault}")
             self.behave(**WELL)
             self.desk.carry_on()
+        until(self.watcher.up_to_date, "what was reported before the stop was told", self.bench)
         check(self.watcher.arm_still() and self.watcher.needle_in(), f"{name}: told as stopped while something moves")
         check(len(self.watcher.placed()) <= placed + 1, f"{name}: dots were placed after the stop")
         self.at_rest()

@@ -27,12 +27,12 @@ def namespaced(bench):
         command = [program("stipple-controller"), "session", "--plan", bench.plan, "--record", bench.record, "--dots", str(DOTS),
                    "--report", bench.folder / "report.json", "--ros-args", *REMAPS[:2]]
         client = subprocess.run([RUN, *command], cwd=bench.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-        loaded = watcher.state.session_id
+        loaded = until(lambda: watcher.state.session_id, "the session to be told", bench)
         if client.returncode != 0:
             # A machine that stood still: the rest by hand, as an operator would.
             wire.operator.come_back()
             wire.operator.job = (bench.plan, bench.record, DOTS, 1)
-            check(wire.operator.carry_on(), f"the client ended with {client.returncode}:\n{client.stdout}{client.stderr}")
+            until(wire.operator.carry_on, f"the client ended with {client.returncode}:\n{client.stdout}{client.stderr}", bench)
             wire.operator.wait_finished(patience=120.0)
         until(lambda: len({result.dot for result in watcher.results}) == DOTS, f"{DOTS} results", bench)
         topics = {name for name, _ in wire.node.get_topic_names_and_types()}

@@ -14,8 +14,6 @@ from wire import LATCHED, LEASE_TOPIC, Wire
 
 DOTS = 24
 FAULT = "lease_lost"
-# Seconds from the last heartbeat to the state that tells of the fault: the lease's half second, and what a busy machine adds.
-SOON = 3.0
 
 
 def lease(bench):
@@ -54,7 +52,7 @@ def lease(bench):
 
         while True:
             desk.leave()
-            until(lambda: watcher.in_state(SessionState.FAULTED), "the fault", bench, SOON)
+            until(lambda: watcher.in_state(SessionState.FAULTED), "the fault", bench)
             if watcher.state.fault == FAULT:
                 break
             # The machine stood still first.

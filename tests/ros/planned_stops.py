@@ -25,7 +25,7 @@ def by_services(bench):
     with Wire(bench) as wire:
         desk, watcher = wire.operator, wire.watcher
         loaded = desk.begin(bench.plan, bench.record, DOTS)
-        until(lambda: desk.carry_on() or watcher.in_state(SessionState.PAUSED), "the session to pause", bench)
+        until(lambda: (desk.carry_on(), watcher.in_state(SessionState.PAUSED))[1], "the session to pause", bench)
         state = watcher.state
         check(state.message.startswith(f"pause_planned: {ASKS}") and "at its station" in state.message, f"it is said: {state.message!r}")
         until(watcher.arm_still, "the arm to stand", bench)
@@ -96,13 +96,12 @@ def pauses(bench, name):
 
     try:
         until(lambda: stalled(log) or "dots in the plan" in log.read_text(), "the plan to be loaded", bench)
-        # While it waits at a stop of the plan nothing is to be paused.
-        for _ in range(5):
-            time.sleep(2.0)
-            os.write(keyboard, b"p\n")
-            time.sleep(2.0)
+        # While it waits at a stop of the plan nothing is to be paused, and the work before and after it is short.
+        for _ in range(200):
             if paused() or process.poll() is not None:
                 break
+            os.write(keyboard, b"p\n")
+            time.sleep(0.3)
         check(paused(), "typing p does not pause the session")
         time.sleep(6.0)
         check(stalled(log) or process.poll() is None, "the session ended in its pause")

@@ -13,7 +13,8 @@ from bench import check, main, make_plan, until
 from diagnosis import WARN, Diagnosis
 from wire import Wire, read_events
 
-DOTS = 16
+# As many as leave time to see what is lost in the middle of them.
+DOTS = 40
 # Metres: how far the relayed tracker is off.
 OFF = 1.5e-3
 LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -121,7 +122,7 @@ def registration(bench):
         # A head that is lost in a break is lost all the same.
         desk.command_until("pause", SessionState.PAUSED)
         relay.silent = True
-        until(lambda: watcher.state.must_register, "the loss in the break to be seen", bench, 5.0)
+        until(lambda: watcher.state.must_register, "the loss in the break to be seen", bench)
         diagnosis.wait("registration", WARN)
         relay.silent = False
         time.sleep(1.0)
@@ -133,7 +134,7 @@ def registration(bench):
         desk.wait_placed(8)
 
         relay.silent = True
-        until(lambda: watcher.in_state(SessionState.FAULTED), "the loss to be seen", bench, 5.0)
+        until(lambda: watcher.in_state(SessionState.FAULTED), "the loss to be seen", bench)
         until(watcher.needle_in, "the needle to go in", bench)
         relay.silent = False
         until(lambda: desk.trigger("clear_fault").success, "clear_fault to be accepted", bench)

@@ -9,7 +9,8 @@ from bench import check, main, until
 from diagnosis import ERROR, OK, Diagnosis
 from wire import Wire, read_events
 
-DOTS = 12
+# As many as take longer than it takes to hear of another node.
+DOTS = 60
 WHY = "another controller of the same name"
 
 

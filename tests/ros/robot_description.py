@@ -10,7 +10,8 @@ from bench import ROOT, check, main, until
 from diagnosis import ERROR, OK, WARN, Diagnosis
 from wire import LATCHED, Wire
 
-DOTS = 16
+# As many as leave time to hear of another arm in the middle of them.
+DOTS = 40
 
 
 def descriptions():

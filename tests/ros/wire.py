@@ -155,6 +155,11 @@ class Watcher:
         """By the last report, is the needle inside the nose cone?"""
         return bool(self.needle) and self.needle[-1][1] <= OUT
 
+    def up_to_date(self):
+        """Are the last reports of needle and joints as late as the last state? States come by another queue, which is shorter."""
+        told = _seconds(self.state.header.stamp)
+        return all(heard and heard[-1][0] >= told for heard in (self.needle, self.joints))
+
     def arm_still(self):
         """By the last report, do the joints stand?"""
         return bool(self.joints) and all(abs(speed) <= STILL_SPEED for speed in self.joints[-1][3])

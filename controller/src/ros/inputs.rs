@@ -389,6 +389,12 @@ mod tests {
         }
     }
 
+    /// Whose senders' stamps tell nothing of how late they are: these rise by nanoseconds, and a test may stand still for long.
+    fn inputs() -> Inputs {
+        let frame = "base_link".to_owned();
+        Inputs::new(Clock::start(), frame, &Limits::HARDWARE).with_simulated_time()
+    }
+
     fn message(names: &[&str], position: &[f64], velocity: &[f64]) -> msg::JointState {
         msg::JointState {
             name: names.iter().map(|n| (*n).to_owned()).collect(),
@@ -405,7 +411,7 @@ mod tests {
     /// H13.
     #[test]
     fn joints_are_read_by_name_and_broken_ones_are_dropped() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
+        let inputs = inputs();
         inputs.take_joints(&message(&["b", "a"], &[2.0, 1.0], &[0.2, 0.1]));
         assert!(inputs.joints.latest().is_none(), "no order is known yet");
         assert_eq!(*inputs.reported_with(&[]).unwrap(), ["b", "a"]);
@@ -433,7 +439,7 @@ mod tests {
 
     #[test]
     fn of_what_is_reported_the_newest_with_all_wanted_joints_counts() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
+        let inputs = inputs();
         let take = |names: &[&str]| inputs.take_joints(&message(names, &[], &[]));
         let arm = ["a", "b"].map(str::to_owned);
         take(&["gripper"]);
@@ -452,7 +458,7 @@ mod tests {
     /// H13.
     #[test]
     fn a_head_pose_must_be_whole_and_in_the_arms_frame() {
-        let inputs = Inputs::new(Clock::start(), "base_link".to_owned(), &Limits::HARDWARE);
+        let inputs = inputs();
         let mut pose = PoseStamped::default();
         pose.header.frame_id = "base_link".to_owned();
         pose.header.stamp = rising();

@@ -412,6 +412,14 @@ impl<'a> Region<'a> {
         if let Some(found) = cell.pair_obstacle(&frames, &still, &known) {
             return Some(found);
         }
+        // Nor when the way leads to where all is not clear: halving would come ever nearer to it.
+        if let (0, [span]) = (depth, spans.as_slice()) {
+            let end = middle.zip(span, |m, h| m + h);
+            let end = self.halve(&end, &Spans::new(), &known, 0);
+            if end.is_some() {
+                return end;
+            }
+        }
         let mut halved = spans.clone();
         halved[longest] = spans[longest].map(|h| 0.5 * h);
         let step = halved[longest];

@@ -369,6 +369,40 @@ fn what_is_not_a_configuration_is_not_clear() {
     );
 }
 
+/// Halving would come ever nearer to where it is not, and a pose that many lifts are tried from would cost milliseconds.
+#[test]
+fn a_way_that_ends_where_all_is_not_clear_is_refused_with_few_looks() {
+    let (work, head) = (&shipped().work, &shipped().cell.base_from_head);
+    let mut seen = 0;
+    for k in 1..400 {
+        let (a, b) = (work.arm().spread(k), work.arm().spread(k + 1));
+        if work.blocked(&a, head).is_some() || work.blocked(&b, head).is_none() {
+            continue;
+        }
+        let (mut clear, mut not) = (0.0, 1.0);
+        for _ in 0..30 {
+            let half = 0.5 * (clear + not);
+            if work.blocked(&a.lerp(&b, half), head).is_none() {
+                clear = half;
+            } else {
+                not = half;
+            }
+        }
+        // Deeper in than bounds are loose.
+        let (from, to) = (a.lerp(&b, clear - 1e-3), a.lerp(&b, not + 1e-4));
+        if work.blocked(&to, head).is_none() {
+            continue;
+        }
+        let found = work.segment_blocked_within(&from, &to, head, &Budget::new(3));
+        assert!(
+            !matches!(found, None | Some(Obstacle::Unknown)),
+            "{k}: {found:?}"
+        );
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen}");
+}
+
 #[test]
 fn a_patch_is_proven_where_its_four_sides_are_not_enough() {
     // The nose cannot swing through the ball although both ends of the swing are clear.
