@@ -28,9 +28,9 @@ const SWOLLEN: f64 = crate::fault::draw::SWOLLEN[1];
 const FREE: f64 = 0.25 * 1.1;
 const HOVERING: f64 = 0.05 * 1.1;
 const NEARING: f64 = 0.01 * 1.1;
-/// Tip speed of an arm that brakes, m/s, and for how long after its motion ended. Source: own; its joints brake each as hard as it can, and not
-/// together.
-const BRAKING: f64 = 1.5 * HOVERING;
+/// Share of these that the tip of an arm may be fast which brakes, and for how long after its motion ended. Source: own; its joints brake each
+/// as hard as it can, and not together.
+const BRAKING: f64 = 1.5;
 const BRAKES: Micros = Micros::from_ms(300);
 /// Heights below which the tip hovers, and is near the skin, m. Source: those of the core, less what a tracker's noise makes of them.
 const HOVER_ZONE: f64 = 13.5e-3;
@@ -166,7 +166,9 @@ impl Watch {
     /// Which figures of the tip are exceeded in this tick. Where somebody else leads the arm is not for the session to choose: that it is led off its
     /// path is a figure of its own.
     fn beyond(&mut self, seen: &Seen<'_>, tip: &Tip) -> [bool; 6] {
-        let free = tip.speed > FREE;
+        let ended = seen.plant.arm.elapsed().is_none();
+        let brakes = ended && (self.moved.followed).is_some_and(|at| !seen.now.passed(at, BRAKES));
+        let free = tip.speed > if brakes { BRAKING * FREE } else { FREE };
         if tip.head_excused {
             return [free, false, false, false, false, false];
         }
@@ -177,12 +179,10 @@ impl Watch {
         // Of an arm that does not obey, off a head that is lost, only its path tells.
         let led = (seen.diverted || lasts(self.until.arm, seen.now))
             && lasts(self.until.head_told, seen.now);
-        let ended = seen.plant.arm.elapsed().is_none();
-        let brakes = ended && (self.moved.followed).is_some_and(|at| !seen.now.passed(at, BRAKES));
         let fastest = match brakes {
             // Cancelled while it sinks from far above, as few ways but those that lead astray do, it comes to rest a few millimetres lower.
             true if lasts(self.until.astray, seen.now) => FREE,
-            true => BRAKING,
+            true => BRAKING * HOVERING,
             false => HOVERING,
         };
         let hovering = tip.speed > fastest
